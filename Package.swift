@@ -1,0 +1,67 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// `SEQTRAIN_STRICT=1`, as the continuous integration sets it, turns warnings into errors.
+let strict = Context.environment["SEQTRAIN_STRICT"] == "1"
+let swiftSettings: [SwiftSetting] = strict ? [.treatAllWarnings(as: .error)] : []
+/// The kernels are optimised in debug builds too: tests of whole models would take hours otherwise.
+let kernelSettings: [CSetting] = [.unsafeFlags(["-O3", "-Wall", "-Wextra"] + (strict ? ["-Werror"] : []))]
+
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies,
+    swiftSettings: swiftSettings)
+}
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "seqtrain",
+  products: [.executable(name: "seqtrain", targets: ["seqtrain"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .target(name: "CKernels", cSettings: kernelSettings),
+
+    module("MPI", ["COpenMPI"]),
+    module("HDF5", ["CHDF5"]),
+    module("Random", ["CKernels"]),
+    module("Core", ["CKernels", "COneDNN", "Random"]),
+    module("Sequences", ["HDF5", "Random", crypto]),
+    module("Training", ["Core", "Sequences", "MPI", "HDF5", "Random", "CKernels", crypto, logging, yams]),
+    module("Evaluation", ["Core", "Sequences", "MPI", "HDF5", "Random", "Training"]),
+    .executableTarget(
+      name: "seqtrain", dependencies: ["Training", "Evaluation", "Core", "Sequences", "MPI", "HDF5", arguments, logging],
+      swiftSettings: swiftSettings),
+
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "MultiRank", dependencies: ["MPI", "Training", "Core"], path: "Tests/MultiRank",
+      swiftSettings: swiftSettings),
+    tests(of: "MPI", ["MultiRank"]),
+    tests(of: "HDF5"),
+    tests(of: "Random"),
+    tests(of: "Core", ["HDF5", "CKernels", "Random"]),
+    tests(of: "Sequences", ["HDF5"]),
+    tests(of: "Training", ["Core", "Sequences", "HDF5", "MPI", "MultiRank"]),
+    tests(of: "Evaluation", ["Core", "Sequences", "HDF5", "Training"]),
+    .testTarget(
+      name: "SeqtrainTests", dependencies: ["seqtrain", "MultiRank", "TestSupport", "HDF5"],
+      swiftSettings: swiftSettings),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,11 @@
+#ifndef SEQTRAIN_CKERNELS_H
+#define SEQTRAIN_CKERNELS_H
+
+#include "elementwise.h"
+#include "losses.h"
+#include "optimizers.h"
+#include "philox.h"
+#include "products.h"
+#include "recurrent.h"
+
+#endif

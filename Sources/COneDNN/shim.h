@@ -1,0 +1,6 @@
+#ifndef SEQTRAIN_CONEDNN_SHIM_H
+#define SEQTRAIN_CONEDNN_SHIM_H
+
+#include <dnnl.h>
+
+#endif

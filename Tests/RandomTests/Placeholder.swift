@@ -1,0 +1,2 @@
+import Random
+import Testing

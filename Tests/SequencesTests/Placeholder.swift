@@ -1,0 +1,2 @@
+import Sequences
+import Testing
