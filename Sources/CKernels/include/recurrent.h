@@ -27,8 +27,8 @@ void st_lstm_backward(long lanes, long hidden, const float *dh, const float *c_p
 void st_gru_forward(long lanes, long hidden, const float *x, const int32_t *index, const float *r,
                     const float *bias_n, const float *h_prev, float *gates, float *m, float *h);
 
-/// Takes dh [B, H]; turns `gates` into the gradients of the input projections, m into the gradient of m, and writes
-/// dh_prev [B, H], the part of the gradient of h_prev that does not pass through the products.
+/// Takes dh [B, H]; turns `gates` into the gradients of the input projections, m into the gradient of m, and adds to
+/// dh_prev [B, H] the part of the gradient of h_prev that does not pass through the products.
 void st_gru_backward(long lanes, long hidden, const float *dh, const float *h_prev, float *gates, float *m,
                      float *dh_prev);
 

@@ -1,0 +1,90 @@
+import CKernels
+
+/// The linear head with softmax cross-entropy: logits = x weight^T + bias, and for each position
+/// loss = -weight log softmax(logits)[target], summed by lane in Double.
+///
+/// Gradients are of the sum of losses: nothing is divided by the number of targets here. With gradients, the head runs
+/// its backward pass together with its forward pass, over blocks of time steps, so that the logits of a whole
+/// chunk of a large vocabulary never stand in memory at once.
+final class SoftmaxHead {
+  /// The sum of weighted losses of each lane, in nats. [B]
+  let losses: Buffer<Double>
+  /// The sum of target weights of each lane. [B]
+  let targetWeights: Buffer<Double>
+  /// The loss of every position, [T B], and whether its target was predicted.
+  let positionLosses: Buffer<Double>
+  let positionCorrect: Buffer<UInt8>
+
+  /// A block's logits take at most this many floats a lane group of a shard, unless one step needs more.
+  private static let blockBudget = 8 << 20
+
+  private let context: LayerContext
+  private let input: Signal
+  private let weight: ParameterView
+  private let bias: ParameterView
+  private let blockSteps: Int
+  private let logits: Buffer<Float>
+
+  /// Reads `input` [T B, H]; the parameters are `weight` [V, H] and `bias` [V].
+  init(_ context: LayerContext, weight: String, bias: String, input: Signal) {
+    let shape = context.shape
+    self.context = context
+    self.input = input
+    self.weight = context.memory.view(weight)
+    self.bias = context.memory.view(bias)
+    // A function of the shard's shape alone: the sums of its gradients are cut at the ends of blocks.
+    blockSteps = min(shape.steps, max(1, Self.blockBudget / (shape.lanesPerShard * self.weight.weights.rows)))
+    logits = Buffer(rows: blockSteps * shape.lanes, columns: self.weight.weights.rows)
+    losses = Buffer(count: shape.lanes)
+    targetWeights = Buffer(count: shape.lanes)
+    positionLosses = Buffer(count: shape.rows)
+    positionCorrect = Buffer(count: shape.rows)
+  }
+
+  /// Computes the losses; with `gradient` also the gradient of the input, and adds to the gradients of the parameters.
+  func forward(_ chunk: Chunk, gradient: Bool) {
+    let (steps, lanes) = (context.shape.steps, context.shape.lanes)
+    for first in stride(from: 0, to: steps, by: blockSteps) {
+      let rows = first * lanes..<min(first + blockSteps, steps) * lanes
+      let logits = computeLogits(rows)
+      st_softmax_cross_entropy(
+        logits.rows, logits.columns, logits.base, chunk.targets + rows.lowerBound,
+        chunk.weights + rows.lowerBound, gradient, positionLosses.base + rows.lowerBound,
+        positionCorrect.base + rows.lowerBound)
+      if gradient { backward(logits, rows) }
+    }
+    sumByLane(chunk)
+  }
+
+  /// The logits of the rows of a block of at most `blockSteps` steps, valid until the next call.
+  func computeLogits(_ rows: Range<Int>) -> Matrix {
+    let logits = logits.matrix(rows: rows.count, columns: weight.weights.rows)
+    st_fill_rows(logits.rows, logits.columns, bias.weights.base, nil, logits.base, logits.stride)
+    context.products.forward(input.value.rows(rows), weight.weights, into: logits, accumulate: true)
+    return logits
+  }
+
+  private func backward(_ dLogits: Matrix, _ rows: Range<Int>) {
+    let (lanes, perShard) = (context.shape.lanes, context.shape.lanesPerShard)
+    for shard in 0..<context.shape.shards {
+      let shardRows = ShardRows(
+        first: shard * perShard, count: rows.count / lanes * perShard, lanes: perShard, stride: lanes)
+      context.products.weightGradient(
+        dLogits, input.value.rows(rows), rows: shardRows, into: weight.gradients[shard])
+      addColumnSums(dLogits, shardRows, to: bias.gradients[shard].base)
+    }
+    context.products.inputGradient(dLogits, weight.weights, into: input.gradient.rows(rows))
+  }
+
+  private func sumByLane(_ chunk: Chunk) {
+    losses.clear()
+    targetWeights.clear()
+    for t in 0..<context.shape.steps {
+      for lane in 0..<chunk.lanes {
+        let position = t * chunk.lanes + lane
+        losses.base[lane] += positionLosses.base[position]
+        targetWeights.base[lane] += Double(chunk.weights[position])
+      }
+    }
+  }
+}

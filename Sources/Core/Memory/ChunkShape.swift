@@ -1,0 +1,41 @@
+/// The shape of the chunks that one rank computes with.
+public struct ChunkShape: Sendable, Equatable {
+  /// T, the time steps of a chunk.
+  public let steps: Int
+  /// The shards of the rank.
+  public let shards: Int
+  /// The lanes of each shard.
+  public let lanesPerShard: Int
+
+  /// The shape of `shards` shards of `lanesPerShard` lanes, T `steps` long.
+  public init(steps: Int, shards: Int, lanesPerShard: Int) {
+    precondition(steps > 0 && shards > 0 && lanesPerShard > 0, "a chunk has steps, shards and lanes")
+    self.steps = steps
+    self.shards = shards
+    self.lanesPerShard = lanesPerShard
+  }
+
+  /// B, the lanes of the rank.
+  public var lanes: Int { shards * lanesPerShard }
+
+  /// T B, the rows of a time-major array of the chunk.
+  public var rows: Int { steps * lanes }
+
+  /// The rows that belong to a shard, as the kernels count them: `count` rows, `lanes` of every `stride`, the first
+  /// of them `first`.
+  func shardRows(_ shard: Int) -> ShardRows {
+    ShardRows(
+      first: shard * lanesPerShard, count: steps * lanesPerShard, lanes: lanesPerShard, stride: lanes)
+  }
+}
+
+/// Rows of a time-major array that belong to one shard: row(r) = first + (r / lanes) stride + r % lanes.
+struct ShardRows {
+  let first: Int
+  let count: Int
+  let lanes: Int
+  let stride: Int
+
+  /// The array's row of the r-th row of the shard.
+  func row(_ r: Int) -> Int { first + r / lanes * stride + r % lanes }
+}

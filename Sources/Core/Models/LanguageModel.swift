@@ -1,0 +1,126 @@
+/// A recurrent language model: embedding, recurrent layers, softmax head.
+///
+///     tokens -> embedding -> [recurrent -> (layer norm) -> (dropout between layers)] x L -> head -> loss
+///
+/// It computes with chunks of one shape, in memory that is allocated once, here.
+public final class LanguageModel {
+  /// The memory of the parameters.
+  public let memory: ParameterMemory
+  /// The shape of the chunks.
+  public let shape: ChunkShape
+  /// The states that are carried from chunk to chunk, in the order of the layers.
+  public let states: [CarriedState]
+  /// The outputs of the uppermost layer for the last chunk, [T B, H].
+  public let hidden: Matrix
+
+  private let layers: [any Layer]
+  private let pieces: [Int?]
+  private let head: SoftmaxHead
+  private let sequences: [StateSequence]
+
+  /// Where the parameters of a model for a vocabulary of `vocabulary` tokens lie.
+  public static func layout(_ configuration: ModelConfiguration, vocabulary: Int) -> ParameterLayout {
+    ParameterLayout(pieces: ParameterDeclarations(configuration, vocabulary: vocabulary).pieces)
+  }
+
+  /// A model over the weights of `memory`, which has the layout of this configuration, in zero state.
+  ///
+  /// - Parameters:
+  ///   - firstLane: The number of the rank's first lane among all lanes of the run, a part of the key of dropout masks.
+  ///   - dropoutSeed: The seed of the dropout masks in training; nil for evaluation, which drops nothing.
+  public init(
+    _ configuration: ModelConfiguration, memory: ParameterMemory, shape: ChunkShape, precision: Precision,
+    firstLane: Int = 0, dropoutSeed: UInt64? = nil
+  ) {
+    let context = LayerContext(
+      shape: shape, memory: memory, products: MatrixProducts(precision: precision), firstLane: firstLane)
+    var stack = LayerStack(context, configuration)
+    for index in 0..<configuration.layers {
+      stack.appendRecurrent(index)
+      if configuration.layerNorm { stack.appendNorm(index) }
+      if let dropoutSeed, configuration.dropout > 0, index + 1 < configuration.layers {
+        stack.appendDropout(index, seed: dropoutSeed)
+      }
+    }
+    guard let top = stack.top else { preconditionFailure("a model has at least one layer") }
+    self.memory = memory
+    self.shape = shape
+    layers = stack.layers
+    pieces = stack.pieces
+    head = SoftmaxHead(
+      context, weight: configuration.tied ? "embedding.weight" : "head.weight", bias: "head.bias", input: top)
+    hidden = top.value
+    sequences = layers.flatMap(\.states)
+    states = sequences.map { CarriedState(name: $0.name, values: $0.carried) }
+    prepareWeights()
+  }
+
+  /// To be called when the weights have changed.
+  public func prepareWeights() {
+    for layer in layers { layer.prepareWeights() }
+  }
+
+  /// Computes the chunk's losses and adds the gradients of their sum to those of the parameters, shard by shard.
+  /// `finished` is told each piece of the layout when its gradients are complete for the chunk.
+  public func train(_ chunk: Chunk, finished: (Int) -> Void = { _ in }) {
+    for layer in layers { layer.forward(chunk) }
+    head.forward(chunk, gradient: true)
+    finished(0)
+    for state in sequences { state.gradient.clear() }
+    for index in layers.indices.reversed() {
+      layers[index].backward(chunk)
+      if let piece = pieces[index] { finished(piece) }
+    }
+  }
+
+  /// Computes the chunk's losses.
+  public func evaluate(_ chunk: Chunk) {
+    for layer in layers { layer.forward(chunk) }
+    head.forward(chunk, gradient: false)
+  }
+
+  /// The logits of the last step of the chunk for each lane, [B, V]; runs the layers, not the loss.
+  public func predict(_ chunk: Chunk) -> Matrix {
+    for layer in layers { layer.forward(chunk) }
+    return head.computeLogits(shape.rows - shape.lanes..<shape.rows)
+  }
+
+  /// The last chunk's losses.
+  public var losses: ChunkLosses {
+    ChunkLosses(
+      lanes: UnsafeBufferPointer(head.losses.elements),
+      weights: UnsafeBufferPointer(head.targetWeights.elements),
+      positions: UnsafeBufferPointer(head.positionLosses.elements),
+      correct: UnsafeBufferPointer(head.positionCorrect.elements))
+  }
+
+  /// Undoes the state's passage through the last chunk.
+  public func restoreStates() {
+    for state in sequences { state.restore() }
+  }
+
+  /// Sets all states to zero.
+  public func clearStates() {
+    for state in sequences { state.carried.clear() }
+  }
+}
+
+/// A state that is carried from chunk to chunk.
+public struct CarriedState {
+  /// Its name, such as `rnn.h_l0`.
+  public let name: String
+  /// [B, H]
+  public let values: Matrix
+}
+
+/// The losses of a chunk, in nats, each multiplied by its target's weight.
+public struct ChunkLosses {
+  /// The sum over each lane's positions, in Double. [B]
+  public let lanes: UnsafeBufferPointer<Double>
+  /// The sum of each lane's target weights. [B]
+  public let weights: UnsafeBufferPointer<Double>
+  /// The loss of each position. [T B]
+  public let positions: UnsafeBufferPointer<Double>
+  /// 1 where the most probable token was the target. [T B]
+  public let correct: UnsafeBufferPointer<UInt8>
+}
