@@ -1,0 +1,103 @@
+import Glibc
+
+/// What `createAtomically` does where the destination exists.
+public enum ExistingFile: Sendable {
+  /// Throw, and leave it alone.
+  case refuse
+  /// Put the new file in its place.
+  case replace
+}
+
+/// Makes a file that is whole or absent, whatever happens meanwhile.
+///
+/// `write` is given a temporary name beside the destination and makes that file; `verify` reads it again. Then the file
+/// is synchronised with the disk, takes its final name and the directory is synchronised. On any error the temporary
+/// file is removed, and nothing else has been touched.
+///
+/// - Throws: what `write` and `verify` throw, and `HDF5Error` where the destination exists or the system refuses.
+public func createAtomically(
+  _ path: String, existing: ExistingFile, write: (_ temporaryPath: String) throws -> Void,
+  verify: (_ temporaryPath: String) throws -> Void
+) throws {
+  if existing == .refuse, access(path, F_OK) == 0 { throw alreadyExists(path) }
+  let (directory, name) = split(path)
+  let temporary = "\(directory)/.\(name).\(getpid())-\(UInt32.random(in: .min ... .max)).partial"
+  do {
+    try write(temporary)
+    try verify(temporary)
+    try synchronize(temporary)
+    try move(temporary, to: path, existing: existing)
+  } catch {
+    unlink(temporary)
+    throw error
+  }
+  try synchronize(directory)
+}
+
+extension File {
+  /// Makes an HDF5 file that is whole or absent: `createAtomically`, where `write` fills the new file, and the finished
+  /// one is opened again, verified throughout (see `verify()`) and shown to `check`.
+  public static func createAtomically(
+    _ path: String, existing: ExistingFile, write: (File) throws -> Void,
+    check: (File) throws -> Void = { _ in }
+  ) throws {
+    // Errors are about the file that the user named, not about the temporary one.
+    func renaming(_ temporary: String, _ body: () throws -> Void) throws {
+      do { try body() } catch let error as HDF5Error where error.path == temporary {
+        throw HDF5Error(error.message, path: path, object: error.object)
+      }
+    }
+    try HDF5.createAtomically(
+      path, existing: existing,
+      write: { temporary in
+        try renaming(temporary) {
+          let file = try File.create(temporary)
+          try write(file)
+          try file.close()
+        }
+      },
+      verify: { temporary in
+        try renaming(temporary) {
+          let file = try File.open(temporary)
+          try file.verify()
+          try check(file)
+          try file.close()
+        }
+      })
+  }
+}
+
+/// Waits until the file or directory at `path` has reached the disk.
+public func synchronize(_ path: String) throws {
+  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { throw HDF5Error.system("cannot be opened to be synchronised", path: path) }
+  defer { close(descriptor) }
+  // Some file systems cannot synchronise a directory and say EINVAL; they have nothing to do then.
+  guard fsync(descriptor) == 0 || errno == EINVAL else {
+    throw HDF5Error.system("cannot be synchronised with the disk", path: path)
+  }
+}
+
+/// Gives a file its final name. Where nothing may be replaced, a link does it: unlike a look beforehand, it cannot be
+/// overtaken by another process.
+private func move(_ temporary: String, to path: String, existing: ExistingFile) throws {
+  if existing == .refuse {
+    if link(temporary, path) == 0 {
+      unlink(temporary)
+      return
+    }
+    if errno == EEXIST { throw alreadyExists(path) }
+    // A file system without hard links: the look at the beginning has to do.
+  }
+  guard rename(temporary, path) == 0 else { throw HDF5Error.system("cannot be put in place", path: path) }
+}
+
+private func alreadyExists(_ path: String) -> HDF5Error {
+  HDF5Error("already exists; remove it or choose another name", path: path)
+}
+
+private func split(_ path: String) -> (directory: String, name: Substring) {
+  guard let slash = path.lastIndex(of: "/") else { return (".", path[...]) }
+  let directory = path[..<slash]
+  return (directory.isEmpty ? "/" : String(directory), path[path.index(after: slash)...])
+}
