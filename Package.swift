@@ -42,8 +42,10 @@ let package = Package(
     module("Random", ["CKernels"]),
     module("Core", ["CKernels", "COneDNN", "Random"]),
     module("Sequences", ["HDF5", "Random", crypto]),
-    module("Training", ["Core", "Sequences", "MPI", "HDF5", "Random", "CKernels", crypto, logging, yams]),
-    module("Evaluation", ["Core", "Sequences", "MPI", "HDF5", "Random", "Training"]),
+    module("Evaluation", ["Core", "Sequences", "MPI", "HDF5", "Random"]),
+    module(
+      "Training",
+      ["Evaluation", "Core", "Sequences", "MPI", "HDF5", "Random", "CKernels", crypto, logging, yams]),
     .executableTarget(
       name: "seqtrain", dependencies: ["Training", "Evaluation", "Core", "Sequences", "MPI", "HDF5", arguments, logging],
       swiftSettings: swiftSettings),
@@ -58,7 +60,7 @@ let package = Package(
     tests(of: "Core", ["HDF5", "CKernels", "Random"]),
     tests(of: "Sequences", ["HDF5"]),
     tests(of: "Training", ["Core", "Sequences", "HDF5", "MPI", "MultiRank"]),
-    tests(of: "Evaluation", ["Core", "Sequences", "HDF5", "Training"]),
+    tests(of: "Evaluation", ["Core", "Sequences", "HDF5"]),
     .testTarget(
       name: "SeqtrainTests", dependencies: ["seqtrain", "MultiRank", "TestSupport", "HDF5"],
       swiftSettings: swiftSettings),

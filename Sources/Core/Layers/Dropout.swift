@@ -27,11 +27,11 @@ final class Dropout: Layer {
       value: values.matrix(rows: input.value.rows, columns: input.value.columns), gradient: outputGradient)
   }
 
-  func forward(_ chunk: Chunk) { mask(input.value, chunk, into: output.value) }
+  func forward(_ chunk: TokenChunk) { mask(input.value, chunk, into: output.value) }
 
-  func backward(_ chunk: Chunk) { mask(output.gradient, chunk, into: input.gradient) }
+  func backward(_ chunk: TokenChunk) { mask(output.gradient, chunk, into: input.gradient) }
 
-  private func mask(_ x: Matrix, _ chunk: Chunk, into y: Matrix) {
+  private func mask(_ x: Matrix, _ chunk: TokenChunk, into y: Matrix) {
     for t in 0..<context.shape.steps {
       st_dropout(
         chunk.lanes, x.columns, x.step(t, of: chunk.lanes).base, keep, key, chunk.number, UInt32(t),

@@ -42,14 +42,16 @@ final class GRUCell: RecurrentCell {
     st_add(2 * hidden, bias.base, biasRecurrent.base, bias.base)
   }
 
-  func forward(_ t: Int, _ chunk: Chunk, x: ProjectedStep, recurrent: Matrix, previous: Matrix, h: Matrix) {
+  func forward(
+    _ t: Int, _ chunk: TokenChunk, x: ProjectedStep, recurrent: Matrix, previous: Matrix, h: Matrix
+  ) {
     let lanes = context.shape.lanes
     st_gru_forward(
       lanes, hidden, x.rows, x.index, recurrent.base, biasRecurrent.base + 2 * hidden, previous.base,
       gates.step(t, of: lanes).base, m.step(t, of: lanes).base, h.base)
   }
 
-  func backward(_ t: Int, _ chunk: Chunk, dh: Matrix, h: Matrix, previous: Matrix, dPrevious: Matrix) {
+  func backward(_ t: Int, _ chunk: TokenChunk, dh: Matrix, h: Matrix, previous: Matrix, dPrevious: Matrix) {
     let lanes = context.shape.lanes
     st_gru_backward(
       lanes, hidden, dh.base, previous.base, gates.step(t, of: lanes).base, m.step(t, of: lanes).base,

@@ -21,9 +21,9 @@ struct ProjectedInput {
 /// How a recurrent layer reads its input: x weight_ih^T + bias over the whole chunk.
 protocol InputProjection: AnyObject {
   /// Projects the chunk's input, into `gates` [T B, G H] or into memory of its own; `bias` [G H] is added.
-  func forward(_ chunk: Chunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput
+  func forward(_ chunk: TokenChunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput
   /// From the gradients of the projected inputs [T B, G H] to those of weight_ih and of the input.
-  func backward(_ chunk: Chunk, gateGradients: Matrix)
+  func backward(_ chunk: TokenChunk, gateGradients: Matrix)
 }
 
 /// The projection of the output of a layer below.
@@ -39,13 +39,13 @@ final class DenseProjection: InputProjection {
     self.input = input
   }
 
-  func forward(_ chunk: Chunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput {
+  func forward(_ chunk: TokenChunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput {
     st_fill_rows(gates.rows, gates.columns, bias, nil, gates.base, gates.stride)
     context.products.forward(input.value, weight.weights, into: gates, accumulate: true)
     return ProjectedInput(table: gates, index: nil, lanes: chunk.lanes)
   }
 
-  func backward(_ chunk: Chunk, gateGradients: Matrix) {
+  func backward(_ chunk: TokenChunk, gateGradients: Matrix) {
     for shard in 0..<context.shape.shards {
       context.products.weightGradient(
         gateGradients, input.value, rows: context.shape.shardRows(shard),

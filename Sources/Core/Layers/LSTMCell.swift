@@ -44,14 +44,16 @@ final class LSTMCell: RecurrentCell {
     st_add(bias.count, biasInput.base, biasRecurrent.base, bias.base)
   }
 
-  func forward(_ t: Int, _ chunk: Chunk, x: ProjectedStep, recurrent: Matrix, previous: Matrix, h: Matrix) {
+  func forward(
+    _ t: Int, _ chunk: TokenChunk, x: ProjectedStep, recurrent: Matrix, previous: Matrix, h: Matrix
+  ) {
     let lanes = context.shape.lanes
     st_lstm_forward(
       lanes, hidden, x.rows, x.index, recurrent.base, c.before(t, chunk).base, gates.step(t, of: lanes).base,
       c.after(t).base, tanhC.step(t, of: lanes).base, h.base)
   }
 
-  func backward(_ t: Int, _ chunk: Chunk, dh: Matrix, h: Matrix, previous: Matrix, dPrevious: Matrix) {
+  func backward(_ t: Int, _ chunk: TokenChunk, dh: Matrix, h: Matrix, previous: Matrix, dPrevious: Matrix) {
     let lanes = context.shape.lanes
     st_lstm_backward(
       lanes, hidden, dh.base, c.before(t, chunk).base, tanhC.step(t, of: lanes).base,

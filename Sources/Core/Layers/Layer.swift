@@ -1,5 +1,5 @@
 /// A chunk of a language model's data, in memory that somebody else owns: time-major [T, B] of the rank's lanes.
-public struct Chunk {
+public struct TokenChunk {
   /// The tokens that the model reads.
   public let inputs: UnsafePointer<Int32>
   /// The tokens that it should predict.
@@ -56,10 +56,10 @@ struct LayerContext {
 /// A map of signals with parameters, as an explicit pair of forward and backward passes.
 protocol Layer: AnyObject {
   /// Computes the output from the input, and keeps what `backward` needs.
-  func forward(_ chunk: Chunk)
+  func forward(_ chunk: TokenChunk)
   /// From the gradient of the output, which it may overwrite, writes the gradient of the input, and adds to the gradients of
   /// its parameters, shard by shard. Follows a `forward` of the same chunk.
-  func backward(_ chunk: Chunk)
+  func backward(_ chunk: TokenChunk)
   /// The states that it carries from chunk to chunk.
   var states: [StateSequence] { get }
   /// To be called when the weights have changed.

@@ -26,13 +26,13 @@ final class LayerNorm: Layer {
     inverseDeviation = floats.base + 2 * rows * columns
   }
 
-  func forward(_ chunk: Chunk) {
+  func forward(_ chunk: TokenChunk) {
     st_layer_norm_forward(
       normalized.rows, normalized.columns, input.value.base, gain.weights.base,
       bias.weights.base, 1e-5, normalized.base, inverseDeviation, output.value.base)
   }
 
-  func backward(_ chunk: Chunk) {
+  func backward(_ chunk: TokenChunk) {
     for shard in 0..<context.shape.shards {
       let rows = context.shape.shardRows(shard)
       addColumnSums(output.gradient, rows, to: bias.gradients[shard].base)

@@ -27,11 +27,13 @@ final class RNNCell: RecurrentCell {
     st_add(bias.count, biasInput.base, biasRecurrent.base, bias.base)
   }
 
-  func forward(_ t: Int, _ chunk: Chunk, x: ProjectedStep, recurrent: Matrix, previous: Matrix, h: Matrix) {
+  func forward(
+    _ t: Int, _ chunk: TokenChunk, x: ProjectedStep, recurrent: Matrix, previous: Matrix, h: Matrix
+  ) {
     st_rnn_forward(h.rows, h.columns, x.rows, x.index, recurrent.base, relu, h.base)
   }
 
-  func backward(_ t: Int, _ chunk: Chunk, dh: Matrix, h: Matrix, previous: Matrix, dPrevious: Matrix) {
+  func backward(_ t: Int, _ chunk: TokenChunk, dh: Matrix, h: Matrix, previous: Matrix, dPrevious: Matrix) {
     st_rnn_backward(h.rows, h.columns, dh.base, h.base, relu, gates.step(t, of: h.rows).base)
   }
 }

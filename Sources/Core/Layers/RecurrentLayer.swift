@@ -26,10 +26,11 @@ protocol RecurrentCell: AnyObject {
   /// The bias that belongs to the input projection, [G H].
   func writeInputBias(to bias: Matrix)
   /// Step t: `x` holds the projected input, `recurrent` [B, G H] the product of h_prev; writes h.
-  func forward(_ t: Int, _ chunk: Chunk, x: ProjectedStep, recurrent: Matrix, previous: Matrix, h: Matrix)
+  func forward(
+    _ t: Int, _ chunk: TokenChunk, x: ProjectedStep, recurrent: Matrix, previous: Matrix, h: Matrix)
   /// Step t: from dh, the whole gradient of h, to the gradients of the gates; adds to `dPrevious` what reaches
   /// h_prev other than through the recurrent product.
-  func backward(_ t: Int, _ chunk: Chunk, dh: Matrix, h: Matrix, previous: Matrix, dPrevious: Matrix)
+  func backward(_ t: Int, _ chunk: TokenChunk, dh: Matrix, h: Matrix, previous: Matrix, dPrevious: Matrix)
 }
 
 /// The names of a recurrent layer's parameters and states: those of layer `index` of `torch.nn.LSTM`, `GRU` and `RNN`.
@@ -104,7 +105,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Layer {
     cell.writeInputBias(to: inputBias.matrix(rows: 1, columns: inputBias.count))
   }
 
-  func forward(_ chunk: Chunk) {
+  func forward(_ chunk: TokenChunk) {
     let recurrent = recurrent.matrix(rows: context.shape.lanes, columns: cell.gates.columns)
     for state in states { state.enter() }
     let x = projection.forward(chunk, bias: inputBias.base, gates: cell.gates)
@@ -115,7 +116,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Layer {
     }
   }
 
-  func backward(_ chunk: Chunk) {
+  func backward(_ chunk: TokenChunk) {
     let (steps, lanes) = (context.shape.steps, context.shape.lanes)
     let last = output.gradient.step(steps - 1, of: lanes)
     st_add(last.count, last.base, h.gradient.base, last.base)

@@ -42,7 +42,7 @@ final class SoftmaxHead {
   }
 
   /// Computes the losses; with `gradient` also the gradient of the input, and adds to the gradients of the parameters.
-  func forward(_ chunk: Chunk, gradient: Bool) {
+  func forward(_ chunk: TokenChunk, gradient: Bool) {
     let (steps, lanes) = (context.shape.steps, context.shape.lanes)
     for first in stride(from: 0, to: steps, by: blockSteps) {
       let rows = first * lanes..<min(first + blockSteps, steps) * lanes
@@ -76,7 +76,7 @@ final class SoftmaxHead {
     context.products.inputGradient(dLogits, weight.weights, into: input.gradient.rows(rows))
   }
 
-  private func sumByLane(_ chunk: Chunk) {
+  private func sumByLane(_ chunk: TokenChunk) {
     losses.clear()
     targetWeights.clear()
     for t in 0..<context.shape.steps {

@@ -55,7 +55,7 @@ final class StateSequence {
   func restore() { carried.copy(from: entering) }
 
   /// The state before step t, with resets applied, [B, H]; valid until the next call.
-  func before(_ t: Int, _ chunk: Chunk) -> Matrix {
+  func before(_ t: Int, _ chunk: TokenChunk) -> Matrix {
     let state = previous.step(t, of: lanes)
     guard chunk.hasReset(t) else { return state }
     // Nobody but this chunk reads what enters it, while the outputs of later steps belong to the layer above too.
@@ -69,7 +69,7 @@ final class StateSequence {
   }
 
   /// Applies the resets to `previous` for good, once nobody needs `output` any more.
-  func applyResets(_ chunk: Chunk) {
+  func applyResets(_ chunk: TokenChunk) {
     for t in 0..<context.shape.steps where chunk.hasReset(t) {
       reset(previous.step(t, of: lanes), t, chunk)
     }
@@ -77,7 +77,7 @@ final class StateSequence {
 
   /// Where step t resets lanes, `gradient` (of the state before the step) ends there: it goes to the learnt initial
   /// state, if there is one, and is zero from there back.
-  func cutGradient(at t: Int, _ chunk: Chunk) {
+  func cutGradient(at t: Int, _ chunk: TokenChunk) {
     for lane in 0..<lanes where chunk.isReset(t, lane: lane) {
       if let learnt {
         let initial = learnt.gradients[lane / context.shape.lanesPerShard]
@@ -87,7 +87,7 @@ final class StateSequence {
     }
   }
 
-  private func reset(_ state: Matrix, _ t: Int, _ chunk: Chunk) {
+  private func reset(_ state: Matrix, _ t: Int, _ chunk: TokenChunk) {
     let initial = learnt?.weights.base
     for lane in 0..<lanes where chunk.isReset(t, lane: lane) {
       if let initial {

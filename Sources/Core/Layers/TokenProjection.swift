@@ -44,7 +44,7 @@ final class TokenProjection: InputProjection {
     table = Matrix(floats.base + 2 * rows * width, rows: rows, columns: outputs)
   }
 
-  func forward(_ chunk: Chunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput {
+  func forward(_ chunk: TokenChunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput {
     for shard in 0..<context.shape.shards {
       listTokens(chunk, shard)
       let rows = tableRange(shard)
@@ -58,7 +58,7 @@ final class TokenProjection: InputProjection {
     return ProjectedInput(table: table, index: index.base, lanes: chunk.lanes)
   }
 
-  func backward(_ chunk: Chunk, gateGradients: Matrix) {
+  func backward(_ chunk: TokenChunk, gateGradients: Matrix) {
     for shard in 0..<context.shape.shards {
       let positions = context.shape.shardRows(shard)
       let rows = tableRange(shard)
@@ -85,7 +85,7 @@ final class TokenProjection: InputProjection {
   }
 
   /// Lists the tokens of a shard in the order of their first occurrence, and the row of each position.
-  private func listTokens(_ chunk: Chunk, _ shard: Int) {
+  private func listTokens(_ chunk: TokenChunk, _ shard: Int) {
     let positions = context.shape.shardRows(shard)
     let first = shard * tableRows
     rowOfToken.base.update(repeating: -1, count: rowOfToken.count)

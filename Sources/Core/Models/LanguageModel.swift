@@ -62,7 +62,7 @@ public final class LanguageModel {
 
   /// Computes the chunk's losses and adds the gradients of their sum to those of the parameters, shard by shard.
   /// `finished` is told each piece of the layout when its gradients are complete for the chunk.
-  public func train(_ chunk: Chunk, finished: (Int) -> Void = { _ in }) {
+  public func train(_ chunk: TokenChunk, finished: (Int) -> Void = { _ in }) {
     for layer in layers { layer.forward(chunk) }
     head.forward(chunk, gradient: true)
     finished(0)
@@ -74,13 +74,13 @@ public final class LanguageModel {
   }
 
   /// Computes the chunk's losses.
-  public func evaluate(_ chunk: Chunk) {
+  public func evaluate(_ chunk: TokenChunk) {
     for layer in layers { layer.forward(chunk) }
     head.forward(chunk, gradient: false)
   }
 
   /// The logits of the last step of the chunk for each lane, [B, V]; runs the layers, not the loss.
-  public func predict(_ chunk: Chunk) -> Matrix {
+  public func predict(_ chunk: TokenChunk) -> Matrix {
     for layer in layers { layer.forward(chunk) }
     return head.computeLogits(shape.rows - shape.lanes..<shape.rows)
   }
