@@ -2,6 +2,7 @@
 #define SEQTRAIN_CKERNELS_H
 
 #include "elementwise.h"
+#include "instruction_sets.h"
 #include "losses.h"
 #include "optimizers.h"
 #include "philox.h"

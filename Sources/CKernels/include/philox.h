@@ -8,8 +8,8 @@ typedef struct {
   uint32_t x0, x1, x2, x3;
 } st_random4;
 
-/// Philox-4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): a pure function of a 128-bit
-/// counter and a 64-bit key.
+/// Philox-4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): a pure function of a
+/// 128-bit counter and a 64-bit key.
 static inline st_random4 st_philox(uint64_t key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3) {
   uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
   for (int round = 0; round < 10; round++) {

@@ -6,10 +6,11 @@
 
 /// Matrix products in float32.
 ///
-/// Every element of a result is one sum over k in ascending order, cut into blocks of fixed length: its bits do
-/// not depend on how many rows or columns share the call. All matrices are row-major; `ld` is the number of
-/// floats from one row to the next. With `round_inputs` both inputs are rounded to bfloat16 (nearest even) while
-/// they are packed, and the products are summed in float32: bfloat16 products on machines that have none.
+/// Every element of a result is one sum over k in ascending order, cut into blocks of fixed length: its bits
+/// do not depend on how many rows or columns share the call. All matrices are row-major; `ld` is the number
+/// of floats from one row to the next. With `round_inputs` both inputs are rounded to bfloat16 (nearest even)
+/// while they are packed, and the products are summed in float32: bfloat16 products on machines that have
+/// none.
 
 /// Floats of scratch memory that a product needs, whatever its shape; aligned to 64 bytes.
 size_t st_product_scratch(void);
@@ -22,10 +23,12 @@ void st_product_forward(long m, long n, long k, const float *a, long lda, const 
 void st_product_input_gradient(long m, long n, long k, const float *a, long lda, const float *w, long ldw,
                                float *c, long ldc, bool accumulate, bool round_inputs, float *scratch);
 
-/// C[M, N] += sum over r < rows of A[row(r), :M]^T B[row(r), :N], where row(r) = (r / lanes) * stride + r % lanes.
-/// The gradient of a linear map's weights over `lanes` of the `stride` lanes of a time-major [T, B, .] array.
+/// C[M, N] += sum over r < rows of A[row(r), :M]^T B[row(r), :N], where row(r) = (r / lanes) * stride + r %
+/// lanes. The gradient of a linear map's weights over `lanes` of the `stride` lanes of a time-major [T, B, .]
+/// array.
 void st_product_weight_gradient(long m, long n, long rows, long lanes, long stride, const float *a, long lda,
-                                const float *b, long ldb, float *c, long ldc, bool round_inputs, float *scratch);
+                                const float *b, long ldb, float *c, long ldc, bool round_inputs,
+                                float *scratch);
 
 /// Floats of the packed form of weights with N outputs and K inputs; aligned to 64 bytes.
 size_t st_packed_size(long n, long k);
@@ -37,16 +40,11 @@ void st_pack_forward(long n, long k, const float *w, long ldw, bool round_inputs
 void st_pack_input_gradient(long n, long k, const float *w, long ldw, bool round_inputs, float *packed);
 
 /// C[M, N] = A[M, K] B, or += with `accumulate`, B packed. The same bits as the product that packs by itself.
-void st_product_packed(long m, long n, long k, const float *a, long lda, const float *packed, float *c, long ldc,
-                       bool accumulate, bool round_inputs, float *scratch);
+void st_product_packed(long m, long n, long k, const float *a, long lda, const float *packed, float *c,
+                       long ldc, bool accumulate, bool round_inputs, float *scratch);
 
-/// The vector instructions in use: "avx512", "avx2" or "generic".
-const char *st_instruction_set(void);
-
-/// Whether this processor multiplies bfloat16 by itself (AVX-512 BF16 or AMX).
-bool st_has_bfloat16(void);
-
-/// Measured peak of fused multiply-adds in float32, in floating-point operations a second, on this core (about 20 ms).
+/// Measured peak of fused multiply-adds in float32, in floating-point operations a second, on this core
+/// (about 20 ms).
 double st_measure_peak(void);
 
 #endif

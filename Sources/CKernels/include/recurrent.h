@@ -7,8 +7,8 @@
 /// The pointwise part of one time step of the recurrent cells, forward and backward, over B lanes of H units.
 ///
 /// `x` holds the input projections with biases added: lane b reads row `index ? index[b] : b` of it, each row
-/// G H floats for a cell of G gates. `r` [B, G H] is the recurrent product h_prev W_hh^T of the step. Arrays may be
-/// the same only where said.
+/// G H floats for a cell of G gates. `r` [B, G H] is the recurrent product h_prev W_hh^T of the step. Arrays
+/// may be the same only where said.
 
 /// LSTM, gates in the order i f g o (PyTorch's nn.LSTM):
 ///   i, f, o = sigmoid(x + r), g = tanh(x + r), c = f c_prev + i g, h = o tanh(c).
@@ -16,19 +16,20 @@
 void st_lstm_forward(long lanes, long hidden, const float *x, const int32_t *index, const float *r,
                      const float *c_prev, float *gates, float *c, float *tanh_c, float *h);
 
-/// Takes dh [B, H], the whole gradient of h, and dc [B, H], the gradient of c from the step after; turns `gates`
-/// into the gradients of the pre-activations and dc into the gradient of c_prev.
+/// Takes dh [B, H], the whole gradient of h, and dc [B, H], the gradient of c from the step after; turns
+/// `gates` into the gradients of the pre-activations and dc into the gradient of c_prev.
 void st_lstm_backward(long lanes, long hidden, const float *dh, const float *c_prev, const float *tanh_c,
                       float *gates, float *dc);
 
-/// GRU, gates in the order r z n (PyTorch's nn.GRU), bias_n [H] the recurrent bias of n, which the reset gate scales:
+/// GRU, gates in the order r z n (PyTorch's nn.GRU), bias_n [H] the recurrent bias of n, which the reset gate
+/// scales:
 ///   r, z = sigmoid(x + r), m = r_n + bias_n, n = tanh(x_n + r m), h = (1 - z) n + z h_prev.
 /// Writes the activated gates [B, 3H] (may be the rows of x), m [B, H] and h [B, H].
 void st_gru_forward(long lanes, long hidden, const float *x, const int32_t *index, const float *r,
                     const float *bias_n, const float *h_prev, float *gates, float *m, float *h);
 
-/// Takes dh [B, H]; turns `gates` into the gradients of the input projections, m into the gradient of m, and adds to
-/// dh_prev [B, H] the part of the gradient of h_prev that does not pass through the products.
+/// Takes dh [B, H]; turns `gates` into the gradients of the input projections, m into the gradient of m, and
+/// adds to dh_prev [B, H] the part of the gradient of h_prev that does not pass through the products.
 void st_gru_backward(long lanes, long hidden, const float *dh, const float *h_prev, float *gates, float *m,
                      float *dh_prev);
 

@@ -1,0 +1,168 @@
+// Loops over arrays. The compiler vectorises those that are written with plain numbers.
+
+static void add(long n, const float *a, const float *b, float *out) {
+  for (long i = 0; i < n; i++) out[i] = a[i] + b[i];
+}
+
+static void add_scaled(long n, float alpha, const float *x, float *y) {
+  for (long i = 0; i < n; i++) y[i] += alpha * x[i];
+}
+
+static void fill_rows(long rows, long n, const float *a, const float *b, float *c, long ldc) {
+  for (long r = 0; r < rows; r++) {
+    float *row = c + r * ldc;
+    if (b)
+      for (long j = 0; j < n; j++) row[j] = a[j] + b[j];
+    else
+      memcpy(row, a, (size_t)n * sizeof *row);
+  }
+}
+
+static void add_column_sums(long n, long rows, long lanes, long stride, const float *x, long ldx,
+                            float *sums) {
+  long r = 0;
+  // Four rows a pass over the sums, added one after another.
+  for (; r + 4 <= rows; r += 4) {
+    const float *restrict x0 = x + lane_row(r, lanes, stride) * ldx;
+    const float *restrict x1 = x + lane_row(r + 1, lanes, stride) * ldx;
+    const float *restrict x2 = x + lane_row(r + 2, lanes, stride) * ldx;
+    const float *restrict x3 = x + lane_row(r + 3, lanes, stride) * ldx;
+    for (long j = 0; j < n; j++) sums[j] = (((sums[j] + x0[j]) + x1[j]) + x2[j]) + x3[j];
+  }
+  for (; r < rows; r++) {
+    const float *row = x + lane_row(r, lanes, stride) * ldx;
+    for (long j = 0; j < n; j++) sums[j] += row[j];
+  }
+}
+
+static void add_column_products(long n, long rows, long lanes, long stride, const float *x, const float *y,
+                                long ld, float *sums) {
+  for (long r = 0; r < rows; r++) {
+    const float *xr = x + lane_row(r, lanes, stride) * ld, *yr = y + lane_row(r, lanes, stride) * ld;
+    for (long j = 0; j < n; j++) sums[j] += xr[j] * yr[j];
+  }
+}
+
+static void gather_rows(long rows, long n, const float *table, const int32_t *index, float *out) {
+  for (long r = 0; r < rows; r++) memcpy(out + r * n, table + index[r] * n, (size_t)n * sizeof *out);
+}
+
+static void scatter_add_rows(long n, long rows, long lanes, long stride, const float *x, long ldx,
+                             const int32_t *index, float *out) {
+  for (long r = 0; r < rows; r++) {
+    long from = lane_row(r, lanes, stride);
+    const float *row = x + from * ldx;
+    float *to = out + index[from] * n;
+    for (long j = 0; j < n; j++) to[j] += row[j];
+  }
+}
+
+static void dropout(long rows, long n, const float *x, float keep, uint64_t key, uint32_t step, uint32_t time,
+                    uint32_t first_lane, float *out) {
+  enum { BLOCKS = 16, NUMBERS = 4 * BLOCKS };
+  float factor = 1 / keep;
+  for (long r = 0; r < rows; r++) {
+    const float *from = x + r * n;
+    float *to = out + r * n;
+    for (long i = 0; i < n; i += NUMBERS) {
+      uint32_t numbers[NUMBERS];
+      for (uint32_t block = 0; block < BLOCKS; block++) {
+        st_random4 four = st_philox(key, (uint32_t)(i / 4) + block, step, time, first_lane + (uint32_t)r);
+        memcpy(numbers + 4 * block, &four, sizeof four);
+      }
+      // A product with zero rather than zero itself: a NaN has to remain one.
+      long end = n - i < NUMBERS ? n - i : NUMBERS;
+      for (long j = 0; j < end; j++)
+        to[i + j] = from[i + j] * ((float)(int32_t)(numbers[j] >> 8) * 0x1p-24f < keep ? factor : 0.0f);
+    }
+  }
+}
+
+static void layer_norm_forward(long rows, long n, const float *x, const float *gain, const float *bias,
+                               float epsilon, float *normalized, float *inverse_deviation, float *y) {
+  for (long r = 0; r < rows; r++) {
+    const float *xr = x + r * n;
+    floats sum = 0, squares = 0;
+    for (long j = 0; j < n; j += WIDTH) sum += load_part(xr + j, part_of(n - j));
+    float mean = sum_of(sum) / (float)n;
+    for (long j = 0; j < n; j += WIDTH) {
+      part left = part_of(n - j);
+      // Absent elements are made to deviate by nothing.
+      store_part(normalized + r * n + j, load_part(xr + j, left) - mean, left);
+      floats deviation = load_part(normalized + r * n + j, left);
+      squares += deviation * deviation;
+    }
+    float inverse = 1 / sqrtf(sum_of(squares) / (float)n + epsilon);
+    inverse_deviation[r] = inverse;
+    for (long j = 0; j < n; j += WIDTH) {
+      part left = part_of(n - j);
+      floats unit = load_part(normalized + r * n + j, left) * inverse;
+      store_part(normalized + r * n + j, unit, left);
+      store_part(y + r * n + j, unit * load_part(gain + j, left) + load_part(bias + j, left), left);
+    }
+  }
+}
+
+static void layer_norm_backward(long rows, long n, const float *dy, const float *normalized,
+                                const float *inverse_deviation, const float *gain, float *dx) {
+  for (long r = 0; r < rows; r++) {
+    const float *dyr = dy + r * n, *unit = normalized + r * n;
+    floats sum = 0, products = 0;
+    for (long j = 0; j < n; j += WIDTH) {
+      part left = part_of(n - j);
+      floats d = load_part(dyr + j, left) * load_part(gain + j, left);
+      sum += d;
+      products += d * load_part(unit + j, left);
+    }
+    float mean = sum_of(sum) / (float)n, slope = sum_of(products) / (float)n;
+    for (long j = 0; j < n; j += WIDTH) {
+      part left = part_of(n - j);
+      floats d = load_part(dyr + j, left) * load_part(gain + j, left);
+      store_part(dx + r * n + j, (d - mean - load_part(unit + j, left) * slope) * inverse_deviation[r], left);
+    }
+  }
+}
+
+static double sum_of_squares(long n, const float *x) {
+  doubles even = 0, odd = 0;
+  for (long i = 0; i < n; i += WIDTH) {
+    floats v = load_part(x + i, part_of(n - i));
+    doubles low = low_doubles(v), high = high_doubles(v);
+    even += low * low;
+    odd += high * high;
+  }
+  return sum_of_doubles(even + odd);
+}
+
+static long first_non_finite(long n, const float *x) {
+  enum { CHECKED = 1024 };
+  for (long i = 0; i < n; i += CHECKED) {
+    long end = n - i < CHECKED ? n : i + CHECKED;
+    floats poison = 0;
+    for (long j = i; j < end; j += WIDTH) poison += load_part(x + j, part_of(end - j)) * 0.0f;
+    if (sum_of(poison) == 0) continue;
+    for (long j = i; j < end; j++)
+      if (x[j] * 0.0f != 0) return j;
+  }
+  return -1;
+}
+
+static double dot_double(long n, const double *x, const double *y) {
+  doubles sum[4] = {0, 0, 0, 0};
+  long i = 0;
+  for (; i + 32 <= n; i += 32)
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 4; j++) {
+      doubles a, b;
+      memcpy(&a, x + i + 8 * j, sizeof a);
+      memcpy(&b, y + i + 8 * j, sizeof b);
+      sum[j] += a * b;
+    }
+  double total = sum_of_doubles((sum[0] + sum[1]) + (sum[2] + sum[3]));
+  for (; i < n; i++) total += x[i] * y[i];
+  return total;
+}
+
+static void add_scaled_double(long n, double alpha, const double *x, double *y) {
+  for (long i = 0; i < n; i++) y[i] += alpha * x[i];
+}
