@@ -1,0 +1,83 @@
+/// How a split's streams are laid over the lanes.
+public enum ScheduleMode: String, Sendable, CaseIterable {
+  /// Packed where it fits (see `Schedule`), else contiguous.
+  case auto
+  /// The pairs in their natural order, cut into one part for each lane.
+  case contiguous
+  /// Whole streams, one after another on each lane.
+  case packed
+}
+
+/// What a split is traversed for.
+public enum Traversal: Sendable, Equatable {
+  /// Contiguous lanes are of equal length, which drops up to lanes - 1 pairs at the end; packed streams are shuffled
+  /// anew for every epoch.
+  case training(seed: UInt64)
+  /// Every pair exactly once, in natural order.
+  case evaluation
+}
+
+/// Which pairs each lane plays in each chunk: a pure function of the split's offsets, the number of lanes, the chunk,
+/// the mode, and for training the seed and the epoch. There is no rank in it.
+///
+/// A chunk is `chunk` steps of every lane. The number of chunks in an epoch is the same for all lanes.
+///
+/// - Contiguous, with P pairs: lane l plays the pairs from l * (P / lanes) to (l + 1) * (P / lanes); for evaluation
+///   the first P mod lanes lanes play one more. The state is reset where a stream begins, and where the lane begins.
+/// - Packed: the streams, shuffled for training, are each placed whole on the lane that has the fewest pairs so far,
+///   the lowest of equals. A lane plays its streams without padding between them, with a reset where each begins.
+/// - A lane that has come to its end is padded: token 0, weight 0, state reset in every step, so that nothing
+///   grows while it idles.
+///
+/// `auto` is packed where there are at least 4 streams with pairs for each lane and no stream is longer than an eighth
+/// of a lane's share of the pairs: then lanes mix streams well and come to their ends close together.
+public struct Schedule: Sendable {
+  /// The split's streams.
+  public let streams: StreamTable
+  /// The lanes over all ranks.
+  public let lanes: Int
+  /// The steps in a chunk, T.
+  public let chunk: Int
+  /// `contiguous` or `packed`: `auto` is resolved.
+  public let mode: ScheduleMode
+  /// What the split is traversed for.
+  public let traversal: Traversal
+
+  /// - Throws: `DataError` where training has not one full chunk for each lane on average, where packed training has
+  ///   fewer streams than lanes, or where there is no pair at all; it names the largest number of lanes that works.
+  public init(streams: StreamTable, lanes: Int, chunk: Int, mode: ScheduleMode, traversal: Traversal) throws {
+    precondition(lanes > 0 && chunk > 0, "a schedule needs at least one lane and one step")
+    let playable = (0..<streams.count).count { streams.pairs(of: $0) > 0 }
+    guard playable > 0 else {
+      throw DataError("no stream has the two tokens that make an input and its target")
+    }
+    self.streams = streams
+    self.lanes = lanes
+    self.chunk = chunk
+    self.traversal = traversal
+    let longest = (0..<streams.count).reduce(0) { max($0, streams.pairs(of: $1)) }
+    let mixes = playable / lanes >= 4 && longest <= streams.pairs / lanes / 8
+    self.mode = mode == .auto ? (mixes ? .packed : .contiguous) : mode
+    guard case .training = traversal else { return }
+    guard streams.pairs / lanes >= chunk else {
+      let remedy =
+        streams.pairs >= chunk
+        ? "with this chunk at most \(streams.pairs / chunk) lanes work"
+        : "chunk can be at most \(streams.pairs), with one lane"
+      throw DataError(
+        "\(streams.pairs) targets are too few for \(lanes) lanes of at least one chunk of \(chunk); \(remedy)"
+      )
+    }
+    guard self.mode == .contiguous || playable >= lanes else {
+      throw DataError(
+        "\(playable) streams are too few to pack \(lanes) lanes; take contiguous mode, or at most \(playable) lanes"
+      )
+    }
+  }
+
+  /// The schedule of the epoch of number `epoch`, from 0.
+  public func epoch(_ epoch: Int) -> EpochSchedule {
+    precondition(epoch >= 0, "epochs are numbered from 0")
+    return EpochSchedule(self, epoch: epoch)
+  }
+}

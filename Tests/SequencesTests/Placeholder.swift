@@ -1,2 +1,0 @@
-import Sequences
-import Testing
