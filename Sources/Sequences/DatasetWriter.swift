@@ -1,0 +1,147 @@
+import HDF5
+
+/// Writes a dataset file token by token, in memory that does not grow with the tokens.
+public final class DatasetWriter {
+  private let dataset: Dataset
+  private let type: ElementType
+  private let vocabulary: Vocabulary
+  private var fingerprint = Fingerprint()
+  private var offsets = [0]
+  private var pending: [Int32] = []
+  private var written = 0
+
+  /// A split to be written: where it lies on the axis of tokens, and the entropy floor where it is known.
+  public struct Split: Sendable {
+    /// `train`, `validation` or `test`.
+    public let name: String
+    /// The tokens from its first to its end.
+    public let range: Range<Int>
+    /// In nats a target; see `DatasetSplit`.
+    public let floor: Double?
+
+    /// A split of this name and range.
+    public init(name: String, range: Range<Int>, floor: Double? = nil) {
+      self.name = name
+      self.range = range
+      self.floor = floor
+    }
+  }
+
+  /// Makes the dataset `path`, whole or not at all.
+  ///
+  /// - Parameter content: appends all tokens, and returns the splits once their number is known.
+  /// - Throws: what `content` throws, `HDF5Error` where something of that name exists or cannot be written, and
+  ///   `DataError` where a split would be empty.
+  public static func create(
+    _ path: String, vocabulary: Vocabulary, origin: DatasetOrigin, content: (DatasetWriter) throws -> [Split]
+  ) throws {
+    try File.createAtomically(path, existing: .refuse) { file in
+      let writer = try DatasetWriter(file, vocabulary: vocabulary)
+      try writer.finish(file, splits: content(writer), origin: origin)
+    }
+  }
+
+  private init(_ file: File, vocabulary: Vocabulary) throws {
+    self.vocabulary = vocabulary
+    // Not compressed: text is one byte a character as it is, and short streams are read from all over the file, for
+    // each of which a whole chunk would have to be inflated.
+    switch vocabulary.count {
+    case ...256:
+      dataset = try file.createDataset(DatasetFormat.values, of: UInt8.self, shape: [0], growing: true)
+    case ...65536:
+      dataset = try file.createDataset(DatasetFormat.values, of: UInt16.self, shape: [0], growing: true)
+    default: dataset = try file.createDataset(DatasetFormat.values, of: Int32.self, shape: [0], growing: true)
+    }
+    type = dataset.elementType
+    pending.reserveCapacity(Self.blockSize)
+  }
+
+  private static let blockSize = 1 << 18
+
+  /// The number of tokens so far.
+  public var tokenCount: Int { written + pending.count }
+
+  /// The first tokens of the streams so far, and the end of the last that was ended.
+  public var streamOffsets: [Int] { offsets }
+
+  /// Adds a token to the current stream.
+  public func append(_ token: Int32) throws {
+    pending.append(token)
+    if pending.count == Self.blockSize { try flush() }
+  }
+
+  /// Ends the current stream at token `end`, by default behind the last. Nothing happens where that leaves it empty.
+  public func endStream(at end: Int? = nil) {
+    let end = end ?? tokenCount
+    if let last = offsets.last, end > last { offsets.append(end) }
+  }
+
+  private func flush() throws {
+    switch type.size {
+    case 1: try write(pending.map { UInt8($0) })
+    case 2: try write(pending.map { UInt16($0) })
+    default: try write(pending)
+    }
+    written += pending.count
+    pending.removeAll(keepingCapacity: true)
+  }
+
+  private func write<T: Storable & FixedWidthInteger>(_ block: [T]) throws {
+    try dataset.append(block)
+    block.withUnsafeBufferPointer { fingerprint.update($0) }
+  }
+
+  private func finish(_ file: File, splits: [Split], origin: DatasetOrigin) throws {
+    try flush()
+    endStream()
+    for split in splits {
+      guard !split.range.isEmpty, try StreamTable(offsets: offsets, cutTo: split.range).pairs > 0 else {
+        throw DataError("split \(split.name) would have no targets; give it a larger part, or more text")
+      }
+    }
+    try dataset.attributes.describe(
+      "The tokens of all streams, one stream after another; token i is spelt vocabulary[i]", units: "token")
+    try file.write(DatasetFormat.offsets, offsets).attributes.describe(
+      "Stream s holds values[offsets[s]] up to, not including, values[offsets[s + 1]]", units: "token")
+    try file.createGroup(DatasetFormat.splits).attributes.describe(
+      "The parts for training, validation and test; streams that cross an end of a part are cut there")
+    for split in splits {
+      let ends = try file.write(
+        "\(DatasetFormat.splits)/\(split.name)", [split.range.lowerBound, split.range.upperBound])
+      try ends.attributes.describe("The first token of the part, and the first behind it", units: "token")
+      guard let floor = split.floor else { continue }
+      try ends.attributes.set(DatasetFormat.floor, floor)
+      try ends.attributes.set(
+        "\(DatasetFormat.floor)_description",
+        "Nats a target: minus the mean log-probability with which the generator chose this text")
+    }
+    try vocabulary.write(to: file, path: DatasetFormat.vocabulary)
+    try writeOrigin(origin, to: file)
+    try writeHeader(
+      to: file,
+      fingerprint: fingerprint.digest(
+        type: type, offsets: offsets, splits: splits.map { ($0.name, $0.range) }, vocabulary: vocabulary))
+  }
+
+  private func writeOrigin(_ origin: DatasetOrigin, to file: File) throws {
+    let group = try file.createGroup(DatasetFormat.origin)
+    try group.attributes.describe("Where the content comes from")
+    try group.attributes.set("command", origin.command)
+    guard !origin.files.isEmpty else { return }
+    try file.write(DatasetFormat.originFiles, strings: origin.files.map(\.name))
+      .attributes.describe("The files, in their order, as they were named")
+    try file.write(DatasetFormat.originSizes, origin.files.map(\.bytes))
+      .attributes.describe("The size of each file", units: "byte")
+  }
+
+  private func writeHeader(to file: File, fingerprint: String) throws {
+    try file.attributes.describe(
+      "Text as streams of tokens, for sequence models. A stream of n tokens gives n - 1 inputs, each with the token "
+        + "that follows as its target")
+    try file.attributes.set("kind", DatasetFormat.kind)
+    try file.attributes.set("format_version", DatasetFormat.version)
+    try file.attributes.set("fingerprint", fingerprint)
+    try file.attributes.set(
+      "fingerprint_description", "SHA-256 over values, offsets, splits and vocabulary")
+  }
+}

@@ -1,0 +1,174 @@
+import HDF5
+
+/// A dataset of tokens in an HDF5 file, open for reading.
+///
+/// The file holds `/values`, all tokens of all streams one after another; `/offsets`, the first token of each stream and
+/// the end of the last; `/splits/NAME`, the first token and the end of each split; `/vocabulary`; `/origin`. Everything
+/// but the values is read and checked at opening; the values are checked as they are read. It may be read
+/// from several threads.
+public final class SequenceDataset: Sendable {
+  /// The file's path, as it was given.
+  public let path: String
+  /// The tokens.
+  public let vocabulary: Vocabulary
+  /// The splits, in the order in which they lie on the axis of tokens.
+  public let splits: [DatasetSplit]
+  /// All streams, not cut by splits.
+  public let streams: StreamTable
+  /// Where the content comes from.
+  public let origin: DatasetOrigin
+  /// The SHA-256 over values, offsets, splits and vocabulary, in hexadecimal, as the file states it.
+  public let fingerprint: String
+  private let file: File
+  private let values: Dataset
+
+  /// Opens the dataset at `path`.
+  ///
+  /// - Throws: `HDF5Error` where the file cannot be read, `DataError` where it is no dataset, of a newer format, or unsound
+  ///   (offsets that do not ascend or do not fit the values, an empty split, an unsound vocabulary).
+  public init(_ path: String) throws {
+    let file = try File.open(path)
+    self.path = path
+    self.file = file
+    try Self.requireFormat(of: file)
+    values = try file.dataset(DatasetFormat.values)
+    try values.require(rank: 1)
+    vocabulary = try Vocabulary(from: file)
+    fingerprint = try file.attributes.string("fingerprint")
+    origin = try Self.readOrigin(from: file)
+    guard
+      [
+        .integer(bytes: 1, signed: false), .integer(bytes: 2, signed: false),
+        .integer(bytes: 4, signed: true),
+      ]
+      .contains(values.elementType)
+    else {
+      throw DataError("/values holds \(values.elementType), expected uint8, uint16 or int32", path: path)
+    }
+    do {
+      let offsets = try file.dataset(DatasetFormat.offsets)
+      try offsets.require(rank: 1)
+      streams = try StreamTable(offsets: offsets.readArray(of: Int.self))
+      guard streams.tokens == 0..<values.count else {
+        throw DataError(
+          "/offsets goes from \(streams.tokens.lowerBound) to \(streams.tokens.upperBound), expected 0 to "
+            + "\(values.count), the number of values")
+      }
+      splits = try Self.readSplits(from: file, streams: streams)
+    } catch let error as DataError { throw DataError("\(error)", path: path) }
+  }
+
+  /// The split of this name.
+  ///
+  /// - Throws: `DataError` that names those there are.
+  public func split(_ name: String) throws -> DatasetSplit {
+    if let split = splits.first(where: { $0.name == name }) { return split }
+    let names = splits.map(\.name).joined(separator: ", ")
+    throw DataError("there is no split \(name.debugDescription); there are \(names)", path: path)
+  }
+
+  /// Reads the tokens of a range into `buffer`, which has just as many.
+  ///
+  /// - Throws: `HDF5Error` where they cannot be read, `DataError` where one is outside the vocabulary.
+  public func read(tokens range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Int32>) throws {
+    try values.read(rows: range, into: buffer)
+    let limit = UInt32(vocabulary.count)
+    // Without a branch for each, so that it runs at vector speed; looked at one by one only where there is a fault.
+    guard buffer.reduce(UInt32(0), { max($0, UInt32(bitPattern: $1)) }) >= limit else { return }
+    guard let place = buffer.firstIndex(where: { UInt32(bitPattern: $0) >= limit }) else { return }
+    throw DataError(
+      "token \(range.lowerBound + place) is \(buffer[place]), outside the vocabulary of \(limit)", path: path)
+  }
+
+  /// Reads everything and computes the fingerprint anew.
+  ///
+  /// - Throws: `HDF5Error` or `DataError` where something cannot be read, a token is outside the vocabulary, or the
+  ///   fingerprint is not the one that the file states.
+  public func verify() throws {
+    let found =
+      switch values.elementType.size {
+      case 1: try computeFingerprint(UInt8.self)
+      case 2: try computeFingerprint(UInt16.self)
+      default: try computeFingerprint(Int32.self)
+      }
+    guard found == fingerprint else {
+      throw DataError(
+        "the content does not have the stated fingerprint (\(fingerprint), found \(found)); make the dataset anew",
+        path: path)
+    }
+  }
+
+  private func computeFingerprint<T: Storable & FixedWidthInteger>(_ type: T.Type) throws -> String {
+    var hash = Fingerprint()
+    let block = UnsafeMutableBufferPointer<T>.allocate(capacity: 1 << 18)
+    defer { block.deallocate() }
+    for first in stride(from: 0, to: values.count, by: block.count) {
+      let range = first..<min(first + block.count, values.count)
+      let part = UnsafeMutableBufferPointer(rebasing: block[..<range.count])
+      try values.read(rows: range, into: part)
+      if let place = part.firstIndex(where: { !(0..<vocabulary.count).contains(Int($0)) }) {
+        throw DataError(
+          "token \(first + place) is \(part[place]), outside the vocabulary of \(vocabulary.count)",
+          path: path)
+      }
+      hash.update(UnsafeBufferPointer(part))
+    }
+    return hash.digest(
+      type: values.elementType, offsets: streams.offsets, splits: splits.map { ($0.name, $0.streams.tokens) },
+      vocabulary: vocabulary)
+  }
+
+  private static func requireFormat(of file: File) throws {
+    guard try file.attributes.contains("kind") else {
+      throw DataError(
+        "is an HDF5 file, but no dataset of this program; `seqtrain data import` makes one",
+        path: file.filePath)
+    }
+    let kind = try file.attributes.string("kind")
+    guard kind == DatasetFormat.kind else {
+      throw DataError(
+        "expected a dataset, found a file of kind \(kind.debugDescription)", path: file.filePath)
+    }
+    let version = try file.attributes.integer("format_version")
+    guard version <= DatasetFormat.version else {
+      throw DataError(
+        "has format version \(version), newer than version \(DatasetFormat.version), which this program reads; "
+          + "use a newer program or make the dataset anew", path: file.filePath)
+    }
+    guard version > 0 else { throw DataError("has format version \(version)", path: file.filePath) }
+  }
+
+  private static func readSplits(from file: File, streams: StreamTable) throws -> [DatasetSplit] {
+    let group = try file.group(DatasetFormat.splits)
+    let splits = try group.childNames().map { name in
+      let dataset = try group.dataset(name)
+      try dataset.require(shape: [2])
+      let ends = try dataset.readArray(of: Int.self)
+      guard ends[0] >= 0, ends[0] < ends[1], ends[1] <= streams.tokens.upperBound else {
+        throw DataError(
+          "split \(name) goes from token \(ends[0]) to token \(ends[1]) of \(streams.tokens.upperBound); it must not be empty"
+        )
+      }
+      let table = try StreamTable(offsets: streams.offsets, cutTo: ends[0]..<ends[1])
+      guard table.pairs > 0 else { throw DataError("split \(name) has no stream of two tokens or more") }
+      let floor =
+        try dataset.attributes.contains(DatasetFormat.floor)
+        ? dataset.attributes.number(DatasetFormat.floor) : nil
+      return DatasetSplit(name: name, streams: table, floor: floor)
+    }.sorted { $0.streams.tokens.lowerBound < $1.streams.tokens.lowerBound }
+    guard !splits.isEmpty else { throw DataError("there are no splits") }
+    for (left, right) in zip(splits, splits.dropFirst())
+    where left.streams.tokens.overlaps(right.streams.tokens) {
+      throw DataError("the splits \(left.name) and \(right.name) overlap")
+    }
+    return splits
+  }
+
+  private static func readOrigin(from file: File) throws -> DatasetOrigin {
+    let command = try file.group(DatasetFormat.origin).attributes.string("command")
+    guard try file.exists(DatasetFormat.originFiles) else { return DatasetOrigin(command: command) }
+    let names = try file.dataset(DatasetFormat.originFiles).readStrings()
+    let sizes = try file.dataset(DatasetFormat.originSizes).readArray(of: Int.self)
+    return DatasetOrigin(command: command, files: zip(names, sizes).map { ($0, $1) })
+  }
+}

@@ -1,0 +1,159 @@
+import HDF5
+
+/// What a token of text is.
+public enum TokenLevel: String, Sendable, CaseIterable {
+  /// A Unicode scalar value, as Python counts characters.
+  case char
+  /// A byte of the file.
+  case byte
+  /// A word, a punctuation mark or a line's end: see `WordTokenizer`.
+  case word
+}
+
+/// The tokens of a text: token i is spelt `spellings[i]`.
+public struct Vocabulary: Sendable {
+  /// What a token is.
+  public let level: TokenLevel
+  /// How the tokens are spelt, in ascending order of their UTF-8, behind the unknown token where there is one.
+  /// Bytes are spelt as two hexadecimal digits.
+  public let spellings: [String]
+  /// The token that stands for every word that has none of its own.
+  public let unknown: Int?
+  private let numbers: [[UInt8]: Int32]
+
+  /// How the unknown token is spelt. No text has it: the tokenizer splits its punctuation off.
+  public static let unknownSpelling = "<unk>"
+
+  /// All 256 bytes.
+  public static let bytes = Vocabulary(level: .byte, unchecked: (0..<256).map(hexadecimal), unknown: nil)
+
+  /// A vocabulary of these spellings.
+  ///
+  /// - Throws: `DataError` where there is none, one is empty or there twice, a character is none, or bytes are not all
+  ///   256 in their order.
+  public init(level: TokenLevel, spellings: [String], unknown: Int? = nil) throws {
+    guard !spellings.isEmpty else { throw DataError("the vocabulary is empty") }
+    if let unknown, !spellings.indices.contains(unknown) {
+      throw DataError("the unknown token is \(unknown), outside the vocabulary of \(spellings.count)")
+    }
+    self.init(level: level, unchecked: spellings, unknown: unknown)
+    guard numbers.count == spellings.count else { throw DataError("the vocabulary has the same token twice") }
+    for (index, spelling) in spellings.enumerated() {
+      let isSound =
+        switch level {
+        case .char: spelling.unicodeScalars.count == 1
+        case .byte: spellings.count == 256 && spelling == Vocabulary.hexadecimal(index)
+        case .word: !spelling.isEmpty
+        }
+      guard isSound else {
+        throw DataError("token \(index) (\(spelling.debugDescription)) is not a \(level.rawValue)")
+      }
+    }
+  }
+
+  private init(level: TokenLevel, unchecked spellings: [String], unknown: Int?) {
+    self.level = level
+    self.spellings = spellings
+    self.unknown = unknown
+    // By their bytes: strings compare equal that Unicode holds to be equivalent, but are different tokens.
+    numbers = Dictionary(
+      zip(spellings.lazy.map { Array($0.utf8) }, Int32(0)...), uniquingKeysWith: { first, _ in first })
+  }
+
+  private static func hexadecimal(_ byte: Int) -> String {
+    (byte < 16 ? "0" : "") + String(byte, radix: 16)
+  }
+
+  /// The number of tokens.
+  public var count: Int { spellings.count }
+
+  /// The token that is spelt by these bytes, or the unknown one.
+  func token(spelt bytes: [UInt8]) -> Int32? { numbers[bytes] ?? unknown.map { Int32($0) } }
+
+  /// The tokens of `text`.
+  ///
+  /// - Throws: `DataError` that names the first character or word that the vocabulary does not have, and its place.
+  public func encode(_ text: String) throws -> [Int32] {
+    if level == .byte { return text.utf8.map { Int32($0) } }
+    var tokens: [Int32] = []
+    func append(_ spelling: [UInt8]) throws {
+      guard let token = token(spelt: spelling) else {
+        let shown = String(decoding: spelling, as: UTF8.self).debugDescription
+        throw DataError(
+          "\(shown), token \(tokens.count) of the text, is not in the vocabulary of \(count) \(level)s")
+      }
+      tokens.append(token)
+    }
+    switch level {
+    case .byte: break
+    case .char: for scalar in text.unicodeScalars { try append(Array(String(scalar).utf8)) }
+    case .word:
+      var tokenizer = WordTokenizer()
+      for scalar in text.unicodeScalars { try tokenizer.feed(scalar) { try append($0) } }
+      try tokenizer.finish { try append($0) }
+    }
+    return tokens
+  }
+
+  /// The text of `tokens`; bytes that are no UTF-8 become U+FFFD, words are put together as `WordTokenizer` says.
+  public func decode(_ tokens: some Sequence<Int32>) -> String {
+    switch level {
+    case .char: return tokens.reduce(into: "") { $0 += spellings[Int($1)] }
+    case .byte: return String(decoding: tokens.map { UInt8($0) }, as: UTF8.self)
+    case .word:
+      var text = ""
+      var previous: String?
+      for token in tokens {
+        let word = spellings[Int(token)]
+        if let previous, WordTokenizer.isSpaced(previous, word) { text += " " }
+        text += word
+        previous = word
+      }
+      return text
+    }
+  }
+}
+
+extension Vocabulary: Equatable {
+  /// Whether all tokens are the same, byte by byte.
+  public static func == (a: Vocabulary, b: Vocabulary) -> Bool {
+    a.level == b.level && a.unknown == b.unknown && a.numbers == b.numbers
+  }
+}
+
+extension Vocabulary {
+  /// Writes the vocabulary to a new dataset `path` of strings with attributes that explain it.
+  public func write(to group: Group, path: String = "vocabulary") throws {
+    // Strings are padded with U+0000, so that character is written as nothing at all.
+    let dataset = try group.write(path, strings: spellings.map { $0 == "\0" ? "" : $0 })
+    let spelling =
+      switch level {
+      case .char: "one Unicode scalar value each; an empty string is U+0000"
+      case .byte: "the byte in hexadecimal"
+      case .word: "words, punctuation marks and line ends, to be put together with spaces between words"
+      }
+    try dataset.attributes.describe("How token i is spelt: \(spelling)")
+    try dataset.attributes.set("level", level.rawValue)
+    if let unknown { try dataset.attributes.set("unknown", unknown) }
+  }
+
+  /// Reads a vocabulary that `write` wrote.
+  ///
+  /// - Throws: `HDF5Error` or `DataError` where it is missing, of another kind, or unsound (see `init`).
+  public init(from group: Group, path: String = "vocabulary") throws {
+    let dataset = try group.dataset(path)
+    let name = try dataset.attributes.string("level")
+    guard let level = TokenLevel(rawValue: name) else {
+      let known = TokenLevel.allCases.map(\.rawValue).joined(separator: ", ")
+      throw DataError(
+        "the vocabulary's level is \(name.debugDescription); known are \(known)", path: group.filePath)
+    }
+    let unknown = try dataset.attributes.contains("unknown") ? dataset.attributes.integer("unknown") : nil
+    let spellings = try dataset.readStrings()
+    do {
+      try self.init(
+        level: level, spellings: spellings.map { $0.isEmpty ? "\0" : $0 },
+        unknown: unknown)
+    } catch { throw DataError("\(error)", path: group.filePath) }
+  }
+}

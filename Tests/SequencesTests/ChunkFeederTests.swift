@@ -1,0 +1,150 @@
+import Sequences
+import TestSupport
+import Testing
+
+/// What a chunk holds, copied.
+private struct Copied: Equatable {
+  var inputs: [Int32] = []
+  var targets: [Int32] = []
+  var weights: [Float] = []
+  var resets: [UInt8] = []
+  var epoch = 0
+  var index = 0
+
+  init(_ chunk: Chunk) {
+    inputs = Array(chunk.buffer.inputs)
+    targets = Array(chunk.buffer.targets)
+    weights = Array(chunk.buffer.weights)
+    resets = Array(chunk.buffer.resets)
+    epoch = chunk.epoch
+    index = chunk.index
+  }
+
+  /// Directly from the streams' tokens.
+  init(_ tokens: [Int32], _ epoch: EpochSchedule, lanes: Range<Int>, chunk: Int, steps: Int, number: Int) {
+    let count = steps * lanes.count
+    inputs = [Int32](repeating: 0, count: count)
+    targets = [Int32](repeating: 0, count: count)
+    weights = [Float](repeating: 0, count: count)
+    resets = [UInt8](repeating: 1, count: count)
+    for lane in lanes {
+      for piece in pieces(epoch, lane: lane)[chunk] {
+        for (step, place) in zip(piece.steps, piece.start...) {
+          let element = step * lanes.count + lane - lanes.lowerBound
+          inputs[element] = tokens[place]
+          targets[element] = tokens[place + 1]
+          weights[element] = 1
+          resets[element] = piece.resets && step == piece.steps.lowerBound ? 1 : 0
+        }
+      }
+    }
+    self.epoch = number
+    index = chunk
+  }
+}
+
+@Suite struct ChunkFeederTests {
+  private let data = countingStreams(300, longest: 50, vocabulary: 300)
+
+  private func withSchedule(
+    _ mode: ScheduleMode, _ traversal: Traversal, lanes: Int = 6, chunk: Int = 8,
+    _ body: (SequenceDataset, Schedule) throws -> Void
+  ) throws {
+    try withTemporaryDirectory { directory in
+      try makeDataset("\(directory)/d.h5", data, vocabulary: 300, cut: 5003)
+      let dataset = try SequenceDataset("\(directory)/d.h5")
+      let streams = try dataset.split("train").streams
+      try body(
+        dataset, Schedule(streams: streams, lanes: lanes, chunk: chunk, mode: mode, traversal: traversal))
+    }
+  }
+
+  private func take(_ count: Int, _ feeder: ChunkFeeder) throws -> [Copied] {
+    try (0..<count).map { _ in Copied(try feeder.nextChunk()) }
+  }
+
+  @Test(arguments: [ScheduleMode.contiguous, .packed], [Traversal.training(seed: 3), .evaluation])
+  func chunksHoldWhatTheScheduleSays(mode: ScheduleMode, traversal: Traversal) throws {
+    try withSchedule(mode, traversal) { dataset, schedule in
+      let tokens = Array(data.joined())
+      for lanes in [0..<6, 2..<3, 3..<6] {
+        let feeder = try ChunkFeeder(dataset, schedule, lanes: lanes)
+        for number in 0..<2 {
+          let epoch = schedule.epoch(number)
+          for chunk in 0..<epoch.chunks {
+            let expected = Copied(tokens, epoch, lanes: lanes, chunk: chunk, steps: 8, number: number)
+            #expect(try Copied(feeder.nextChunk()) == expected)
+          }
+        }
+      }
+    }
+  }
+
+  @Test(arguments: [ScheduleMode.contiguous, .packed])
+  func readingFromAnyPositionGoesOnAsReadingThroughDoes(mode: ScheduleMode) throws {
+    try withSchedule(mode, .training(seed: 4), lanes: 4, chunk: 100) { dataset, schedule in
+      let total = (0..<3).reduce(0) { $0 + schedule.epoch($1).chunks }
+      let whole = try take(total, ChunkFeeder(dataset, schedule, lanes: 1..<4))
+      for (place, start) in whole.enumerated() {
+        let feeder = try ChunkFeeder(
+          dataset, schedule, lanes: 1..<4, epoch: start.epoch, chunk: start.index)
+        #expect(try take(min(3, total - place), feeder) == Array(whole[place...].prefix(3)))
+      }
+      let chunks = schedule.epoch(0).chunks
+      let next = try ChunkFeeder(dataset, schedule, lanes: 1..<4, epoch: 0, chunk: chunks)
+      #expect(try take(1, next) == [whole[chunks]])
+      #expect(throws: DataError.self) {
+        try ChunkFeeder(dataset, schedule, lanes: 1..<4, epoch: 0, chunk: chunks + 1)
+      }
+      #expect(throws: DataError.self) {
+        try ChunkFeeder(dataset, schedule, lanes: 1..<4, epoch: 0, chunk: -1)
+      }
+    }
+  }
+
+  @Test func streamsLongerThanAReadAheadAreWhole() throws {
+    let tokens = (0..<100_000).map { Int32($0 % 251) }
+    try withTemporaryDirectory { directory in
+      try makeDataset("\(directory)/d.h5", [tokens], vocabulary: 251, cut: 90_000)
+      let dataset = try SequenceDataset("\(directory)/d.h5")
+      for mode in [ScheduleMode.contiguous, .packed] {
+        let schedule = try Schedule(
+          streams: dataset.split("train").streams, lanes: 1, chunk: 999, mode: mode, traversal: .evaluation)
+        let feeder = try ChunkFeeder(dataset, schedule, lanes: 0..<1)
+        let chunks = try take(schedule.epoch(0).chunks, feeder)
+        #expect(Array(chunks.flatMap(\.inputs).prefix(89_999)) == Array(tokens[..<89_999]))
+        #expect(Array(chunks.flatMap(\.targets).prefix(89_999)) == Array(tokens[1..<90_000]))
+        #expect(chunks.flatMap(\.weights).reduce(0, +) == 89_999)
+      }
+    }
+  }
+
+  @Test func aBadTokenIsThrownWhenItsChunkIsAskedFor() throws {
+    var streams = [[Int32](repeating: 1, count: 60_000)]
+    streams[0][40_000] = 9
+    try withTemporaryDirectory { directory in
+      try makeDataset("\(directory)/d.h5", streams, vocabulary: 9, cut: 59_000)
+      let dataset = try SequenceDataset("\(directory)/d.h5")
+      let schedule = try Schedule(
+        streams: dataset.split("train").streams, lanes: 1, chunk: 1000, mode: .contiguous,
+        traversal: .evaluation)
+      let feeder = try ChunkFeeder(dataset, schedule, lanes: 0..<1)
+      let error = #expect(throws: DataError.self) {
+        for _ in 0..<59 { _ = try feeder.nextChunk() }
+      }
+      #expect(error?.description.hasSuffix("token 40000 is 9, outside the vocabulary of 9") == true)
+      #expect(throws: DataError.self) { try feeder.nextChunk() }
+    }
+  }
+
+  @Test func aFeederCanBeClosedAtAnyTime() throws {
+    try withSchedule(.packed, .training(seed: 5)) { dataset, schedule in
+      for taken in 0..<6 {
+        let feeder = try ChunkFeeder(dataset, schedule, lanes: 0..<6)
+        _ = try take(taken, feeder)
+        feeder.close()
+        feeder.close()
+      }
+    }
+  }
+}
