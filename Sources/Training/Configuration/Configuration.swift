@@ -1,0 +1,175 @@
+import Core
+
+/// Everything that determines a run: what is trained, on which data, how, and what is kept of it.
+///
+/// `Setting.all` names every value in it; reading, writing, checking and comparing go through that table.
+public struct Configuration: Sendable, Equatable {
+  /// What is read.
+  public var data = DataConfiguration()
+  /// What is trained.
+  public var model = ModelConfiguration()
+  /// How it is trained.
+  public var training = TrainingConfiguration()
+  /// What is kept to resume from.
+  public var checkpoint = CheckpointConfiguration()
+  /// How it is judged while it trains.
+  public var evaluation = EvaluationConfiguration()
+
+  /// The defaults.
+  public init() {}
+}
+
+/// How streams are laid out over lanes.
+public enum DataMode: String, Sendable, CaseIterable {
+  /// Packed where the dataset has many streams, contiguous where it has few.
+  case auto
+  /// Each lane plays one contiguous part of the whole split.
+  case contiguous
+  /// Each lane plays whole streams, shuffled, one after another.
+  case packed
+}
+
+/// What is read.
+public struct DataConfiguration: Sendable, Equatable {
+  /// The dataset's file; empty for the embedded grammar.
+  public var path = ""
+  /// How streams are laid out over lanes.
+  public var mode = DataMode.auto
+
+  /// The defaults.
+  public init() {}
+}
+
+/// The type of the inputs of matrix products; everything else is float32 or better.
+public enum Precision: String, Sendable, CaseIterable {
+  case float32, bfloat16
+}
+
+/// What happens when a loss, gradient or state is not finite.
+public enum NonFinitePolicy: String, Sendable, CaseIterable {
+  /// The job ends, naming step, rank, lane and tensor.
+  case stop
+  /// The step is left out, at most so many times in a row.
+  case skip
+}
+
+/// How it is trained.
+public struct TrainingConfiguration: Sendable, Equatable {
+  /// B, the rows of the global batch, over all ranks.
+  public var lanes = 48
+  /// The fixed groups of lanes that are spread over ranks; 0 for the ranks of the run's first launch.
+  public var shards = 0
+  /// T, the steps of every lane between two cuts of the gradient.
+  public var chunk = 64
+  /// The updates after which the run is finished; 0 where `epochs` alone decides.
+  public var steps = 0
+  /// The passes over the data after which the run is finished; 0 where `steps` alone decides.
+  public var epochs = 0
+  /// The chunks of every lane whose gradients make one update.
+  public var accumulate = 1
+  /// The seed of every random number.
+  public var seed = 1
+  /// The global gradient norm above which gradients are scaled down; 0 for no clipping.
+  public var clipNorm = 1.0
+  /// The type of the inputs of matrix products.
+  public var precision = Precision.float32
+  /// What happens when a loss, gradient or state is not finite.
+  public var nonFinite = NonFinitePolicy.stop
+  /// The most steps in a row that may be skipped.
+  public var nonFiniteLimit = 10
+  /// The steps between two rows of metrics.
+  public var logEvery = 10
+  /// How weights are updated.
+  public var optimizer = OptimizerConfiguration()
+  /// How the learning rate moves.
+  public var schedule = ScheduleConfiguration()
+
+  /// The updates of a run that sets neither `steps` nor `epochs`.
+  public static let defaultSteps = 1000
+
+  /// The defaults.
+  public init() {}
+}
+
+/// The rule that turns gradients into updates.
+public enum OptimizerName: String, Sendable, CaseIterable {
+  case sgd, adam, adamw
+}
+
+/// How weights are updated.
+public struct OptimizerConfiguration: Sendable, Equatable {
+  /// The rule.
+  public var name = OptimizerName.adam
+  /// The learning rate before the schedule's factor.
+  public var learningRate = 0.002
+  /// The momentum of `sgd`.
+  public var momentum = 0.0
+  /// Whether `sgd` looks ahead along its momentum (Nesterov 1983).
+  public var nesterov = false
+  /// The decay of the mean of gradients in `adam` and `adamw`.
+  public var beta1 = 0.9
+  /// The decay of the mean of squared gradients in `adam` and `adamw`.
+  public var beta2 = 0.999
+  /// What `adam` and `adamw` add to the root of the mean of squares.
+  public var epsilon = 1e-8
+  /// The decoupled decay of weights a step, times the learning rate, in `sgd` and `adamw`.
+  public var weightDecay = 0.0
+  /// The parameters that do not decay: shell patterns over their names.
+  public var noDecay = ["*bias*", "norm.*"]
+
+  /// The defaults.
+  public init() {}
+}
+
+/// The shape of the learning rate over the steps.
+public enum ScheduleName: String, Sendable, CaseIterable {
+  /// The same after the warm-up.
+  case constant
+  /// Half a cosine down to `final` (Loshchilov & Hutter 2017).
+  case cosine
+  /// A straight line down to `final`.
+  case linear
+  /// Falling with the inverse square root of the step after the warm-up (Vaswani et al. 2017).
+  case inverseSquareRoot = "inverse_sqrt"
+  /// Multiplied by `factor` whenever the validation loss has not improved for `patience` validations.
+  case plateau
+}
+
+/// How the learning rate moves.
+public struct ScheduleConfiguration: Sendable, Equatable {
+  /// The shape.
+  public var name = ScheduleName.constant
+  /// The steps over which the rate rises from zero.
+  public var warmup = 0
+  /// What is left of the rate at the end of `cosine` and `linear`, as a fraction.
+  public var final = 0.0
+  /// What `plateau` multiplies the rate by.
+  public var factor = 0.5
+  /// The validations without improvement that `plateau` waits for.
+  public var patience = 2
+
+  /// The defaults.
+  public init() {}
+}
+
+/// What is kept to resume from.
+public struct CheckpointConfiguration: Sendable, Equatable {
+  /// The steps between two checkpoints; 0 for one at the end or at a stop only.
+  public var every = 200
+  /// How many of the newest checkpoints are kept, besides the best.
+  public var keep = 2
+
+  /// The defaults.
+  public init() {}
+}
+
+/// How it is judged while it trains.
+public struct EvaluationConfiguration: Sendable, Equatable {
+  /// The steps between two validations; 0 for none.
+  public var every = 100
+  /// The validations without improvement after which the run is finished; 0 for never.
+  public var patience = 0
+
+  /// The defaults.
+  public init() {}
+}

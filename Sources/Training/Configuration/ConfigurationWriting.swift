@@ -1,0 +1,19 @@
+extension Configuration {
+  /// Every setting as YAML, with what it does and may be as comments: what `config.yaml` of a run holds.
+  public var yaml: String {
+    var text = ""
+    var section: [Substring] = []
+    for setting in Setting.all {
+      let parts = setting.key.split(separator: ".")
+      let common = zip(section, parts.dropLast()).prefix { $0 == $1 }.count
+      section = parts.dropLast()
+      for depth in common..<section.count {
+        text += String(repeating: "  ", count: depth) + section[depth] + ":\n"
+      }
+      let indent = String(repeating: "  ", count: section.count)
+      text += "\(indent)# \(setting.help) (\(setting.allowed))\n"
+      text += "\(indent)\(parts[section.count]): \(setting.yaml(self))\n"
+    }
+    return text
+  }
+}

@@ -1,0 +1,29 @@
+/// The values that a setting of an ordered type may have.
+struct SettingLimits<Value: SettingValue & Comparable>: Sendable, CustomStringConvertible {
+  /// What is expected, in words.
+  let description: String
+  private let accept: @Sendable (Value) -> Bool
+
+  private init(_ words: String, _ accept: @escaping @Sendable (Value) -> Bool) {
+    description = "\(Value.expectation) \(words)"
+    self.accept = accept
+  }
+
+  /// Whether the value may be given.
+  func contains(_ value: Value) -> Bool { accept(value) }
+
+  /// From `low` to `high`, both allowed.
+  static func within(_ low: Value, _ high: Value) -> Self {
+    Self("from \(low.yaml) to \(high.yaml)") { low <= $0 && $0 <= high }
+  }
+
+  /// From `low`, which is allowed, to `high`, which is not.
+  static func from(_ low: Value, below high: Value) -> Self {
+    Self("from \(low.yaml) to below \(high.yaml)") { low <= $0 && $0 < high }
+  }
+
+  /// Above `low`, up to and with `high`.
+  static func above(_ low: Value, to high: Value) -> Self {
+    Self("above \(low.yaml), at most \(high.yaml)") { low < $0 && $0 <= high }
+  }
+}

@@ -1,0 +1,122 @@
+import Core
+import Yams
+
+/// A type that a setting can have: how it is read from YAML, and written.
+package protocol SettingValue: Equatable, Sendable {
+  /// What is expected where anything may be given, with its article.
+  static var expectation: String { get }
+  /// Reads a value, or nil where the node holds something else.
+  init?(setting node: Node)
+  /// The value as YAML that any reader takes for the same.
+  var yaml: String { get }
+}
+
+extension Int: SettingValue {
+  package static var expectation: String { "an integer" }
+  package init?(setting node: Node) {
+    guard let text = node.plainText else { return nil }
+    self.init(text.filter { $0 != "_" })
+  }
+  package var yaml: String { description }
+}
+
+extension Double: SettingValue {
+  package static var expectation: String { "a number" }
+  package init?(setting node: Node) {
+    guard let text = node.plainText else { return nil }
+    self.init(text.filter { $0 != "_" })
+  }
+  /// YAML 1.1 takes 1e-08 for a string: its numbers have a point.
+  package var yaml: String {
+    guard let exponent = description.firstIndex(of: "e"), !description.contains(".") else {
+      return description
+    }
+    return description[..<exponent] + ".0" + description[exponent...]
+  }
+}
+
+extension Bool: SettingValue {
+  package static var expectation: String { "true or false" }
+  package init?(setting node: Node) {
+    guard let text = node.plainText else { return nil }
+    self.init(text)
+  }
+  package var yaml: String { description }
+}
+
+extension String: SettingValue {
+  package static var expectation: String { "a text" }
+  package init?(setting node: Node) {
+    guard let scalar = node.scalar else { return nil }
+    self = scalar.style == .plain && ["~", "null"].contains(scalar.string) ? "" : scalar.string
+  }
+  /// Always in double quotes, so that nothing is taken for a number or a truth value.
+  package var yaml: String {
+    var text = "\""
+    for scalar in unicodeScalars {
+      switch scalar {
+      case "\"", "\\": text += "\\\(scalar)"
+      case "\n": text += "\\n"
+      case "\t": text += "\\t"
+      case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value):
+        let digits = String(scalar.value, radix: 16)
+        text += "\\x" + String(repeating: "0", count: 2 - digits.count) + digits
+      default: text.unicodeScalars.append(scalar)
+      }
+    }
+    return text + "\""
+  }
+}
+
+extension [String]: SettingValue {
+  package static var expectation: String { "a list of texts" }
+  package init?(setting node: Node) {
+    guard let sequence = node.sequence else { return nil }
+    self = []
+    for element in sequence {
+      guard let text = String(setting: element) else { return nil }
+      append(text)
+    }
+  }
+  package var yaml: String { "[" + map(\.yaml).joined(separator: ", ") + "]" }
+}
+
+extension SettingValue where Self: RawRepresentable & CaseIterable, RawValue == String {
+  package static var expectation: String {
+    let names = allCases.map(\.rawValue)
+    return names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
+  }
+  package init?(setting node: Node) {
+    guard let text = node.scalar?.string else { return nil }
+    self.init(rawValue: text)
+  }
+  package var yaml: String { rawValue }
+}
+
+extension DataMode: SettingValue {}
+extension CellKind: SettingValue {}
+extension Activation: SettingValue {}
+extension InitialState: SettingValue {}
+extension WeightInitialization: SettingValue {}
+extension Precision: SettingValue {}
+extension NonFinitePolicy: SettingValue {}
+extension OptimizerName: SettingValue {}
+extension ScheduleName: SettingValue {}
+
+extension Node {
+  /// The text of a scalar that is not in quotes.
+  fileprivate var plainText: String? {
+    guard let scalar, scalar.style == .plain || scalar.style == .any else { return nil }
+    return scalar.string
+  }
+
+  /// What stands here, as a message shows it.
+  var shown: String {
+    switch self {
+    case .scalar(let scalar): scalar.string.isEmpty ? "nothing" : scalar.string.yaml
+    case .mapping: "a section"
+    case .sequence: "a list"
+    case .alias: "an alias"
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import Glibc
+
+/// A file or directory that could not be read or written.
+public struct FileError: Error, CustomStringConvertible, Sendable, Equatable {
+  /// The file.
+  public let path: String
+  /// The system's number for what went wrong.
+  public let code: Int32
+  /// The whole message.
+  public let description: String
+
+  init(_ path: String, _ action: String, code: Int32 = errno) {
+    self.path = path
+    self.code = code
+    description = "\(path): can't \(action): \(String(cString: strerror(code)))"
+  }
+
+  init(_ path: String, problem: String) {
+    self.path = path
+    code = 0
+    description = "\(path): \(problem)"
+  }
+}
+
+/// Whole files, written so that a reader finds the old one or the new one and never a part.
+package enum Files {
+  /// The bytes of a file that is small by nature.
+  package static func read(_ path: String, atMost limit: Int) throws -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError(path, "open") }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var block = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = Glibc.read(descriptor, &block, block.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw FileError(path, "read") }
+      if count == 0 { return bytes }
+      bytes += block[..<count]
+      guard bytes.count <= limit else {
+        throw FileError(path, problem: "larger than the \(limit) bytes expected")
+      }
+    }
+  }
+
+  /// Replaces a file by one with these bytes: written aside, synced, renamed, directory synced.
+  package static func replace(_ path: String, with bytes: some Collection<UInt8>) throws {
+    let aside = path + ".part"
+    let descriptor = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw FileError(path, "create") }
+    do {
+      defer { close(descriptor) }
+      try write(Array(bytes), to: descriptor, path: path)
+      guard fsync(descriptor) == 0 else { throw FileError(path, "sync") }
+    } catch {
+      unlink(aside)
+      throw error
+    }
+    guard rename(aside, path) == 0 else { throw FileError(path, "rename into place") }
+    try syncDirectory(directory(of: path))
+  }
+
+  /// Writes all bytes to an open file.
+  package static func write(_ bytes: [UInt8], to descriptor: Int32, path: String) throws {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw FileError(path, "write") }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  /// Makes what was created or renamed in a directory durable.
+  package static func syncDirectory(_ path: String) throws {
+    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError(path, "open") }
+    defer { close(descriptor) }
+    // Some network file systems can't sync a directory, and say so by EINVAL.
+    guard fsync(descriptor) == 0 || errno == EINVAL else { throw FileError(path, "sync") }
+  }
+
+  /// Makes a directory and those above it, where they are missing.
+  package static func makeDirectory(_ path: String) throws {
+    if mkdir(path, 0o755) == 0 { return }
+    if errno == EEXIST {
+      guard isDirectory(path) else { throw FileError(path, "make a directory", code: ENOTDIR) }
+      return
+    }
+    let parent = directory(of: path)
+    guard errno == ENOENT, parent != path else { throw FileError(path, "make a directory") }
+    try makeDirectory(parent)
+    guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw FileError(path, "make a directory") }
+  }
+
+  /// The names in a directory, sorted.
+  package static func names(in path: String) throws -> [String] {
+    guard let stream = opendir(path) else { throw FileError(path, "list") }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  package static func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// The directory that holds a path.
+  package static func directory(of path: String) -> String {
+    let trimmed = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    guard let slash = trimmed.lastIndex(of: "/") else { return "." }
+    return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
+  }
+}

@@ -1,0 +1,154 @@
+import Core
+import Testing
+
+import Training
+
+/// The message of the error that a block throws, or what it returned.
+func message<T>(_ body: () throws -> T) -> String {
+  do { return "no error: \(try body())" } catch { return "\(error)" }
+}
+
+@Suite struct ConfigurationReadingTests {
+  /// A value for a setting that differs from its default.
+  static func otherValue(of setting: Setting) throws -> String {
+    let candidates = [
+      "true", "3", "0.25", "packed", "gru", "relu", "learnt", "uniform", "bfloat16", "skip", "sgd", "cosine",
+      "[a, \"b: c\"]", "a text: \"quoted\" # \\ \u{e9}",
+    ]
+    for candidate in candidates {
+      var configuration = Configuration()
+      do { try configuration.set("\(setting.key)=\(candidate)") } catch { continue }
+      if !configuration.changes(since: Configuration()).isEmpty { return candidate }
+    }
+    throw ConfigurationError("no candidate fits \(setting.key)")
+  }
+
+  @Test func everySettingIsWrittenAndReadBack() throws {
+    var changed = Configuration()
+    for setting in Setting.all { try changed.set("\(setting.key)=\(Self.otherValue(of: setting))") }
+    #expect(changed.changes(since: Configuration()).count == Setting.all.count)
+    #expect(try Configuration(yaml: changed.yaml, name: "config.yaml") == changed)
+    #expect(try Configuration(yaml: Configuration().yaml, name: "config.yaml") == Configuration())
+  }
+
+  @Test func settingsAreReadBySection() throws {
+    let yaml = """
+      model: {cell: gru, hidden: 1_024}
+      training:
+        optimizer:
+          learning_rate: 1e-3
+          no_decay: [head.*]
+      checkpoint:
+      data.path: words.h5
+      """
+    let configuration = try Configuration(yaml: yaml, name: "c.yaml")
+    #expect(configuration.model.cell == .gru)
+    #expect(configuration.model.hidden == 1024)
+    #expect(configuration.training.optimizer.learningRate == 0.001)
+    #expect(configuration.training.optimizer.noDecay == ["head.*"])
+    #expect(configuration.data.path == "words.h5")
+    #expect(configuration.model.layers == Configuration().model.layers)
+  }
+
+  @Test(arguments: ["", "\n", "# nothing\n", "---\n", "model: {}\n"])
+  func nothingSetIsTheDefaults(_ yaml: String) throws {
+    #expect(try Configuration(yaml: yaml, name: "c.yaml") == Configuration())
+  }
+
+  @Test func numbersAreWrittenAsOldReadersOfYAMLTakeThem() {
+    #expect(1e-8.yaml == "1.0e-08")
+    #expect(2.5e-9.yaml == "2.5e-09")
+    #expect(1e22.yaml == "1.0e+22")
+    #expect(0.002.yaml == "0.002")
+  }
+
+  @Test(arguments: [
+    ("model:\n  hidden: 3\n cell: gru", "c.yaml:3: not YAML: "),
+    ("model:\n\thidden: 3", "c.yaml:2: not YAML: found character that cannot start any token"),
+    ("model:\n  hiden: 3", "c.yaml:2: model.hiden is not a setting; the nearest is model.hidden"),
+    ("modle:\n  hidden: 3", "c.yaml:2: modle.hidden is not a setting; the nearest is model.hidden"),
+    ("steps: 3", "c.yaml:1: steps is not a setting; the nearest is training.steps"),
+    (
+      "training:\n  optimizer:\n    rate: 3",
+      "c.yaml:3: training.optimizer.rate is not a setting; the nearest is"
+    ),
+    (
+      "model:\n\n  hidden: many",
+      "c.yaml:3: model.hidden: expected an integer from 1 to 65536, found \"many\""
+    ),
+    ("model:\n  hidden: 2.5", "c.yaml:2: model.hidden: expected an integer from 1 to 65536, found \"2.5\""),
+    (
+      "model:\n  hidden: \"256\"",
+      "c.yaml:2: model.hidden: expected an integer from 1 to 65536, found \"256\""
+    ),
+    ("model:\n  hidden: 0", "c.yaml:2: model.hidden: expected an integer from 1 to 65536, found \"0\""),
+    ("model: {hidden: 99999999999999999999}", "c.yaml:1: model.hidden: expected an integer from 1 to 65536"),
+    (
+      "model: {hidden: {a: 3}}",
+      "c.yaml:1: model.hidden: expected an integer from 1 to 65536, found a section"
+    ),
+    ("model: {hidden: }", "c.yaml:1: model.hidden: expected an integer from 1 to 65536, found nothing"),
+    ("model: {cell: LSTM}", "c.yaml:1: model.cell: expected rnn, lstm or gru, found \"LSTM\""),
+    ("model: {dropout: 1}", "c.yaml:1: model.dropout: expected a number from 0.0 to below 1.0, found \"1\""),
+    (
+      "model: {dropout: nan}",
+      "c.yaml:1: model.dropout: expected a number from 0.0 to below 1.0, found \"nan\""
+    ),
+    ("model: {tied: 1}", "c.yaml:1: model.tied: expected true or false, found \"1\""),
+    ("training.optimizer: {learning_rate: 0}", "learning_rate: expected a number above 0.0, at most 1000.0"),
+    ("training.optimizer: {no_decay: bias}", "no_decay: expected a list of texts, found \"bias\""),
+    ("model: lstm", "c.yaml:1: model is a section of settings, found \"lstm\""),
+    ("model:\n  hidden: 3\n  hidden: 4", "hidden is set twice"),
+    ("model: {hidden: 3}\nmodel.hidden: 4", "c.yaml:2: model.hidden is set twice"),
+    ("- 3", "c.yaml: expected sections such as `training:`, found a list"),
+  ])
+  func whatIsWrongIsNamedWithItsLine(_ yaml: String, _ expected: String) {
+    let found = message { try Configuration(yaml: yaml, name: "c.yaml") }
+    #expect(found.contains(expected))
+  }
+
+  @Test(arguments: [
+    ("model.hidden", "--set model.hidden: expected KEY=VALUE, such as training.steps=1000"),
+    ("model.hiden=3", "--set model.hiden=3: model.hiden is not a setting; the nearest is model.hidden"),
+    ("model.hidden=x", "--set model.hidden=x: expected an integer from 1 to 65536, found \"x\""),
+    ("model=3", "--set model=3: model is not a setting; the nearest is "),
+    ("training.optimizer.no_decay=[a", "expected a list of texts, found \"[a\""),
+  ])
+  func whatIsWrongWithAnAssignmentIsNamed(_ assignment: String, _ expected: String) {
+    var configuration = Configuration()
+    let found = message { try configuration.set(assignment) }
+    #expect(found.contains(expected))
+    #expect(configuration == Configuration())
+  }
+
+  @Test func anAssignmentKeepsWhatFollowsTheFirstEqualsSign() throws {
+    var configuration = Configuration()
+    try configuration.set("data.path=a=b: [c.h5")
+    #expect(configuration.data.path == "a=b: [c.h5")
+    try configuration.set("data.path=")
+    #expect(configuration.data.path == "")
+  }
+
+  @Test func aFileThatIsNoConfigurationIsNamed() {
+    #expect(
+      message { try Configuration(path: "/nowhere/c.yaml") }
+        == "/nowhere/c.yaml: can't open: No such file or directory")
+    #expect(message { try Configuration(path: "/") } == "/: can't read: Is a directory")
+    #expect(message { try Configuration(path: "/dev/zero") }.hasPrefix("/dev/zero: larger than"))
+    #expect(message { try Configuration(path: "/bin/true") }.hasPrefix("/bin/true: not a text in UTF-8"))
+  }
+
+  @Test func settingsAreListedSectionBySection() {
+    let keys = Setting.all.map(\.key)
+    #expect(Set(keys).count == keys.count)
+    let sections = keys.map { $0.split(separator: ".").first ?? "" }
+    #expect(zip(sections, sections.dropFirst()).filter { $0 != $1 }.count == Set(sections).count - 1)
+    for key in keys { #expect(Setting.listing.contains("\(key): ")) }
+  }
+
+  @Test func editsAreCounted() {
+    #expect(editDistance("", "abc") == 3)
+    #expect(editDistance("kitten", "sitting") == 3)
+    #expect(editDistance("hidden", "hidden") == 0)
+  }
+}

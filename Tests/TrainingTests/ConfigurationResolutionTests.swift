@@ -1,0 +1,90 @@
+import Testing
+
+import Training
+
+@Suite struct ConfigurationResolutionTests {
+  static func configuration(_ assignments: String...) throws -> Configuration {
+    var configuration = Configuration()
+    for assignment in assignments { try configuration.set(assignment) }
+    return configuration
+  }
+
+  @Test func shardsAreTheRanksOfTheFirstLaunch() throws {
+    let first = try Configuration().resolved(ranks: 3)
+    #expect(first.training.shards == 3)
+    #expect(try Configuration().resolved(ranks: 2, previous: first).training.shards == 3)
+    #expect(try Self.configuration("training.shards=8").resolved(ranks: 2).training.shards == 8)
+  }
+
+  @Test func aRunWithoutALengthHasTheOneItBeganWith() throws {
+    #expect(try Configuration().resolved(ranks: 1).training.steps == TrainingConfiguration.defaultSteps)
+    let first = try Self.configuration("training.epochs=3").resolved(ranks: 1)
+    #expect(first.training.steps == 0)
+    let again = try Configuration().resolved(ranks: 1, previous: first)
+    #expect(again.training.steps == 0)
+    #expect(again.training.epochs == 3)
+    #expect(
+      try Self.configuration("training.steps=7").resolved(ranks: 1, previous: first).training.steps == 7)
+  }
+
+  @Test(arguments: [
+    (
+      ["training.lanes=10"], 4,
+      "training.lanes 10 can't be divided evenly into training.shards 4; set training.lanes to a multiple, such as 12"
+    ),
+    (
+      ["training.shards=2"], 4,
+      "4 ranks for training.shards 2: each rank needs a shard; start at most 2 ranks"
+    ),
+    (["model.tied=true"], 1, "model.tied needs model.embedding 128 and model.hidden 256 to be equal"),
+    (["model.activation=relu"], 1, "model.activation relu is for model.cell rnn, found lstm"),
+    (["training.optimizer.nesterov=true"], 1, "training.optimizer.nesterov needs"),
+    (["training.optimizer.weight_decay=0.1"], 1, "needs training.optimizer.name adamw or sgd, found adam"),
+    (["training.schedule.name=plateau", "evaluation.every=0"], 1, "evaluation.every 0: "),
+    (["evaluation.patience=2", "evaluation.every=0"], 1, "evaluation.every 0: "),
+  ])
+  func contradictionsAreRefused(_ assignments: [String], _ ranks: Int, _ expected: String) throws {
+    var configuration = Configuration()
+    for assignment in assignments { try configuration.set(assignment) }
+    let found = message { try configuration.resolved(ranks: ranks) }
+    #expect(found.contains(expected))
+  }
+
+  @Test func whatMayChangeOnResumeDoes() throws {
+    let first = try Self.configuration("training.steps=20").resolved(ranks: 2)
+    let second = try Self.configuration(
+      "training.steps=40", "training.optimizer.learning_rate=0.1", "evaluation.every=7", "checkpoint.keep=9",
+      "training.log_every=1", "training.schedule.name=cosine"
+    ).resolved(ranks: 1, previous: first)
+    #expect(second.training.steps == 40)
+    #expect(second.changes(since: first).count == 6)
+  }
+
+  @Test func everythingElseIsRefusedWithBothValues() throws {
+    let first = try Configuration().resolved(ranks: 2)
+    let second = try Self.configuration("model.hidden=64", "training.lanes=16", "training.steps=40")
+    #expect(
+      message { try second.resolved(ranks: 1, previous: first) }
+        == "the run has begun with other settings: model.hidden was 256, now 64; training.lanes was 48, now 16; "
+        + "set them back, or choose another directory with --run")
+  }
+
+  @Test func whatMayChangeIsThePromisedSet() {
+    let fixed = Setting.all.filter { !$0.mayChange }.map(\.key)
+    #expect(fixed.allSatisfy { $0.hasPrefix("model.") || $0.hasPrefix("training.") || $0 == "data.mode" })
+    #expect(fixed.contains("model.hidden") && fixed.contains("training.seed"))
+    for key in ["steps", "epochs", "log_every", "optimizer.learning_rate", "schedule.warmup"] {
+      #expect(!fixed.contains("training.\(key)"))
+    }
+  }
+
+  @Test func patternsExemptParametersFromDecay() throws {
+    let optimizer = try Self.configuration(
+      "training.optimizer.name=adamw", "training.optimizer.weight_decay=0.1"
+    ).training.optimizer
+    #expect(optimizer.decays("rnn.weight_hh_l0"))
+    #expect(!optimizer.decays("rnn.bias_hh_l0"))
+    #expect(!optimizer.decays("norm.0.weight"))
+    #expect(!Configuration().training.optimizer.decays("rnn.weight_hh_l0"))
+  }
+}
