@@ -58,7 +58,7 @@ let package = Package(
     tests(of: "HDF5"),
     tests(of: "Random"),
     tests(of: "Core", ["HDF5", "CKernels", "Random"]),
-    tests(of: "Sequences", ["HDF5"]),
+    tests(of: "Sequences", ["HDF5", "Random"]),
     tests(of: "Training", ["Core", "Sequences", "HDF5", "MPI", "MultiRank"]),
     tests(of: "Evaluation", ["Core", "Sequences", "HDF5"]),
     .testTarget(
