@@ -1,3 +1,5 @@
+import CKernels
+
 /// A recurrent language model: embedding, recurrent layers, softmax head.
 ///
 ///     tokens -> embedding -> [recurrent -> (layer norm) -> (dropout between layers)] x L -> head -> loss
@@ -17,6 +19,8 @@ public final class LanguageModel {
   private let pieces: [Int?]
   private let head: SoftmaxHead
   private let sequences: [StateSequence]
+  /// Owns the memory that the layers' signals point to.
+  private let gradients: Buffer<Float>
 
   /// Where the parameters of a model for a vocabulary of `vocabulary` tokens lie.
   public static func layout(_ configuration: ModelConfiguration, vocabulary: Int) -> ParameterLayout {
@@ -47,6 +51,7 @@ public final class LanguageModel {
     self.shape = shape
     layers = stack.layers
     pieces = stack.pieces
+    gradients = stack.gradients
     head = SoftmaxHead(
       context, weight: configuration.tied ? "embedding.weight" : "head.weight", bias: "head.bias", input: top)
     hidden = top.value
@@ -92,6 +97,23 @@ public final class LanguageModel {
       weights: UnsafeBufferPointer(head.targetWeights.elements),
       positions: UnsafeBufferPointer(head.positionLosses.elements),
       correct: UnsafeBufferPointer(head.positionCorrect.elements))
+  }
+
+  /// The first tensor that holds a value that is not finite, in the order in which the forward pass makes them: a parameter,
+  /// the outputs of a layer, the logits' losses; with the lane where it has one.
+  public func firstNonFinite() -> (name: String, lane: Int?)? {
+    for parameter in memory.layout.parameters
+    where st_first_non_finite(parameter.count, memory.weights + parameter.offset) >= 0 {
+      return (parameter.name, nil)
+    }
+    for sequence in sequences {
+      for values in [sequence.entering, sequence.output] {
+        let element = st_first_non_finite(values.count, values.base)
+        if element >= 0 { return (sequence.name, element / values.columns % shape.lanes) }
+      }
+    }
+    let position = head.positionLosses.elements.firstIndex { !$0.isFinite }
+    return position.map { ("head", $0 % shape.lanes) }
   }
 
   /// Undoes the state's passage through the last chunk.

@@ -10,7 +10,8 @@ struct LayerStack {
   private let context: LayerContext
   private let configuration: ModelConfiguration
   /// A layer's backward pass reads the gradient of its output and writes that of its input: two memories in turn.
-  private let gradients: Buffer<Float>
+  /// Whoever uses the layers keeps it.
+  let gradients: Buffer<Float>
 
   init(_ context: LayerContext, _ configuration: ModelConfiguration) {
     self.context = context
