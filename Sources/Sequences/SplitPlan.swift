@@ -1,0 +1,51 @@
+/// How a dataset is divided into training, validation and test.
+public struct SplitPlan: Sendable, Equatable {
+  /// What the fractions are fractions of.
+  public enum Measure: String, Sendable, CaseIterable {
+    /// Tokens: a stream may be cut in two.
+    case position
+    /// Streams: none is cut.
+    case stream
+  }
+
+  /// The parts of `train`, `validation` and, where there are three, `test`; their sum is 1.
+  public let fractions: [Double]
+  /// What they are fractions of.
+  public let measure: Measure
+
+  /// The splits' names, in their order.
+  public static let names = ["train", "validation", "test"]
+
+  /// - Throws: `DataError` unless there are two or three fractions, each above 0, with sum 1.
+  public init(fractions: [Double], measure: Measure = .position) throws {
+    guard fractions.count == 2 || fractions.count == 3, fractions.allSatisfy({ $0 > 0 }),
+      abs(fractions.reduce(0, +) - 1) < 1e-6
+    else {
+      throw DataError(
+        "the split is \(fractions.map { "\($0)" }.joined(separator: ",")), expected two or three parts above 0 for "
+          + "training, validation and test, with sum 1")
+    }
+    self.fractions = fractions
+    self.measure = measure
+  }
+
+  /// The splits of a text with these streams: in its order, each end rounded down to a whole token or stream.
+  func splits(offsets: [Int]) throws -> [DatasetWriter.Split] {
+    let count = measure == .position ? offsets[offsets.count - 1] : offsets.count - 1
+    var total = 0.0
+    let ends = fractions.enumerated().map { index, fraction in
+      total += fraction
+      // Fractions have no exact binary form: 0.9 + 0.05 of 100 must be 95.
+      let end = index == fractions.count - 1 ? count : min(count, Int(total * Double(count) + 1e-6))
+      return measure == .position ? end : offsets[end]
+    }
+    return try zip(Self.names, zip([0] + ends, ends)).map { name, range in
+      guard range.0 < range.1 else {
+        throw DataError(
+          "split \(name) would be empty: there are only \(count) \(measure == .position ? "token" : "stream")s; "
+            + "give it a larger part, or more text")
+      }
+      return DatasetWriter.Split(name: name, range: range.0..<range.1)
+    }
+  }
+}

@@ -1,0 +1,209 @@
+import HDF5
+import Sequences
+import TestSupport
+import Testing
+
+/// The parts of a dataset file, written without the checks of `DatasetWriter`.
+private struct Raw {
+  var values: [UInt16] = [0, 1, 2, 0, 1, 2, 0, 1]
+  var offsets = [0, 3, 8]
+  var splits = ["train": [0, 5], "validation": [5, 8]]
+  var level = "char"
+  var spellings = ["a", "b", "c"]
+  var unknown: Int?
+  var kind: String? = "dataset"
+  var version = 1
+  var fingerprint = "0"
+  var omitted = ""
+
+  func write(_ path: String) throws {
+    let file = try File.create(path)
+    if let kind { try file.attributes.set("kind", kind) }
+    try file.attributes.set("format_version", version)
+    if omitted != "fingerprint" { try file.attributes.set("fingerprint", fingerprint) }
+    if omitted != "values" { try file.write("values", values) }
+    if omitted != "offsets" { try file.write("offsets", offsets) }
+    if omitted != "splits" { try file.createGroup("splits") }
+    for (name, ends) in splits where omitted != "splits" { try file.write("splits/\(name)", ends) }
+    if omitted != "vocabulary" {
+      let vocabulary = try file.write("vocabulary", strings: spellings)
+      try vocabulary.attributes.set("level", level)
+      if let unknown { try vocabulary.attributes.set("unknown", unknown) }
+    }
+    if omitted != "origin" { try file.createGroup("origin").attributes.set("command", "a test") }
+    try file.close()
+  }
+}
+
+@Suite struct SequenceDatasetTests {
+  /// The message with which the dataset is refused, or "none".
+  private func refusal(_ raw: Raw) throws -> String {
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/d.h5"
+      try raw.write(path)
+      do {
+        _ = try SequenceDataset(path)
+        return "none"
+      } catch {
+        let message = "\(error)"
+        #expect(message.hasPrefix("\(path): "))
+        return String(message.dropFirst(path.utf8.count + 2))
+      }
+    }
+  }
+
+  private func refusal(_ change: (inout Raw) -> Void) throws -> String {
+    var raw = Raw()
+    change(&raw)
+    return try refusal(raw)
+  }
+
+  @Test func aSoundFileIsReadAsItWasWritten() throws {
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/d.h5"
+      try makeDataset(path, [[3, 1], [4], [1, 5, 9, 2, 6]], vocabulary: 10, cut: 5)
+      let dataset = try SequenceDataset(path)
+      #expect(dataset.streams.offsets == [0, 2, 3, 8])
+      #expect(dataset.splits.map(\.name) == ["train", "validation"])
+      #expect(dataset.splits.map(\.streams.offsets) == [[0, 2, 3, 5], [5, 8]])
+      #expect(dataset.splits.map(\.streams.pairs) == [2, 2])
+      #expect(dataset.splits.map(\.floor) == [nil, 1.25])
+      #expect(dataset.vocabulary.count == 10)
+      #expect(dataset.origin == DatasetOrigin(command: "a test"))
+      #expect(dataset.fingerprint.utf8.count == 64)
+      var tokens = [Int32](repeating: -1, count: 3)
+      try tokens.withUnsafeMutableBufferPointer { try dataset.read(tokens: 2..<5, into: $0) }
+      #expect(tokens == [4, 1, 5])
+      try dataset.verify()
+    }
+  }
+
+  @Test func theFingerprintIsOfAllContentAndNothingElse() throws {
+    func fingerprint(
+      _ streams: [[Int32]] = [[1, 2, 3], [4, 5]], vocabulary: Int = 10, cut: Int = 3
+    ) throws -> String {
+      try withTemporaryDirectory { directory in
+        try makeDataset("\(directory)/d.h5", streams, vocabulary: vocabulary, cut: cut)
+        return try SequenceDataset("\(directory)/d.h5").fingerprint
+      }
+    }
+    let first = try fingerprint()
+    #expect(try fingerprint() == first)
+    #expect(try fingerprint([[1, 2, 3], [4, 6]]) != first)
+    #expect(try fingerprint([[1, 2], [3, 4, 5]]) != first)
+    #expect(try fingerprint(vocabulary: 9) != first)
+    #expect(try fingerprint(cut: 2) != first)
+  }
+
+  @Test func anUnsoundFileIsRefused() throws {
+    #expect(try refusal(Raw()) == "none")
+    let notOurs = try refusal { $0.kind = nil }
+    #expect(notOurs.hasPrefix("is an HDF5 file, but no dataset of this program"))
+    #expect(
+      try refusal { $0.kind = "checkpoint" } == "expected a dataset, found a file of kind \"checkpoint\"")
+    #expect(try refusal { $0.version = 2 }.hasPrefix("has format version 2, newer than version 1"))
+    #expect(try refusal { $0.version = 0 } == "has format version 0")
+    for part in ["values", "offsets", "splits", "vocabulary", "origin", "fingerprint"] {
+      #expect(try refusal { $0.omitted = part }.contains("\"\(part)\""))
+    }
+  }
+
+  @Test func badOffsetsAreRefused() throws {
+    #expect(
+      try refusal { $0.offsets = [0, 3, 9] }
+        == "/offsets goes from 0 to 9, expected 0 to 8, the number of values")
+    #expect(try refusal { $0.offsets = [1, 3, 8] }.hasPrefix("/offsets goes from 1 to 8"))
+    #expect(try refusal { $0.offsets = [0, 5, 3, 8] }.hasPrefix("stream 1 has no tokens"))
+    #expect(try refusal { $0.offsets = [0, 3, 3, 8] }.hasPrefix("stream 1 has no tokens"))
+    #expect(try refusal { $0.offsets = [-1, 8] }.hasPrefix("stream 0 begins at token -1"))
+    #expect(try refusal { $0.offsets = [.min, .max] }.hasPrefix("stream 0 begins at token"))
+    #expect(try refusal { $0.offsets = [8] } == "there are no streams")
+    #expect(try refusal { $0.offsets = [] } == "there are no streams")
+  }
+
+  @Test func badSplitsAreRefused() throws {
+    #expect(try refusal { $0.splits = [:] } == "there are no splits")
+    #expect(
+      try refusal { $0.splits["train"] = [5, 5] }.hasPrefix("split train goes from token 5 to token 5 of 8"))
+    #expect(
+      try refusal { $0.splits["train"] = [4, 2] }.hasPrefix("split train goes from token 4 to token 2 of 8"))
+    #expect(try refusal { $0.splits["train"] = [-1, 2] }.hasPrefix("split train goes from token -1"))
+    #expect(
+      try refusal { $0.splits["train"] = [0, 9] }.hasPrefix("split train goes from token 0 to token 9"))
+    #expect(try refusal { $0.splits["train"] = [0, 6] } == "the splits train and validation overlap")
+    #expect(try refusal { $0.splits["train"] = [0, 1] } == "split train has no stream of two tokens or more")
+    #expect(try refusal { $0.splits["train"] = [0, 2, 5] }.hasPrefix("/splits/train: expected shape [2]"))
+  }
+
+  @Test func badVocabulariesAreRefused() throws {
+    #expect(try refusal { $0.spellings = [] } == "the vocabulary is empty")
+    #expect(try refusal { $0.spellings = ["a", "b", "a"] } == "the vocabulary has the same token twice")
+    #expect(try refusal { $0.spellings = ["a", "bc", "d"] } == "token 1 (\"bc\") is not a char")
+    #expect(try refusal { $0.level = "byte" } == "token 0 (\"a\") is not a byte")
+    #expect(
+      try refusal { $0.level = "syllable" }.hasPrefix(
+        "the vocabulary's level is \"syllable\"; known are char"))
+    #expect(try refusal { $0.unknown = 3 } == "the unknown token is 3, outside the vocabulary of 3")
+  }
+
+  @Test func badValuesAreFoundWhenTheyAreRead() throws {
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/d.h5"
+      try Raw(values: [0, 1, 2, 0, 3, 2, 60_000, 1]).write(path)
+      let dataset = try SequenceDataset(path)
+      var tokens = [Int32](repeating: -1, count: 4)
+      try tokens.withUnsafeMutableBufferPointer { try dataset.read(tokens: 0..<4, into: $0) }
+      let error = #expect(throws: DataError.self) {
+        try tokens.withUnsafeMutableBufferPointer { try dataset.read(tokens: 2..<6, into: $0) }
+      }
+      #expect(error?.description == "\(path): token 4 is 3, outside the vocabulary of 3")
+      #expect(throws: DataError.self) { try dataset.verify() }
+    }
+  }
+
+  @Test func contentThatIsNotWhatTheFingerprintSaysIsFound() throws {
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/d.h5"
+      try Raw(fingerprint: "abc").write(path)
+      let error = #expect(throws: DataError.self) { try SequenceDataset(path).verify() }
+      #expect(error?.description.contains("does not have the stated fingerprint (abc, found ") == true)
+    }
+  }
+
+  @Test func valuesOfOtherKindsAreRefused() throws {
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/d.h5"
+      try Raw(omitted: "values").write(path)
+      let error = #expect(throws: (any Error).self) { try SequenceDataset(path) }
+      #expect(error.map { "\($0)" }?.contains("\"values\"") == true)
+      let other = "\(directory)/e.h5"
+      let file = try File.create(other)
+      try file.attributes.set("kind", "dataset")
+      try file.attributes.set("format_version", 1)
+      try file.attributes.set("fingerprint", "0")
+      try file.write("values", [0.5, 1.5])
+      try file.createGroup("origin").attributes.set("command", "a test")
+      try file.write("vocabulary", strings: ["a"]).attributes.set("level", "char")
+      try file.close()
+      let kind = #expect(throws: DataError.self) { try SequenceDataset(other) }
+      #expect(kind?.description == "\(other): /values holds float64, expected uint8, uint16 or int32")
+    }
+  }
+
+  @Test func otherFilesAreRefused() throws {
+    try withTemporaryDirectory { directory in
+      #expect(throws: HDF5Error.self) { try SequenceDataset("\(directory)/missing.h5") }
+      try writeBytes([], to: "\(directory)/empty.h5")
+      #expect(throws: HDF5Error.self) { try SequenceDataset("\(directory)/empty.h5") }
+      try writeBytes(Array("just text".utf8), to: "\(directory)/text.h5")
+      #expect(throws: HDF5Error.self) { try SequenceDataset("\(directory)/text.h5") }
+      try makeDataset(
+        "\(directory)/d.h5", [[Int32]](repeating: [1, 2, 3, 4], count: 4000), vocabulary: 9, cut: 8000)
+      let whole = try readBytes("\(directory)/d.h5")
+      for length in [100, whole.count / 2, whole.count - 1] {
+        try writeBytes(whole[..<length], to: "\(directory)/cut.h5")
+        #expect(throws: HDF5Error.self) { try SequenceDataset("\(directory)/cut.h5") }
+      }
+    }
+  }
+}
