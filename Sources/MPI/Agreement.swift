@@ -1,0 +1,61 @@
+import COpenMPI
+
+/// A failure of the job: what every rank throws where any of them failed.
+public struct JobError: Error, CustomStringConvertible, Sendable {
+  /// What the lowest failing rank's error says.
+  public let message: String
+  /// The lowest rank that failed, in the group that agreed.
+  public let rank: Int
+  /// How many ranks failed.
+  public let failures: Int
+  /// How many ranks there are.
+  public let ranks: Int
+
+  /// The message, after the rank's number where other ranks did not fail.
+  public var description: String { failures == ranks ? message : "rank \(rank): \(message)" }
+}
+
+extension Communicator {
+  /// The largest of the ranks' integers. Collective.
+  public func maximum(_ value: Int) throws -> Int { try reduce(value, st_op_max()) }
+
+  /// The smallest of the ranks' integers. Collective.
+  public func minimum(_ value: Int) throws -> Int { try reduce(value, st_op_min()) }
+
+  /// The sum of the ranks' integers, modulo 2^64. Collective.
+  public func sum(_ value: Int) throws -> Int { try reduce(value, st_op_sum()) }
+
+  /// Whether any rank says so. Collective.
+  public func any(_ condition: Bool) throws -> Bool { try maximum(condition ? 1 : 0) == 1 }
+
+  /// Runs `body` on every rank, and makes its failure on any of them the failure of all. Collective.
+  ///
+  /// So a job reports one failure once, and no rank is left waiting for one that has given up. `body` may do what it
+  /// likes but for collective calls that another rank's failure would keep from being answered; it may agree again.
+  ///
+  /// - Returns: what this rank's `body` returned, if no rank failed.
+  /// - Throws: the same `JobError` on every rank, if any failed.
+  public func agree<Result>(_ body: () throws -> Result) throws -> Result {
+    let outcome = Swift.Result(catching: body)
+    var failure: (any Error)?
+    if case .failure(let error) = outcome { failure = error }
+    let first = try minimum(failure == nil ? size : rank)
+    guard first < size else { return try outcome.get() }
+
+    // An agreement inside this one has found the rank already.
+    let inner = failure as? JobError
+    let origin = try broadcast(inner?.rank ?? first, from: first)
+    let failures = try sum(failure == nil ? 0 : 1)
+    let innerFailures = try broadcast(inner?.failures ?? failures, from: first)
+    let message = try broadcast(inner?.message ?? failure.map { "\($0)" } ?? "", from: first)
+    throw JobError(message: message, rank: origin, failures: min(failures, innerFailures), ranks: size)
+  }
+
+  private func reduce(_ value: Int, _ operation: MPI_Op?) throws -> Int {
+    var result = value
+    try call("MPI_Allreduce") {
+      MPI_Allreduce(st_in_place(), &result, 1, Int.handle, operation, handle)
+    }
+    return result
+  }
+}

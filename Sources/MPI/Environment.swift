@@ -1,0 +1,76 @@
+import COpenMPI
+import Glibc
+
+/// MPI in this process: from its start to its end.
+public enum Environment {
+  /// Starts MPI, lends the communicator of all ranks to `body` and ends MPI.
+  ///
+  /// A process that no `mpirun` started is a job of one rank. Calls into MPI may come from any thread, one at a time
+  /// (`MPI_THREAD_SERIALIZED`). It can be done once in a process.
+  ///
+  /// - Parameters:
+  ///   - report: is called with the error where `body` throws, to tell the user. A `JobError` is reported by rank 0
+  ///     alone. It is done before MPI ends, since `mpirun` stops all ranks when it sees the first exit with an error.
+  /// - Throws: what `body` throws. If that is a `JobError`, or there is but one rank, MPI has ended in order. Else this
+  ///   rank is alone with its error, the others may wait for it, and MPI has not ended: call `abort(status:)`.
+  public static func run<Result>(
+    reporting report: (any Error) -> Void, _ body: (Communicator) throws -> Result
+  ) throws -> Result {
+    chooseTransport()
+    let world: Communicator
+    do { world = try start() } catch {
+      report(error)
+      throw error
+    }
+    let result: Result
+    do { result = try body(world) } catch {
+      let isShared = error is JobError
+      if !isShared || world.rank == 0 { report(error) }
+      fflush(nil)
+      if isShared || world.size == 1 { MPI_Finalize() }
+      throw error
+    }
+    try call("MPI_Finalize") { MPI_Finalize() }
+    return result
+  }
+
+  private static func start() throws -> Communicator {
+    var provided: Int32 = 0
+    try call("MPI_Init_thread") { MPI_Init_thread(nil, nil, Int32(MPI_THREAD_SERIALIZED), &provided) }
+    guard provided >= Int32(MPI_THREAD_SERIALIZED) else {
+      throw MPIError(
+        function: "MPI_Init_thread", message: "this MPI library was built without support for threads")
+    }
+    return try Communicator(taking: st_comm_world())
+  }
+
+  /// Ends the whole job at once, whatever its other ranks do; `mpirun` then gives `status`. What has been printed is
+  /// written out first.
+  public static func abort(status: Int32) -> Never {
+    fflush(nil)
+    var (isInitialized, isFinalized): (Int32, Int32) = (0, 0)
+    MPI_Initialized(&isInitialized)
+    MPI_Finalized(&isFinalized)
+    if isInitialized != 0, isFinalized == 0 { MPI_Abort(st_comm_world(), status) }
+    exit(status)
+  }
+
+  /// The rank of this process as its launcher says, before MPI is started; 0 where no launcher does.
+  public static var launchedRank: Int {
+    for name in ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"] {
+      if let value = getenv(name), let rank = Int(String(cString: value)) { return rank }
+    }
+    return 0
+  }
+
+  /// Keeps Open MPI from waiting for what is not there; whatever the user has set stays.
+  ///
+  /// The libraries for Omni-Path and True Scale look for their device for 0.1 s each. And a process by itself starts a
+  /// daemon (another 0.05 s) that only spawning processes needs.
+  private static func chooseTransport() {
+    if access("/dev/hfi1_0", F_OK) != 0, access("/dev/ipath", F_OK) != 0 {
+      setenv("OMPI_MCA_mtl", "^ofi,psm,psm2", 0)
+    }
+    setenv("OMPI_MCA_ess_singleton_isolated", "1", 0)
+  }
+}

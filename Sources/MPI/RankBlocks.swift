@@ -1,0 +1,41 @@
+/// How a buffer is cut into consecutive blocks, one for each rank, in the order of ranks. Blocks may be empty.
+///
+/// Made once and used in every step, so that a collective need not allocate.
+public struct RankBlocks: Sendable, Equatable {
+  /// The number of elements in each rank's block.
+  public let counts: [Int]
+  /// Where each rank's block begins.
+  public let offsets: [Int]
+  /// The number of elements in all blocks.
+  public let count: Int
+  /// The number of elements in the largest block.
+  let largest: Int
+  /// Counts and offsets for MPI, whose counts are 32-bit; of no use where `count` does not fit.
+  let counts32: [Int32]
+  let offsets32: [Int32]
+
+  /// Blocks of these numbers of elements.
+  public init(counts: [Int]) {
+    precondition(counts.allSatisfy { $0 >= 0 }, "a block cannot have a negative number of elements")
+    self.counts = counts
+    var offset = 0
+    offsets = counts.map { count in
+      defer { offset += count }
+      return offset
+    }
+    count = offset
+    largest = counts.max() ?? 0
+    counts32 = counts.map { Int32(truncatingIfNeeded: $0) }
+    offsets32 = offsets.map { Int32(truncatingIfNeeded: $0) }
+  }
+
+  /// The elements of a rank's block.
+  public func range(of rank: Int) -> Range<Int> { offsets[rank]..<offsets[rank] + counts[rank] }
+
+  /// The elements of a rank's block that go in message `number`, with at most `limit` in each; nil after the last one.
+  func part(_ number: Int, of rank: Int, limit: Int) -> Range<Int>? {
+    let block = range(of: rank)
+    let start = block.lowerBound + number * limit
+    return start < block.upperBound ? start..<min(block.upperBound, start + limit) : nil
+  }
+}

@@ -1,0 +1,180 @@
+import Glibc
+import MPI
+
+/// What the MPI module promises, each name tried with several numbers of ranks.
+nonisolated(unsafe) let mpiScenarios: [String: (Communicator) throws -> Void] = [
+  "collectives": collectives,
+  "messages-in-parts": messagesInParts,
+  "groups": groups,
+  "agree": agree,
+  "fail-last": { world in
+    try world.agree { if world.rank == world.size - 1 { throw FailedExpectation(description: "disk full") } }
+  },
+  "fail-all": { world in try world.agree { throw FailedExpectation(description: "no such file") } },
+  "fail-alone": { world in
+    if world.rank == world.size - 1 { throw FailedExpectation(description: "out of cheese") }
+    try world.barrier()
+  },
+  "misuse": { world in _ = try world.broadcast(1, from: world.size + 3) },
+  "shared-memory": sharedMemory,
+]
+
+/// A number that tells where it comes from.
+private func mark(_ rank: Int, _ index: Int) -> Int { rank * 1_000 + index }
+
+private func collectives(_ world: Communicator) throws {
+  try expect(world.rank >= 0 && world.rank < world.size)
+  try expectEqual(try world.allgather(world.rank), Array(0..<world.size))
+  try expectEqual(try world.allgather(Float(world.rank) / 2), (0..<world.size).map { Float($0) / 2 })
+  try expectEqual(try world.maximum(world.rank * 3 - 7), world.size * 3 - 10)
+  try expectEqual(try world.minimum(-world.rank), 1 - world.size)
+  try expectEqual(try world.sum(Int.max / world.size), Int.max / world.size * world.size)
+  try expect(try world.any(world.rank == world.size - 1))
+  try expect(try !world.any(false))
+  for root in 0..<world.size {
+    try expectEqual(try world.broadcast(mark(world.rank, 5), from: root), mark(root, 5))
+    try expectEqual(try world.broadcast("von \(world.rank): größer", from: root), "von \(root): größer")
+    try expectEqual(try world.broadcast(world.rank == root ? "" : "x", from: root), "")
+  }
+  try eachElement(world) { Float($0) }
+  try eachElement(world) { Double($0) }
+  try eachElement(world) { Int32($0) }
+  try eachElement(world) { Int64($0) }
+  try eachElement(world) { UInt8(truncatingIfNeeded: $0) }
+}
+
+/// The same with messages of at most 3 elements, as if counts were that small.
+private func messagesInParts(_ world: Communicator) throws {
+  var world = world
+  world.countLimit = 3
+  try eachElement(world) { Double($0) }
+}
+
+/// Moves blocks of uneven length, some empty, in every way that there is.
+private func eachElement<T: MPIDatatype & Equatable>(_ world: Communicator, _ element: (Int) -> T) throws {
+  let (rank, size) = (world.rank, world.size)
+  func block(_ source: Int, count: Int) -> [T] { (0..<count).map { element(mark(source, $0)) } }
+  let zero = element(0)
+
+  // Rank r has r * 5 % 11 elements.
+  let blocks = RankBlocks(counts: (0..<size).map { $0 * 5 % 11 })
+  let all = (0..<size).flatMap { block($0, count: $0 * 5 % 11) }
+  var buffer = [T](repeating: zero, count: blocks.count)
+  buffer.replaceSubrange(blocks.range(of: rank), with: block(rank, count: blocks.counts[rank]))
+  try buffer.withUnsafeMutableBufferPointer { try world.allgather($0, blocks) }
+  try expectEqual(buffer, all)
+
+  for root in 0..<size {
+    var gathered = [T](repeating: zero, count: rank == root ? blocks.count : 0)
+    try block(rank, count: blocks.counts[rank]).withUnsafeBufferPointer { own in
+      try gathered.withUnsafeMutableBufferPointer { try world.gather(own, into: $0, blocks, at: root) }
+    }
+    try expectEqual(gathered, rank == root ? all : [])
+
+    var message = block(rank, count: 10)
+    try message.withUnsafeMutableBufferPointer { try world.broadcast($0, from: root) }
+    try expectEqual(message, block(root, count: 10))
+  }
+
+  // Rank r sends (r + 2 s) % 9 elements to rank s.
+  func count(from source: Int, to destination: Int) -> Int { (source + 2 * destination) % 9 }
+  let outgoingBlocks = RankBlocks(counts: (0..<size).map { count(from: rank, to: $0) })
+  let incomingBlocks = RankBlocks(counts: (0..<size).map { count(from: $0, to: rank) })
+  let outgoing = (0..<size).flatMap { block(rank * 10 + $0, count: count(from: rank, to: $0)) }
+  var incoming = [T](repeating: zero, count: incomingBlocks.count)
+  try outgoing.withUnsafeBufferPointer { outgoing in
+    try incoming.withUnsafeMutableBufferPointer {
+      try world.alltoall(outgoing, outgoingBlocks, into: $0, incomingBlocks)
+    }
+  }
+  try expectEqual(incoming, (0..<size).flatMap { block($0 * 10 + rank, count: count(from: $0, to: rank)) })
+
+  // Round the ring, an empty message among them.
+  for length in [0, 7] {
+    var received = [T](repeating: zero, count: length)
+    let (next, previous) = ((rank + 1) % size, (rank + size - 1) % size)
+    guard size > 1 else { continue }
+    if rank == 0 {
+      try block(rank, count: length).withUnsafeBufferPointer { try world.send($0, to: next, tag: 4) }
+    }
+    try received.withUnsafeMutableBufferPointer { try world.receive(into: $0, from: previous, tag: 4) }
+    if rank != 0 {
+      try block(rank, count: length).withUnsafeBufferPointer { try world.send($0, to: next, tag: 4) }
+    }
+    try expectEqual(received, block(previous, count: length))
+  }
+}
+
+private func groups(_ world: Communicator) throws {
+  let host = try world.splitByHost()
+  // All ranks of a test are on one host.
+  try expectEqual(host.size, world.size)
+  try expectEqual(host.rank, world.rank)
+  let copy = try host.duplicate()
+  try expectEqual(try copy.sum(1), world.size)
+  try copy.free()
+  try host.free()
+  try world.barrier()
+}
+
+private func agree(_ world: Communicator) throws {
+  try expectEqual(try world.agree { world.rank * 2 }, world.rank * 2)
+  /// The error that all ranks throw where those that `fails` names do.
+  func failure(_ fails: (Int) -> Bool, nested: Bool = false) throws -> JobError {
+    do {
+      try world.agree {
+        func attempt() throws {
+          if fails(world.rank) { throw FailedExpectation(description: "failed on \(world.rank): größer") }
+        }
+        if nested { try world.agree(attempt) } else { try attempt() }
+      }
+    } catch let error as JobError { return error }
+    throw FailedExpectation(description: "nothing was thrown")
+  }
+  for nested in [false, true] {
+    for lowest in 0..<world.size {
+      let error = try failure({ $0 >= lowest }, nested: nested)
+      try expectEqual(error.rank, lowest)
+      try expectEqual(error.failures, world.size - lowest)
+      try expectEqual(error.message, "failed on \(lowest): größer")
+      let message = "failed on \(lowest): größer"
+      try expectEqual(error.description, lowest == 0 ? message : "rank \(lowest): \(message)")
+    }
+  }
+  // Life goes on after a failure.
+  try expectEqual(try world.sum(1), world.size)
+}
+
+private func sharedMemory(_ world: Communicator) throws {
+  let host = try world.splitByHost()
+  // Segments of uneven length; rank 0's is empty unless it is alone.
+  let count = host.size == 1 ? 100 : host.rank * 1_000
+  let memory = try SharedMemory(host, byteCount: count * MemoryLayout<Double>.stride)
+  func doubles(_ rank: Int) -> UnsafeMutableBufferPointer<Double> {
+    memory.segment(of: rank).bindMemory(to: Double.self)
+  }
+  try expectEqual(doubles(host.rank).count, count)
+  for rank in 0..<host.size where !doubles(rank).isEmpty {
+    try expectEqual(UInt(bitPattern: doubles(rank).baseAddress) % 64, 0)
+  }
+  for round in 1...50 {
+    for index in doubles(host.rank).indices {
+      doubles(host.rank)[index] = Double(round * mark(host.rank, index))
+    }
+    try memory.synchronize()
+    for rank in 0..<host.size {
+      for index in stride(from: 0, to: doubles(rank).count, by: 37) {
+        try expectEqual(doubles(rank)[index], Double(round * mark(rank, index)))
+      }
+    }
+    try memory.synchronize()
+  }
+  // Each rank writes one element of every other's segment.
+  for rank in 0..<host.size where !doubles(rank).isEmpty { doubles(rank)[host.rank] = Double(-host.rank) }
+  try memory.synchronize()
+  if !doubles(host.rank).isEmpty {
+    for rank in 0..<host.size { try expectEqual(doubles(host.rank)[rank], Double(-rank)) }
+  }
+  try memory.free()
+  try host.free()
+}

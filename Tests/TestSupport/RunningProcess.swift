@@ -1,0 +1,147 @@
+import Glibc
+
+/// How a process ended and what it printed.
+public struct ProcessResult: Sendable, CustomStringConvertible {
+  /// The exit status; 128 plus the signal's number where a signal ended it.
+  public let status: Int32
+  /// What it wrote to its standard output.
+  public let output: String
+  /// What it wrote to its standard error.
+  public let errors: String
+  /// Whether it was killed because its time was up.
+  public let timedOut: Bool
+
+  /// All of it, for the message of a failed test.
+  public var description: String {
+    "status \(status)\(timedOut ? " (timed out)" : "")\n--- output\n\(output)--- errors\n\(errors)"
+  }
+}
+
+/// A process that a test has started.
+public final class RunningProcess {
+  /// The process's number.
+  public let id: pid_t
+  private let outputPath: String
+  private let errorsPath: String
+
+  /// Starts `program` in a process group of its own, its standard input empty.
+  ///
+  /// - Parameters:
+  ///   - program: a path, or a name that is looked for in PATH.
+  ///   - environment: variables set besides those of the tests themselves; nil unsets one.
+  ///   - directory: where it runs.
+  public init(
+    _ program: String, _ arguments: [String] = [], environment: [String: String?] = [:],
+    directory: String? = nil
+  ) throws {
+    // Files rather than pipes: nobody needs to read while the process runs.
+    outputPath = try emptyTemporaryFile()
+    errorsPath = try emptyTemporaryFile()
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, outputPath, O_WRONLY | O_APPEND, 0)
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errorsPath, O_WRONLY | O_APPEND, 0)
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+    posix_spawnattr_setpgroup(&attributes, 0)
+
+    var id: pid_t = 0
+    let command = (directory.map { ["env", "-C", $0] } ?? []) + [program] + arguments
+    let status = withCStrings(command) { arguments in
+      withCStrings(environmentStrings(changedBy: environment)) { environment in
+        posix_spawnp(&id, command[0], &actions, &attributes, arguments, environment)
+      }
+    }
+    self.id = id
+    guard status == 0 else { throw SystemError("start \(program)", code: status) }
+  }
+
+  deinit {
+    unlink(outputPath)
+    unlink(errorsPath)
+  }
+
+  /// Sends a signal to the process alone.
+  public func signal(_ number: Int32) { kill(id, number) }
+
+  /// What it has written to its standard output so far.
+  public func outputSoFar() throws -> String { String(decoding: try readBytes(outputPath), as: UTF8.self) }
+
+  /// Waits for the end, for so many seconds; after that it ends the process and its group.
+  public func wait(timeout: Double = 60) throws -> ProcessResult {
+    var status: Int32 = 0
+    var timedOut = false
+    let deadline = secondsNow() + timeout
+    while waitpid(id, &status, WNOHANG) == 0 {
+      if secondsNow() > deadline {
+        timedOut = true
+        end(&status)
+        break
+      }
+      usleep(2_000)
+    }
+    let signal = status & 0x7f
+    return ProcessResult(
+      status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: try outputSoFar(),
+      errors: String(decoding: try readBytes(errorsPath), as: UTF8.self), timedOut: timedOut)
+  }
+
+  /// Asks the process to end, for `mpirun` to end its ranks, and kills its group where it does not.
+  private func end(_ status: inout Int32) {
+    kill(id, SIGTERM)
+    for _ in 0..<500 {
+      if waitpid(id, &status, WNOHANG) != 0 { return }
+      usleep(10_000)
+    }
+    kill(-id, SIGKILL)
+    waitpid(id, &status, 0)
+  }
+}
+
+/// Runs `program` to its end; see `RunningProcess` for the parameters.
+public func runProcess(
+  _ program: String, _ arguments: [String] = [], environment: [String: String?] = [:],
+  directory: String? = nil,
+  timeout: Double = 60
+) throws -> ProcessResult {
+  try RunningProcess(program, arguments, environment: environment, directory: directory).wait(
+    timeout: timeout)
+}
+
+private func secondsNow() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
+private func emptyTemporaryFile() throws -> String {
+  var template = Array("/tmp/seqtrain-output-XXXXXX".utf8CString)
+  let descriptor = mkstemp(&template)
+  guard descriptor >= 0 else { throw SystemError("mkstemp") }
+  close(descriptor)
+  return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// The tests' own environment with some variables set or, where nil, unset, as `NAME=VALUE`.
+private func environmentStrings(changedBy changes: [String: String?]) -> [String] {
+  var strings: [String] = []
+  var entry = environ
+  while let string = entry.pointee {
+    let string = String(cString: string)
+    if !changes.keys.contains(String(string.prefix { $0 != "=" })) { strings.append(string) }
+    entry += 1
+  }
+  return strings + changes.compactMap { name, value in value.map { "\(name)=\($0)" } }
+}
+
+private func withCStrings<Result>(
+  _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
+) -> Result {
+  let copies = strings.map { strdup($0) }
+  defer { for copy in copies { free(copy) } }
+  return body(copies + [nil])
+}
