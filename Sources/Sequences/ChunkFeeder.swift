@@ -9,6 +9,13 @@ public struct Chunk: Sendable {
   public let epoch: Int
   /// The chunk's number in the epoch, from 0.
   public let index: Int
+
+  /// A chunk of these tokens.
+  public init(buffer: ChunkBuffer, epoch: Int, index: Int) {
+    self.buffer = buffer
+    self.epoch = epoch
+    self.index = index
+  }
 }
 
 /// Reads the chunks of some lanes ahead of need, on a thread of its own, epoch after epoch without end.

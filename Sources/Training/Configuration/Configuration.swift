@@ -1,4 +1,5 @@
 import Core
+import Sequences
 
 /// Everything that determines a run: what is trained, on which data, how, and what is kept of it.
 ///
@@ -19,30 +20,15 @@ public struct Configuration: Sendable, Equatable {
   public init() {}
 }
 
-/// How streams are laid out over lanes.
-public enum DataMode: String, Sendable, CaseIterable {
-  /// Packed where the dataset has many streams, contiguous where it has few.
-  case auto
-  /// Each lane plays one contiguous part of the whole split.
-  case contiguous
-  /// Each lane plays whole streams, shuffled, one after another.
-  case packed
-}
-
 /// What is read.
 public struct DataConfiguration: Sendable, Equatable {
   /// The dataset's file; empty for the embedded grammar.
   public var path = ""
   /// How streams are laid out over lanes.
-  public var mode = DataMode.auto
+  public var mode = ScheduleMode.auto
 
   /// The defaults.
   public init() {}
-}
-
-/// The type of the inputs of matrix products; everything else is float32 or better.
-public enum Precision: String, Sendable, CaseIterable {
-  case float32, bfloat16
 }
 
 /// What happens when a loss, gradient or state is not finite.

@@ -1,4 +1,5 @@
 import Core
+import Sequences
 import Yams
 
 /// A type that a setting can have: how it is read from YAML, and written.
@@ -93,7 +94,7 @@ extension SettingValue where Self: RawRepresentable & CaseIterable, RawValue == 
   package var yaml: String { rawValue }
 }
 
-extension DataMode: SettingValue {}
+extension ScheduleMode: SettingValue {}
 extension CellKind: SettingValue {}
 extension Activation: SettingValue {}
 extension InitialState: SettingValue {}

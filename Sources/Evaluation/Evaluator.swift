@@ -1,0 +1,136 @@
+import Core
+import MPI
+import Sequences
+
+/// Measures a model on a split of a dataset, lane by lane, over all ranks.
+///
+/// The split is laid over a fixed number of lanes, every pair once, in natural order, and the lanes over the ranks. Products
+/// are float32, whatever the precision of training, so a lane's numbers do not depend on the lanes that share its
+/// rank; sums are taken lane by lane in Double. The result has the same bits on any number of ranks.
+public final class Evaluator {
+  /// What is measured, and how it is laid over lanes.
+  public let schedule: Schedule
+
+  private let dataset: SequenceDataset
+  private let communicator: Communicator
+  private let lanes: Range<Int>
+  private let model: LanguageModel?
+
+  /// An evaluator for one split.
+  ///
+  /// - Parameters:
+  ///   - memory: The weights; they may change between evaluations.
+  ///   - lanes: The lanes over all ranks; fewer are used where the split is too short to fill a chunk of each.
+  ///   - chunk: T, the steps computed at once.
+  /// - Throws: `DataError` where the split holds no targets.
+  public init(
+    _ configuration: ModelConfiguration, memory: ParameterMemory, dataset: SequenceDataset, split: DatasetSplit,
+    mode: ScheduleMode, lanes: Int, chunk: Int, communicator: Communicator
+  ) throws {
+    let lanes = max(1, min(lanes, split.streams.pairs / chunk))
+    self.dataset = dataset
+    self.communicator = communicator
+    schedule = try Schedule(
+      streams: split.streams, lanes: lanes, chunk: chunk, mode: mode, traversal: .evaluation)
+    self.lanes = Self.lanes(of: communicator.rank, among: communicator.size, all: lanes)
+    model =
+      self.lanes.isEmpty
+      ? nil
+      : LanguageModel(
+        configuration, memory: memory,
+        shape: ChunkShape(steps: chunk, shards: 1, lanesPerShard: self.lanes.count), precision: .float32)
+  }
+
+  /// The lanes that a rank computes.
+  public func lanes(of rank: Int) -> Range<Int> {
+    Self.lanes(of: rank, among: communicator.size, all: schedule.lanes)
+  }
+
+  private static func lanes(of rank: Int, among ranks: Int, all lanes: Int) -> Range<Int> {
+    lanes * rank / ranks..<lanes * (rank + 1) / ranks
+  }
+
+  /// Passes once over the split; every rank gets the metrics of the whole.
+  ///
+  /// - Parameter observe: Called on each rank for each chunk, with the rank's results where it has lanes. The calls are
+  ///   as many on all ranks, so collectives may be made in them.
+  /// - Throws: `DataError` or `HDF5Error` where the data cannot be read, `MPIError` where the ranks cannot communicate.
+  public func evaluate(observe: (_ chunk: EvaluatedChunk) throws -> Void = { _ in }) throws -> Metrics {
+    model?.clearStates()
+    model?.prepareWeights()
+    let chunks = schedule.epoch(0).chunks
+    let feeder = lanes.isEmpty ? nil : try ChunkFeeder(dataset, schedule, lanes: lanes)
+    defer { feeder?.close() }
+    var sums = [LaneSums](repeating: LaneSums(), count: lanes.count)
+    // A rank that cannot read goes through the motions to the end, where all learn of it: none waits for it in vain.
+    var failure: (any Error)?
+    for index in 0..<chunks {
+      var losses: ChunkLosses?
+      if let model, let feeder, failure == nil {
+        do {
+          model.evaluate(try feeder.nextChunk().buffer.view(number: 0))
+          for lane in sums.indices { sums[lane].add(model.losses, lane: lane, steps: schedule.chunk) }
+          losses = model.losses
+        } catch { failure = error }
+      }
+      try observe(EvaluatedChunk(index: index, lanes: lanes, losses: losses, hidden: model?.hidden))
+    }
+    try communicator.agree { if let failure { throw failure } }
+    return try total(sums)
+  }
+
+  private func total(_ sums: [LaneSums]) throws -> Metrics {
+    let blocks = RankBlocks(counts: (0..<communicator.size).map { 3 * lanes(of: $0).count })
+    var all = [Double](repeating: 0, count: blocks.count)
+    let own = sums.flatMap { [$0.loss, Double($0.correct), $0.targets] }
+    all.replaceSubrange(blocks.range(of: communicator.rank), with: own)
+    try all.withUnsafeMutableBufferPointer { try communicator.allgather($0, blocks) }
+    var (loss, correct, targets) = (0.0, 0.0, 0.0)
+    for lane in stride(from: 0, to: all.count, by: 3) {
+      loss += all[lane]
+      correct += all[lane + 1]
+      targets += all[lane + 2]
+    }
+    return Metrics(lossSum: loss, correct: Int(correct), targets: Int(targets))
+  }
+}
+
+/// The results of one rank for one chunk of a split. All arrays are time-major, valid only during the call.
+public struct EvaluatedChunk {
+  /// The number of the chunk.
+  public let index: Int
+  /// The rank's lanes, among those of the schedule.
+  public let lanes: Range<Int>
+  /// The losses; nil where the rank has no lanes.
+  public let losses: ChunkLosses?
+  /// The outputs of the uppermost layer, [T B, H]; nil where the rank has no lanes.
+  public let hidden: Matrix?
+}
+
+/// What a lane has come to.
+private struct LaneSums {
+  var loss = 0.0
+  var correct = 0
+  var targets = 0.0
+
+  mutating func add(_ losses: ChunkLosses, lane: Int, steps: Int) {
+    loss += losses.lanes[lane]
+    targets += losses.weights[lane]
+    let lanes = losses.lanes.count
+    for t in 0..<steps { correct += Int(losses.correct[t * lanes + lane]) }
+  }
+}
+
+extension ChunkBuffer {
+  /// The chunk as the core reads it; `number` is its number in the run.
+  public func view(number: UInt32) -> TokenChunk {
+    TokenChunk(
+      inputs: base(inputs), targets: base(targets), weights: base(weights), resets: base(resets), lanes: lanes,
+      number: number)
+  }
+
+  private func base<T>(_ elements: UnsafeMutableBufferPointer<T>) -> UnsafePointer<T> {
+    guard let base = elements.baseAddress else { preconditionFailure("a chunk has elements") }
+    return UnsafePointer(base)
+  }
+}

@@ -1,0 +1,94 @@
+import Core
+import Glibc
+import MPI
+import Random
+import Sequences
+
+/// What a benchmark of training steps measured.
+public struct BenchmarkResult: Sendable, Equatable {
+  /// The number of ranks.
+  public let ranks: Int
+  /// The median time of a step, in seconds.
+  public let medianSeconds: Double
+  /// The shortest time of a step, in seconds.
+  public let minimumSeconds: Double
+  /// Tokens trained on in a second by all ranks, at the median.
+  public let tokensPerSecond: Double
+  /// The largest resident memory that the rank has had, in bytes.
+  public let peakMemory: Int
+}
+
+/// Measures full training steps on random tokens: forward, backward, exchange, clipping, update; the state is carried.
+public struct Benchmark: Sendable {
+  /// The model, and the training's lanes, chunk, precision and optimiser.
+  public var configuration: Configuration
+  /// V, the number of tokens.
+  public var vocabulary: Int
+  /// The steps that are timed.
+  public var steps: Int
+  /// The steps before them that are not.
+  public var warmup: Int
+
+  /// A benchmark of this configuration, which is resolved.
+  public init(_ configuration: Configuration, vocabulary: Int, steps: Int, warmup: Int) {
+    precondition(vocabulary > 0 && steps > 0 && warmup >= 0, "a benchmark has tokens and steps")
+    self.configuration = configuration
+    self.vocabulary = vocabulary
+    self.steps = steps
+    self.warmup = warmup
+  }
+
+  /// Runs it on all ranks; each gets what it has measured. Collective.
+  ///
+  /// - Throws: `MPIError`.
+  public func run(_ communicator: Communicator) throws -> BenchmarkResult {
+    let training = configuration.training
+    let setup = try StepSetup(configuration, vocabulary: vocabulary, communicator: communicator)
+    let own = setup.lanesOfRank[communicator.rank]
+    let buffer = ChunkBuffer(steps: training.chunk, lanes: own.count)
+    fill(buffer, lanes: own)
+    var seconds: [Double] = []
+    for index in 0..<warmup + steps {
+      try communicator.barrier()
+      let start = monotonicSeconds()
+      _ = try setup.step.run(
+        step: index + 1, firstChunk: index, learningRate: training.optimizer.learningRate, stop: false,
+        nextChunk: { Chunk(buffer: buffer, epoch: 0, index: index) })
+      if index >= warmup { seconds.append(monotonicSeconds() - start) }
+    }
+    seconds.sort()
+    let median = (seconds[seconds.count / 2] + seconds[(seconds.count - 1) / 2]) / 2
+    return BenchmarkResult(
+      ranks: communicator.size, medianSeconds: median, minimumSeconds: seconds[0],
+      tokensPerSecond: Double(training.lanes * training.chunk) / median, peakMemory: peakResidentMemory())
+  }
+
+  /// Random tokens, a function of the lane alone; no resets.
+  private func fill(_ buffer: ChunkBuffer, lanes: Range<Int>) {
+    let key = RandomKey(seed: configuration.training.seedBits, purpose: .benchmark)
+    for (column, lane) in lanes.enumerated() {
+      var random = RandomStream(key, at: (UInt32(lane), 0, 0))
+      for t in 0..<buffer.steps {
+        let place = t * buffer.lanes + column
+        buffer.inputs[place] = Int32(random.below(vocabulary))
+        buffer.targets[place] = Int32(random.below(vocabulary))
+        buffer.weights[place] = 1
+        buffer.resets[place] = 0
+      }
+    }
+  }
+}
+
+/// Seconds of a clock that only goes forward.
+func monotonicSeconds() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
+/// The largest resident memory that this process has had, in bytes.
+func peakResidentMemory() -> Int {
+  var usage = rusage()
+  getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+  return usage.ru_maxrss * 1024
+}

@@ -1,0 +1,149 @@
+import Crypto
+import HDF5
+import Sequences
+
+/// An array of a checkpoint: a dataset and what to write there.
+struct CheckpointArray {
+  /// The values, in row-major order.
+  enum Values {
+    case floats(UnsafeBufferPointer<Float>)
+    case integers([Int64])
+  }
+
+  let path: String
+  let shape: [Int]
+  let values: Values
+  let description: String
+}
+
+/// The groups of a checkpoint whose arrays are the training state.
+enum CheckpointGroup: String, CaseIterable {
+  case cursors, optimizer, parameters, states
+}
+
+/// What a checkpoint says about itself besides its arrays.
+struct CheckpointHeader: Equatable {
+  /// The newest version of the format that this program reads, and the one that it writes.
+  static let formatVersion = 1
+  static let kind = "checkpoint"
+
+  /// The complete configuration of the run, as YAML.
+  var configuration: String
+  /// The vocabulary that the model was trained with.
+  var vocabulary: Vocabulary
+  /// The dataset's fingerprint.
+  var datasetFingerprint: String
+  /// The optimiser's name.
+  var optimizer: String
+  var progress: TrainingProgress
+}
+
+/// The HDF5 file of a checkpoint.
+///
+///     /                   kind, format_version, dataset_fingerprint, optimizer, step, epoch, chunk, ...
+///     /configuration      YAML, one line an element
+///     /vocabulary         the tokens by number
+///     /parameters/NAME    float32, named and shaped as in torch.nn
+///     /optimizer/STATE/NAME   float32, named as in torch.optim
+///     /states/NAME        float32 [lanes, H], what the next chunk begins with
+///     /cursors/NAME       int64 [lanes], where each lane goes on in the data
+struct CheckpointFile {
+  let path: String
+  let header: CheckpointHeader
+  private let file: File
+
+  /// Opens a checkpoint and reads its header.
+  ///
+  /// - Throws: `HDF5Error` or `TrainingError` where the file is not a checkpoint that this program can read.
+  init(_ path: String) throws {
+    self.path = path
+    file = try File.open(path)
+    let attributes = file.attributes
+    guard try attributes.contains("kind"), try attributes.string("kind") == CheckpointHeader.kind else {
+      throw TrainingError("\(path): not a checkpoint; expected the attribute kind = \"\(CheckpointHeader.kind)\"")
+    }
+    let version = try attributes.integer("format_version")
+    guard version <= CheckpointHeader.formatVersion else {
+      throw TrainingError(
+        "\(path): format version \(version), and this program reads up to \(CheckpointHeader.formatVersion); "
+          + "use the seqtrain that wrote it, or a newer one")
+    }
+    header = CheckpointHeader(
+      configuration: try file.dataset("configuration").readStrings().joined(separator: "\n") + "\n",
+      vocabulary: try Vocabulary(from: file),
+      datasetFingerprint: try attributes.string("dataset_fingerprint"),
+      optimizer: try attributes.string("optimizer"),
+      progress: try TrainingProgress(attributes))
+  }
+
+  /// The shape of an array, or nil where there is none of that path.
+  func shape(of path: String) throws -> [Int]? {
+    try file.exists(path) ? try file.dataset(path).shape : nil
+  }
+
+  /// Reads a float32 array whose shape must be the given one.
+  func read(_ path: String, shape: [Int], into values: UnsafeMutableBufferPointer<Float>) throws {
+    let dataset = try file.dataset(path)
+    try dataset.require(shape: shape)
+    try dataset.read(into: values)
+  }
+
+  /// The number of weights.
+  func parameterCount() throws -> Int {
+    try paths(of: .parameters).reduce(0) { try $0 + file.dataset($1).count }
+  }
+
+  /// SHA-256, in hexadecimal, over the bytes of all weights, optimiser states, carried states and cursors in the order of
+  /// their paths: equal digests mean the same training state.
+  func digest() throws -> String {
+    var hash = SHA256()
+    for path in try CheckpointGroup.allCases.flatMap(paths(of:)).sorted() {
+      if path.hasPrefix(CheckpointGroup.cursors.rawValue) {
+        try file.dataset(path).readArray(of: Int64.self).withUnsafeBytes { hash.update(bufferPointer: $0) }
+      } else {
+        try file.dataset(path).readArray(of: Float.self).withUnsafeBytes { hash.update(bufferPointer: $0) }
+      }
+    }
+    return hash.finalize().hexadecimal
+  }
+
+  private func paths(of group: CheckpointGroup) throws -> [String] {
+    guard try file.exists(group.rawValue) else { return [] }
+    return try file.group(group.rawValue).datasetPaths().map { "\(group.rawValue)/\($0)" }
+  }
+
+  /// Fills a new file.
+  static func write(_ header: CheckpointHeader, _ arrays: [CheckpointArray], to file: File) throws {
+    let attributes = file.attributes
+    try attributes.set("kind", CheckpointHeader.kind)
+    try attributes.set("format_version", CheckpointHeader.formatVersion)
+    try attributes.describe(
+      "The whole state of a training run after `step` updates. parameters: weights, named and shaped as in torch.nn; "
+        + "optimizer: its states, named as in torch.optim; states: the recurrent state of each lane; cursors: where "
+        + "each lane goes on in the dataset.")
+    try attributes.set("dataset_fingerprint", header.datasetFingerprint)
+    try attributes.set("optimizer", header.optimizer)
+    try header.progress.write(to: attributes)
+    let lines = header.configuration.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    try file.write("configuration", strings: lines.last == "" ? lines.dropLast() : lines)
+      .attributes.describe("the configuration of the run: YAML, one line an element")
+    try header.vocabulary.write(to: file)
+    for group in CheckpointGroup.allCases { _ = try file.createGroup(group.rawValue) }
+    for array in arrays {
+      let dataset =
+        switch array.values {
+        case .floats(let values): try file.write(array.path, values, shape: array.shape)
+        case .integers(let values): try file.write(array.path, values, shape: array.shape)
+        }
+      try dataset.attributes.describe(array.description)
+    }
+  }
+}
+
+extension Sequence<UInt8> {
+  /// Two lower-case digits for each byte.
+  var hexadecimal: String {
+    let digits = Array("0123456789abcdef")
+    return String(flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+  }
+}

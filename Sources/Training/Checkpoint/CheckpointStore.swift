@@ -1,0 +1,159 @@
+import Crypto
+import FoundationEssentials
+import Glibc
+import HDF5
+
+/// What the manifest beside a checkpoint says: enough to tell, before the file is opened as HDF5, whether it is whole.
+public struct CheckpointManifest: Codable, Sendable, Equatable {
+  /// The name of the checkpoint's file.
+  public let file: String
+  /// Its size.
+  public let bytes: Int
+  /// The SHA-256 of its bytes, in hexadecimal.
+  public let sha256: String
+  /// Updates made.
+  public let step: Int
+}
+
+/// The checkpoints of a run: `step-00000100.h5`, each with a manifest `step-00000100.json`.
+///
+/// A checkpoint is whole or absent. It is written under another name, read again, synchronised with the disk; its manifest
+/// takes its name first, and the checkpoint's own renaming makes it count. `best.h5` is a link to the best one.
+struct CheckpointStore {
+  let directory: String
+
+  private static func name(_ step: Int) -> String {
+    let digits = String(step)
+    return "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
+  }
+
+  private func path(_ step: Int) -> String { "\(directory)/\(Self.name(step)).h5" }
+  private func manifestPath(_ step: Int) -> String { "\(directory)/\(Self.name(step)).json" }
+  private var bestLink: String { "\(directory)/best.h5" }
+
+  /// The steps of all checkpoints there are, ascending, whether sound or not.
+  func steps() throws -> [Int] {
+    guard Files.isDirectory(directory) else { return [] }
+    return try Files.names(in: directory).compactMap { name in
+      guard name.hasPrefix("step-"), name.hasSuffix(".h5") else { return nil }
+      return Int(name.dropFirst(5).dropLast(3))
+    }.sorted()
+  }
+
+  /// Writes a checkpoint.
+  ///
+  /// - Throws: What the file system or HDF5 report; then no file of this step exists, and the others are as they were.
+  func write(_ header: CheckpointHeader, _ arrays: [CheckpointArray]) throws {
+    let step = header.progress.step
+    try createAtomically(
+      path(step), existing: .replace,
+      write: { temporary in
+        let file = try File.create(temporary)
+        try CheckpointFile.write(header, arrays, to: file)
+        try file.close()
+      },
+      verify: { temporary in
+        let file = try File.open(temporary)
+        try file.verify()
+        try file.close()
+        let (sha256, bytes) = try fileDigest(temporary)
+        try write(CheckpointManifest(file: "\(Self.name(step)).h5", bytes: bytes, sha256: sha256, step: step))
+      })
+  }
+
+  private func write(_ manifest: CheckpointManifest) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    let text = try encoder.encode(manifest)
+    try Files.replace(manifestPath(manifest.step), with: text)
+  }
+
+  /// Checks a checkpoint against its manifest, and opens it.
+  ///
+  /// - Throws: `TrainingError` where it is not the file that was written, `HDF5Error` where it can't be read.
+  func open(_ step: Int) throws -> CheckpointFile { try Self.open(path(step)) }
+
+  /// Opens the checkpoint at `path`, checked against the manifest beside it where there is one.
+  static func open(_ path: String) throws -> CheckpointFile {
+    let manifestPath = String(path.dropLast(path.hasSuffix(".h5") ? 3 : 0)) + ".json"
+    if Files.exists(manifestPath) {
+      let text = try Files.read(manifestPath, atMost: 1 << 20)
+      guard let manifest = try? JSONDecoder().decode(CheckpointManifest.self, from: Data(text)) else {
+        throw TrainingError("\(manifestPath): not a checkpoint's manifest; it may have been damaged")
+      }
+      let (sha256, bytes) = try fileDigest(path)
+      guard bytes == manifest.bytes else {
+        throw TrainingError("\(path): \(bytes) bytes, where the manifest says \(manifest.bytes); it is damaged")
+      }
+      guard sha256 == manifest.sha256 else {
+        throw TrainingError("\(path): its SHA-256 is not the one in its manifest; it is damaged")
+      }
+    }
+    return try CheckpointFile(path)
+  }
+
+  /// The newest checkpoint that is sound, with what was wrong with newer ones.
+  func newestSound() throws -> (file: CheckpointFile?, failures: [String]) {
+    var failures: [String] = []
+    for step in try steps().reversed() {
+      do { return (try open(step), failures) } catch { failures.append("\(error)") }
+    }
+    return (nil, failures)
+  }
+
+  /// The path of the checkpoint with the lowest validation loss, if there has been a validation.
+  var bestPath: String? {
+    guard let resolved = realpath(bestLink, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
+  /// Keeps the newest `keep` checkpoints and the best one; deletes the others, and what an interrupted run left behind.
+  /// To be called after each `write`, and with `bestStep` only where that step's checkpoint has been written.
+  func prune(keep: Int, bestStep: Int?) throws {
+    let steps = try steps()
+    let kept = Set(steps.suffix(keep) + (bestStep.map { [$0] } ?? []))
+    for step in steps where !kept.contains(step) {
+      unlink(path(step))
+      unlink(manifestPath(step))
+    }
+    for name in try Files.names(in: directory) {
+      let isManifest = name.hasPrefix("step-") && name.hasSuffix(".json")
+      let isOrphan = isManifest && !Files.exists("\(directory)/\(name.dropLast(5)).h5")
+      if isOrphan || name.hasSuffix(".partial") { unlink("\(directory)/\(name)") }
+    }
+    if let bestStep, steps.contains(bestStep) { try link(best: bestStep) }
+  }
+
+  private func link(best step: Int) throws {
+    let target = "\(Self.name(step)).h5"
+    let temporary = bestLink + ".partial"
+    unlink(temporary)
+    guard symlink(target, temporary) == 0, rename(temporary, bestLink) == 0 else {
+      throw TrainingError("\(bestLink): cannot be made a link to \(target): \(String(cString: strerror(errno)))")
+    }
+  }
+}
+
+/// The SHA-256 of a file's bytes, in hexadecimal, and their number.
+func fileDigest(_ path: String) throws -> (sha256: String, bytes: Int) {
+  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else {
+    throw TrainingError("\(path): cannot be read: \(String(cString: strerror(errno)))")
+  }
+  defer { close(descriptor) }
+  var hash = SHA256()
+  var total = 0
+  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+  defer { buffer.deallocate() }
+  while true {
+    let count = read(descriptor, buffer.baseAddress, buffer.count)
+    guard count >= 0 else {
+      throw TrainingError("\(path): cannot be read: \(String(cString: strerror(errno)))")
+    }
+    if count == 0 { break }
+    hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    total += count
+  }
+  return (hash.finalize().hexadecimal, total)
+}

@@ -1,0 +1,57 @@
+import CKernels
+import Core
+import MPI
+
+/// How the ranks of a run sum their gradients and share the updated weights.
+///
+/// Every rank reduces and updates its own slices of the flat vector. The sum of an element is the tree of
+/// `ShardTree` over all shards, so its bits do not depend on the number of ranks or on the way they exchange.
+/// All ranks call the same functions in the same order.
+protocol GradientExchange: AnyObject {
+  /// The weights, and a vector of gradients for each shard of the rank.
+  var memory: ParameterMemory { get }
+  /// The parts of the vector that this rank reduces and updates.
+  var slices: [Range<Int>] { get }
+  /// Told by each rank when its gradients of a piece of the layout are complete for the step.
+  func finished(piece: Int)
+  /// The sums over all shards, indexed like the vector; valid in the rank's slices until `publish`. To be called
+  /// when all pieces are finished.
+  func reduce() throws -> UnsafePointer<Float>
+  /// Makes the weights of rank 0 known to all ranks.
+  func shareWeights() throws
+  /// Makes the weights that each rank has updated in its slices known to all ranks; the gradients may be overwritten
+  /// from then on.
+  func publish() throws
+}
+
+/// The exchange that suits the ranks' hosts: through shared memory where all are on one, else by messages.
+func makeExchange(
+  _ communicator: Communicator, layout: ParameterLayout, plan: ShardPlan
+) throws -> any GradientExchange {
+  let host = try communicator.splitByHost()
+  let onOneHost = try communicator.allgather(host.size).allSatisfy { $0 == communicator.size }
+  return onOneHost
+    ? try SharedMemoryExchange(host, layout: layout, plan: plan)
+    : try MessageExchange(communicator, layout: layout, plan: plan)
+}
+
+/// Adds trees as `ShardTree.additions` says, in place: the left one becomes the sum. Pointers to equally long vectors.
+func addTrees(
+  _ additions: [(left: Int, right: Int)], _ vectors: [UnsafeMutablePointer<Float>], elements: Range<Int>
+) {
+  // Block by block, so that a sum is still in the cache when it is an operand.
+  let block = 4 * ParameterLayout.alignment
+  for start in stride(from: elements.lowerBound, to: elements.upperBound, by: block) {
+    let count = min(block, elements.upperBound - start)
+    for (left, right) in additions {
+      st_add(count, vectors[left] + start, vectors[right] + start, vectors[left] + start)
+    }
+  }
+}
+
+extension GradientExchange {
+  /// Sets the gradients of the rank's shards to zero.
+  func clearGradients() {
+    for gradient in memory.gradients { gradient.update(repeating: 0, count: memory.layout.count) }
+  }
+}

@@ -1,0 +1,54 @@
+import Core
+import MPI
+
+/// The exchange between ranks of one host: weights and gradients lie in memory that all of them see.
+///
+/// There is one copy of the weights. A rank sums its slices straight from the gradients of all shards, in place, and
+/// updates its slices of the weights; the ranks only wait for each other.
+final class SharedMemoryExchange: GradientExchange {
+  let memory: ParameterMemory
+  let slices: [Range<Int>]
+
+  private let window: SharedMemory
+  private let additions: [(left: Int, right: Int)]
+  /// The gradients of all shards of the run.
+  private let gradients: [UnsafeMutablePointer<Float>]
+
+  init(_ host: Communicator, layout: ParameterLayout, plan: ShardPlan) throws {
+    func floats(of rank: Int) -> Int { layout.count * (plan.shards(of: rank).count + (rank == 0 ? 1 : 0)) }
+    let window = try SharedMemory(host, byteCount: floats(of: host.rank) * MemoryLayout<Float>.stride)
+    func base(of rank: Int) -> UnsafeMutablePointer<Float> {
+      guard let base = window.segment(of: rank).bindMemory(to: Float.self).baseAddress else {
+        preconditionFailure("a rank's part of the shared memory is not empty")
+      }
+      return base
+    }
+    var gradients: [UnsafeMutablePointer<Float>] = []
+    for rank in 0..<host.size {
+      // Rank 0's part begins with the weights.
+      let base = base(of: rank) + (rank == 0 ? layout.count : 0)
+      gradients += plan.shards(of: rank).indices.map { base + $0 * layout.count }
+    }
+    self.window = window
+    self.gradients = gradients
+    slices = Ownership(layout, ranks: host.size).ranges(of: host.rank)
+    additions = ShardTree.additions(over: 0..<plan.shards, leaves: (0..<plan.shards).map { $0..<$0 + 1 })
+    memory = ParameterMemory(
+      layout: layout, weights: base(of: 0),
+      gradients: Array(gradients[plan.shards(of: host.rank)]), owner: window)
+  }
+
+  func finished(piece: Int) {}
+
+  func reduce() throws -> UnsafePointer<Float> {
+    try window.synchronize()
+    for slice in slices { addTrees(additions, gradients, elements: slice) }
+    return UnsafePointer(gradients[0])
+  }
+
+  func shareWeights() throws { try window.synchronize() }
+
+  func publish() throws {
+    try window.synchronize()
+  }
+}

@@ -1,0 +1,154 @@
+import CKernels
+import Core
+import MPI
+
+/// What all ranks know of a step before anything is updated.
+struct StepSummary {
+  /// The sum of the losses of all targets, in nats.
+  var loss = 0.0
+  /// The sum of the weights of all targets.
+  var targets = 0.0
+  /// The sum of squares of the summed gradients.
+  var squares = 0.0
+  /// Whether any rank has been asked to stop.
+  var stops = false
+  /// Whether any rank could not read its data.
+  var failed = false
+  /// The first thing that is not finite, if any.
+  var nonFinite: NonFinite?
+}
+
+/// Something that is not finite, and where.
+enum NonFinite: Equatable, CustomStringConvertible {
+  case loss(rank: Int, lane: Int)
+  case state(rank: Int, name: String, lane: Int)
+  case gradient(name: String)
+
+  var description: String {
+    switch self {
+    case .loss(let rank, let lane): "the loss of lane \(lane) on rank \(rank)"
+    case .state(let rank, let name, let lane): "the state \(name) of lane \(lane) on rank \(rank)"
+    case .gradient(let name): "the gradient of \(name)"
+    }
+  }
+}
+
+/// Gathers what each rank contributes to a step's summary, in one exchange.
+///
+/// Each rank sends: whether it stops, whether it failed, which state is not finite, which element of the gradient is
+/// not finite; the loss and the sum of target weights of each of its lanes; the sum of squares of each of its blocks of
+/// the gradient. All sums are taken in the order of lanes and of blocks in the flat vector, in Double, so that they
+/// do not depend on the number of ranks.
+final class StepReport {
+  private static let headerCount = 4
+
+  private let communicator: Communicator
+  private let layout: ParameterLayout
+  private let lanesOfRank: [Range<Int>]
+  private let slicesOfRank: [[Range<Int>]]
+  private let stateNames: [String]
+  private let ranks: RankBlocks
+  private let buffer: Buffer<Double>
+  private let blockSquares: Buffer<Double>
+
+  init(_ communicator: Communicator, layout: ParameterLayout, lanesOfRank: [Range<Int>], stateNames: [String]) {
+    let ownership = Ownership(layout, ranks: communicator.size)
+    self.communicator = communicator
+    self.layout = layout
+    self.lanesOfRank = lanesOfRank
+    self.stateNames = stateNames
+    slicesOfRank = (0..<communicator.size).map(ownership.ranges(of:))
+    ranks = RankBlocks(
+      counts: zip(lanesOfRank, slicesOfRank).map { lanes, slices in
+        Self.headerCount + 2 * lanes.count + slices.reduce(0) { $0 + $1.count } / ParameterLayout.alignment
+      })
+    buffer = Buffer(count: ranks.count)
+    blockSquares = Buffer(count: layout.count / ParameterLayout.alignment)
+  }
+
+  private var own: UnsafeMutablePointer<Double> { buffer.base + ranks.offsets[communicator.rank] }
+
+  /// Begins the report of a step.
+  func begin(stops: Bool) {
+    own.update(repeating: 0, count: ranks.counts[communicator.rank])
+    own[0] = stops ? 1 : 0
+  }
+
+  /// Reports that this rank could not read its data.
+  func fail() { own[1] = 1 }
+
+  /// Adds the losses of a chunk.
+  func add(_ losses: ChunkLosses) {
+    for lane in 0..<losses.lanes.count {
+      own[Self.headerCount + 2 * lane] += losses.lanes[lane]
+      own[Self.headerCount + 2 * lane + 1] += losses.weights[lane]
+    }
+  }
+
+  /// Looks for states that are not finite.
+  func check(_ states: [CarriedState]) {
+    let lanes = lanesOfRank[communicator.rank].count
+    for (index, state) in states.enumerated() {
+      let element = st_first_non_finite(state.values.count, state.values.base)
+      guard element >= 0 else { continue }
+      own[2] = Double(1 + index * lanes + element / state.values.columns)
+      return
+    }
+  }
+
+  /// Adds the squares of the summed gradients, which are indexed like the flat vector.
+  func add(gradients: UnsafePointer<Float>) {
+    var place = own + Self.headerCount + 2 * lanesOfRank[communicator.rank].count
+    for slice in slicesOfRank[communicator.rank] {
+      for start in stride(from: slice.lowerBound, to: slice.upperBound, by: ParameterLayout.alignment) {
+        place.pointee = st_sum_of_squares(ParameterLayout.alignment, gradients + start)
+        if !place.pointee.isFinite, own[3] == 0 {
+          own[3] = Double(1 + start + max(0, st_first_non_finite(ParameterLayout.alignment, gradients + start)))
+        }
+        place += 1
+      }
+    }
+  }
+
+  /// Exchanges the reports; every rank gets the same summary.
+  func gather() throws -> StepSummary {
+    try communicator.allgather(buffer.elements, ranks)
+    var summary = StepSummary()
+    for rank in 0..<communicator.size {
+      var place = buffer.base + ranks.offsets[rank]
+      summary.stops = summary.stops || place[0] != 0
+      summary.failed = summary.failed || place[1] != 0
+      summary.nonFinite = summary.nonFinite ?? nonFinite(rank, place)
+      place += Self.headerCount
+      for _ in lanesOfRank[rank] {
+        summary.loss += place[0]
+        summary.targets += place[1]
+        place += 2
+      }
+      for slice in slicesOfRank[rank] {
+        let count = slice.count / ParameterLayout.alignment
+        (blockSquares.base + slice.lowerBound / ParameterLayout.alignment).update(from: place, count: count)
+        place += count
+      }
+    }
+    for block in blockSquares.elements { summary.squares += block }
+    return summary
+  }
+
+  private func nonFinite(_ rank: Int, _ report: UnsafeMutablePointer<Double>) -> NonFinite? {
+    let lanes = lanesOfRank[rank]
+    for lane in lanes.indices where !report[Self.headerCount + 2 * (lane - lanes.lowerBound)].isFinite {
+      return .loss(rank: rank, lane: lane)
+    }
+    if report[2] != 0 {
+      let (state, lane) = (Int(report[2]) - 1).quotientAndRemainder(dividingBy: lanes.count)
+      return .state(rank: rank, name: stateNames[state], lane: lanes.lowerBound + lane)
+    }
+    if report[3] != 0 {
+      let element = Int(report[3]) - 1
+      let name = layout.parameters.last { $0.offset <= element }?.name ?? "padding"
+      return .gradient(name: name)
+    }
+    return nil
+  }
+}

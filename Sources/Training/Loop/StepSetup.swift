@@ -1,0 +1,42 @@
+import Core
+import MPI
+
+/// What a rank trains with, made from a resolved configuration: its part of the model, the exchange and the optimiser, with
+/// weights as the seed makes them.
+struct StepSetup {
+  let step: TrainingStep
+  let state: TrainerState
+  /// The lanes of each rank: those of its shards.
+  let lanesOfRank: [Range<Int>]
+
+  /// Collective.
+  ///
+  /// - Throws: `MPIError`.
+  init(_ configuration: Configuration, vocabulary: Int, communicator: Communicator) throws {
+    let training = configuration.training
+    let rank = communicator.rank
+    let plan = ShardPlan(shards: training.shards, ranks: communicator.size)
+    let lanesPerShard = training.lanes / training.shards
+    lanesOfRank = (0..<communicator.size).map { rank in
+      let shards = plan.shards(of: rank)
+      return shards.lowerBound * lanesPerShard..<shards.upperBound * lanesPerShard
+    }
+    let layout = LanguageModel.layout(configuration.model, vocabulary: vocabulary)
+    let exchange = try makeExchange(communicator, layout: layout, plan: plan)
+    if rank == 0 { exchange.memory.initialize(seed: training.seedBits) }
+    try exchange.shareWeights()
+    let model = LanguageModel(
+      configuration.model, memory: exchange.memory,
+      shape: ChunkShape(
+        steps: training.chunk, shards: plan.shards(of: rank).count, lanesPerShard: lanesPerShard),
+      precision: training.precision, firstLane: lanesOfRank[rank].lowerBound, dropoutSeed: training.seedBits)
+    let ranges = [UpdateRange](layout, slices: exchange.slices) { training.optimizer.decays($0.name) }
+    let optimizer = training.optimizer.makeOptimizer(ranges)
+    step = TrainingStep(
+      communicator, model: model, exchange: exchange, optimizer: optimizer, lanesOfRank: lanesOfRank,
+      accumulate: training.accumulate, clipNorm: training.clipNorm)
+    state = TrainerState(
+      communicator: communicator, exchange: exchange, optimizer: optimizer, ranges: ranges, model: model,
+      lanesOfRank: lanesOfRank)
+  }
+}

@@ -1,0 +1,229 @@
+import Core
+import Evaluation
+import MPI
+import Sequences
+
+/// Trains a language model: the loop over steps, and what happens between them.
+///
+/// All ranks hold one, made from the same configuration, and call the same functions in the same order.
+final class Trainer {
+  let configuration: Configuration
+  let schedule: Schedule
+  /// How far the run has come.
+  private(set) var progress = TrainingProgress()
+
+  private let communicator: Communicator
+  private let dataset: SequenceDataset
+  private let step: TrainingStep
+  private let state: TrainerState
+  private let evaluator: Evaluator?
+  private let learningRate: LearningRate
+  private let lanesOfRank: [Range<Int>]
+  private let store: CheckpointStore
+  private let observer: any TrainingObserver
+  private var skipped = 0
+  private var validatedStep = -1
+  private var savedStep = -1
+
+  /// A run at its beginning: weights as the seed makes them, states zero.
+  ///
+  /// - Parameter configuration: With everything resolved: `shards` set, cross-checked with the number of ranks.
+  /// - Throws: `DataError` where the dataset does not suffice, `MPIError`.
+  init(
+    _ configuration: Configuration, dataset: SequenceDataset, store: CheckpointStore, communicator: Communicator,
+    observer: any TrainingObserver
+  ) throws {
+    let training = configuration.training
+    let setup = try StepSetup(configuration, vocabulary: dataset.vocabulary.count, communicator: communicator)
+    self.configuration = configuration
+    self.communicator = communicator
+    self.dataset = dataset
+    self.store = store
+    self.observer = observer
+    lanesOfRank = setup.lanesOfRank
+    step = setup.step
+    state = setup.state
+    schedule = try Schedule(
+      streams: dataset.split("train").streams, lanes: training.lanes, chunk: training.chunk,
+      mode: configuration.data.mode, traversal: .training(seed: training.seedBits))
+    evaluator =
+      try configuration.evaluation.every == 0
+      ? nil
+      : Evaluator(
+        configuration.model, memory: step.exchange.memory, dataset: dataset, split: dataset.split("validation"),
+        mode: configuration.data.mode, lanes: training.lanes, chunk: training.chunk, communicator: communicator)
+    learningRate = LearningRate(
+      peak: training.optimizer.learningRate, schedule: training.schedule,
+      steps: training.totalSteps(chunksPerEpoch: schedule.epoch(0).chunks))
+  }
+
+  /// The number of weights.
+  var parameterCount: Int { step.exchange.memory.layout.parameterCount }
+
+  /// The number of updates of the whole run, unless early stopping ends it before.
+  var totalSteps: Int { learningRate.steps }
+
+  /// Whether nothing is left to do.
+  var isFinished: Bool { progress.step >= totalSteps || progress.stoppedEarly }
+
+  /// Takes up the state of a checkpoint, which rank 0 has open; the others pass nil. Collective.
+  ///
+  /// - Throws: On all ranks, `TrainingError` or `HDF5Error` where the checkpoint does not fit the configuration.
+  func resume(from file: CheckpointFile?) throws {
+    progress = try communicator.broadcast(file?.header.progress ?? progress)
+    try state.restore(from: file)
+    savedStep = progress.step
+  }
+
+  /// Trains until the run is finished, or until a step after which any rank's `shouldStop` was true; then the state is in
+  /// a checkpoint. Collective.
+  func run(shouldStop: () -> Bool) throws -> Ending {
+    let feeder = try communicator.agree {
+      try ChunkFeeder(
+        dataset, schedule, lanes: lanesOfRank[communicator.rank], epoch: progress.epoch, chunk: progress.chunk)
+    }
+    defer { feeder.close() }
+    while !isFinished {
+      let rate = learningRate.rate(step: progress.step + 1, factor: progress.learningRateFactor)
+      let outcome = try step.run(
+        step: progress.step + 1, firstChunk: progress.chunks, learningRate: rate, stop: shouldStop(),
+        nextChunk: feeder.nextChunk)
+      advance(outcome)
+      try checkFinite(outcome)
+      observer.didStep(progress, outcome, learningRate: rate)
+      if isDue(configuration.evaluation.every) { try validate() }
+      if isDue(configuration.checkpoint.every) { try save() }
+      if outcome.stops && !isFinished {
+        try save()
+        return .stopped
+      }
+    }
+    if evaluator != nil { try validate() }
+    try save()
+    return .finished
+  }
+
+  private func isDue(_ every: Int) -> Bool { every > 0 && progress.step % every == 0 }
+
+  private func advance(_ outcome: StepOutcome) {
+    progress.step += 1
+    progress.chunks += configuration.training.accumulate
+    (progress.epoch, progress.chunk) = (outcome.position.epoch, outcome.position.chunk + 1)
+  }
+
+  /// Ends the job where something was not finite, unless that step may be skipped.
+  private func checkFinite(_ outcome: StepOutcome) throws {
+    guard let nonFinite = outcome.nonFinite else {
+      skipped = 0
+      return
+    }
+    let training = configuration.training
+    skipped += 1
+    let cause = try diagnosis().map { "; the first such tensor is \($0)" } ?? ""
+    let found = "step \(progress.step): \(nonFinite) is not finite\(cause)"
+    guard training.nonFinite == .skip, skipped <= training.nonFiniteLimit else {
+      let times = training.nonFinite == .skip ? ", for the \(skipped)th step in a row" : ""
+      return try communicator.agree {
+        throw TrainingError(
+          "\(found)\(times); nothing was updated, and the last checkpoint stands; a lower "
+            + "training.optimizer.learning_rate or training.clip_norm may help")
+      }
+    }
+    observer.note("\(found); the step is skipped")
+    step.model.restoreStates()
+  }
+
+  /// The first tensor that is not finite on the lowest rank that finds one. Collective.
+  private func diagnosis() throws -> String? {
+    let own = step.model.firstNonFinite().map { tensor in
+      let lane = tensor.lane.map { ", lane \(lanesOfRank[communicator.rank].lowerBound + $0)" } ?? ""
+      return "\(tensor.name) (rank \(communicator.rank)\(lane))"
+    }
+    let found = try communicator.allgather(own == nil ? 0 : 1)
+    guard let rank = found.firstIndex(of: 1) else { return nil }
+    return try communicator.broadcast(own ?? "", from: rank)
+  }
+
+  /// Measures the model on the validation split. Collective.
+  private func validate() throws {
+    guard let evaluator, validatedStep != progress.step else { return }
+    validatedStep = progress.step
+    let metrics = try evaluator.evaluate()
+    progress.note(
+      validationLoss: metrics.loss, schedule: configuration.training.schedule,
+      patience: configuration.evaluation.patience)
+    observer.didValidate(progress, metrics)
+    // The best weights are kept, so they must be in a checkpoint.
+    if progress.bestStep == progress.step { try save() }
+  }
+
+  /// Writes a checkpoint. Collective.
+  private func save() throws {
+    guard savedStep != progress.step else { return }
+    let header = CheckpointHeader(
+      configuration: configuration.yaml, vocabulary: dataset.vocabulary, datasetFingerprint: dataset.fingerprint,
+      optimizer: configuration.training.optimizer.name.rawValue, progress: progress)
+    try state.collect { arrays in
+      try store.write(header, arrays + cursors())
+      try store.prune(
+        keep: configuration.checkpoint.keep, bestStep: progress.bestLoss.isFinite ? progress.bestStep : nil)
+    }
+    savedStep = progress.step
+    observer.didSave(progress)
+  }
+
+  /// Where each lane goes on.
+  private func cursors() -> [CheckpointArray] {
+    let epoch = schedule.epoch(progress.epoch)
+    let places = (0..<schedule.lanes).map { epoch.cursor(lane: $0, chunk: progress.chunk) }
+    func array(_ name: String, _ description: String, _ values: [Int64]) -> CheckpointArray {
+      CheckpointArray(
+        path: "cursors/\(name)", shape: [values.count], values: .integers(values), description: description)
+    }
+    return [
+      array("position", "the step, the epoch and the chunk in it that come next, all from 0",
+        [progress.step, progress.epoch, progress.chunk].map(Int64.init)),
+      array("stream", "the stream of the train split that each lane goes on with; -1 at the end of the epoch",
+        places.map { Int64($0?.stream ?? -1) }),
+      array("offset", "how many of the stream's targets lie before", places.map { Int64($0?.offset ?? -1) }),
+    ]
+  }
+}
+
+/// How a run ended.
+public enum Ending: Sendable {
+  /// All steps have been made, or early stopping ended it.
+  case finished
+  /// It was asked to stop; the same command continues it.
+  case stopped
+}
+
+/// What is told of a run as it goes, on every rank.
+protocol TrainingObserver: AnyObject {
+  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double)
+  func didValidate(_ progress: TrainingProgress, _ metrics: Metrics)
+  func didSave(_ progress: TrainingProgress)
+  func note(_ message: String)
+}
+
+extension OptimizerConfiguration {
+  /// The optimiser over a rank's part of the parameters.
+  func makeOptimizer(_ ranges: [UpdateRange]) -> any Optimizer {
+    switch name {
+    case .sgd: SGD(ranges, momentum: momentum, nesterov: nesterov, weightDecay: weightDecay)
+    case .adam, .adamw:
+      Adam(ranges, beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay)
+    }
+  }
+}
+
+extension TrainingConfiguration {
+  /// The seed as the generators take it.
+  var seedBits: UInt64 { UInt64(bitPattern: Int64(seed)) }
+
+  /// The updates of a run over a split of so many chunks an epoch: `steps`, or `epochs`, whichever comes first.
+  func totalSteps(chunksPerEpoch: Int) -> Int {
+    let inEpochs = epochs > 0 ? max(1, epochs * chunksPerEpoch / accumulate) : Int.max
+    return min(steps > 0 ? steps : Int.max, inEpochs)
+  }
+}

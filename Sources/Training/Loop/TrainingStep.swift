@@ -1,0 +1,123 @@
+import Core
+import Evaluation
+import MPI
+import Sequences
+
+/// What came of a step.
+struct StepOutcome {
+  /// The mean loss, in nats a target.
+  let loss: Double
+  /// The number of targets.
+  let targets: Int
+  /// The global norm of the gradient of the mean loss, before clipping.
+  let norm: Double
+  /// Whether the gradient was clipped.
+  let clipped: Bool
+  /// What was not finite, if anything; then nothing has been updated.
+  let nonFinite: NonFinite?
+  /// Whether any rank has been asked to stop.
+  let stops: Bool
+  /// The epoch of the last chunk, and its number in it.
+  let position: (epoch: Int, chunk: Int)
+}
+
+/// One update of the weights, from the data to the weights that all ranks share.
+///
+///     chunks -> forward, backward -> exchange -> losses, norms and flags to all -> clip -> update -> publish
+///
+/// Every rank makes the same collective calls in the same order.
+final class TrainingStep {
+  let model: LanguageModel
+  let exchange: any GradientExchange
+  let optimizer: any Optimizer
+
+  private let communicator: Communicator
+  private let report: StepReport
+  private let accumulate: Int
+  private let clipNorm: Double
+  private var position = (epoch: 0, chunk: 0)
+
+  /// - Parameters:
+  ///   - accumulate: The number of chunks whose gradients make one update.
+  ///   - clipNorm: The norm above which the gradient is scaled down to it; 0 for never.
+  init(
+    _ communicator: Communicator, model: LanguageModel, exchange: any GradientExchange,
+    optimizer: any Optimizer, lanesOfRank: [Range<Int>], accumulate: Int, clipNorm: Double
+  ) {
+    self.communicator = communicator
+    self.model = model
+    self.exchange = exchange
+    self.optimizer = optimizer
+    self.accumulate = accumulate
+    self.clipNorm = clipNorm
+    report = StepReport(
+      communicator, layout: exchange.memory.layout, lanesOfRank: lanesOfRank, stateNames: model.states.map(\.name))
+  }
+
+  /// Trains on the next chunks of the rank's lanes.
+  ///
+  /// - Parameters:
+  ///   - step: The number of this update, from 1.
+  ///   - firstChunk: The number of its first chunk in the run, from 0.
+  ///   - stop: Whether this rank has been asked to stop.
+  ///   - nextChunk: Gives the next chunk, which stands until it is called again.
+  /// - Throws: On all ranks, what `nextChunk` threw on one; `MPIError`.
+  func run(
+    step: Int, firstChunk: Int, learningRate: Double, stop: Bool, nextChunk: () throws -> Chunk
+  ) throws -> StepOutcome {
+    exchange.clearGradients()
+    report.begin(stops: stop)
+    let failure = trainOnChunks(firstChunk: firstChunk, nextChunk)
+    report.check(model.states)
+    let gradients = try exchange.reduce()
+    report.add(gradients: gradients)
+    let summary = try report.gather()
+    if summary.failed { try communicator.agree { if let failure { throw failure } } }
+
+    let scale = GradientScale(summary, clipNorm: clipNorm)
+    if summary.nonFinite == nil && summary.targets > 0 {
+      optimizer.update(
+        weights: exchange.memory.weights, gradients: gradients,
+        UpdateScale(gradient: Float(scale.factor), learningRate: learningRate, step: step))
+    }
+    try exchange.publish()
+    model.prepareWeights()
+    return StepOutcome(
+      loss: summary.loss / max(summary.targets, 1), targets: Int(summary.targets), norm: scale.norm,
+      clipped: scale.clipped, nonFinite: summary.nonFinite, stops: summary.stops, position: position)
+  }
+
+  /// Adds the gradients of the step's chunks. A rank that cannot read its data still takes part in the exchange, where all
+  /// ranks learn of it.
+  private func trainOnChunks(firstChunk: Int, _ nextChunk: () throws -> Chunk) -> (any Error)? {
+    for index in 0..<accumulate {
+      do {
+        let chunk = try nextChunk()
+        let isLast = index + 1 == accumulate
+        position = (chunk.epoch, chunk.index)
+        model.train(chunk.buffer.view(number: UInt32(truncatingIfNeeded: firstChunk + index))) { piece in if isLast { exchange.finished(piece: piece) } }
+        report.add(model.losses)
+      } catch {
+        report.fail()
+        return error
+      }
+    }
+    return nil
+  }
+}
+
+/// What the summed gradient is multiplied by: it is divided by the sum of the target weights once, and scaled down to the
+/// norm at which it is clipped (Pascanu et al. 2013), as `torch.nn.utils.clip_grad_norm_` does.
+struct GradientScale: Equatable {
+  let norm: Double
+  let factor: Double
+  let clipped: Bool
+
+  init(_ summary: StepSummary, clipNorm: Double) {
+    let targets = max(summary.targets, 1)
+    norm = summary.squares.squareRoot() / targets
+    let coefficient = clipNorm > 0 ? min(1, clipNorm / (norm + 1e-6)) : 1
+    clipped = coefficient < 1
+    factor = coefficient / targets
+  }
+}

@@ -1,0 +1,127 @@
+import CKernels
+import Core
+
+/// A part of one parameter in the slices that a rank updates.
+struct UpdateRange {
+  /// The elements in the flat vector of parameters.
+  let elements: Range<Int>
+  /// Where they begin in the optimiser's state, which covers the rank's slices and nothing else.
+  let stateOffset: Int
+  /// Whether weight decay applies to the parameter.
+  let decays: Bool
+}
+
+/// What an update does with the gradients of a step.
+struct UpdateScale {
+  /// What each element of the summed gradient is multiplied by: normalisation and clipping in one.
+  let gradient: Float
+  /// The learning rate of the step.
+  let learningRate: Double
+  /// The number of the update, from 1.
+  let step: Int
+}
+
+/// A rule that turns gradients into new weights, element by element, with states of the weights' shape.
+///
+/// It works on the slices of the flat vector that its rank owns, and its states exist only there.
+protocol Optimizer: AnyObject {
+  /// The names of its states, as `torch.optim` has them.
+  static var stateNames: [String] { get }
+  /// The states over the rank's slices, in the order of `stateNames`.
+  var states: [Buffer<Float>] { get }
+  /// One update of the weights from the summed gradients, both indexed like the flat vector, in the rank's ranges.
+  func update(weights: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>, _ scale: UpdateScale)
+}
+
+/// Stochastic gradient descent with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013), as
+/// `torch.optim.SGD` computes it, with decoupled weight decay.
+final class SGD: Optimizer {
+  static let stateNames = ["momentum_buffer"]
+
+  let states: [Buffer<Float>]
+  private let ranges: [UpdateRange]
+  private let momentum: Double
+  private let nesterov: Bool
+  private let weightDecay: Double
+
+  init(_ ranges: [UpdateRange], momentum: Double, nesterov: Bool, weightDecay: Double) {
+    self.ranges = ranges
+    self.momentum = momentum
+    self.nesterov = nesterov
+    self.weightDecay = weightDecay
+    states = [Buffer(count: ranges.stateCount)]
+  }
+
+  func update(weights: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>, _ scale: UpdateScale) {
+    for range in ranges {
+      let start = range.elements.lowerBound
+      st_sgd(
+        range.elements.count, weights + start, gradients + start, states[0].base + range.stateOffset,
+        scale.gradient, Float(scale.learningRate), Float(momentum), nesterov, scale.step == 1,
+        range.decays ? Float(weightDecay) : 0)
+    }
+  }
+}
+
+/// Adam (Kingma & Ba 2015), and AdamW (Loshchilov & Hutter 2019) where the weight decay is not zero.
+final class Adam: Optimizer {
+  static let stateNames = ["exp_avg", "exp_avg_sq"]
+
+  let states: [Buffer<Float>]
+  private let ranges: [UpdateRange]
+  private let beta1: Double
+  private let beta2: Double
+  private let epsilon: Double
+  private let weightDecay: Double
+
+  init(_ ranges: [UpdateRange], beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double) {
+    self.ranges = ranges
+    self.beta1 = beta1
+    self.beta2 = beta2
+    self.epsilon = epsilon
+    self.weightDecay = weightDecay
+    states = [Buffer(count: ranges.stateCount), Buffer(count: ranges.stateCount)]
+  }
+
+  func update(weights: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>, _ scale: UpdateScale) {
+    let correction1 = Float(1 - power(beta1, scale.step))
+    let correction2 = Float(1 - power(beta2, scale.step))
+    for range in ranges {
+      let start = range.elements.lowerBound
+      st_adam(
+        range.elements.count, weights + start, gradients + start, states[0].base + range.stateOffset,
+        states[1].base + range.stateOffset, scale.gradient, Float(scale.learningRate), Float(beta1),
+        Float(beta2), Float(epsilon), range.decays ? Float(weightDecay) : 0, correction1, correction2)
+    }
+  }
+}
+
+/// x to the power n, by squaring.
+private func power(_ x: Double, _ n: Int) -> Double {
+  var (result, factor, n) = (1.0, x, n)
+  while n > 0 {
+    if n & 1 == 1 { result *= factor }
+    factor *= factor
+    n >>= 1
+  }
+  return result
+}
+
+extension [UpdateRange] {
+  /// The parts of `layout`'s parameters in `slices`; `decays` tells the parameters that weight decay applies to.
+  init(_ layout: ParameterLayout, slices: [Range<Int>], decays: (Parameter) -> Bool) {
+    self = []
+    var stateOffset = 0
+    for slice in slices {
+      for parameter in layout.parameters {
+        let elements = parameter.range.clamped(to: slice)
+        guard !elements.isEmpty else { continue }
+        append(UpdateRange(elements: elements, stateOffset: stateOffset, decays: decays(parameter)))
+        stateOffset += (elements.count + 15) / 16 * 16
+      }
+    }
+  }
+
+  /// The number of elements of a state over these ranges.
+  var stateCount: Int { last.map { $0.stateOffset + $0.elements.count } ?? 0 }
+}

@@ -1,0 +1,77 @@
+import HDF5
+import MPI
+
+/// How far a run has come, apart from its arrays: what decides how it goes on.
+public struct TrainingProgress: Sendable, Equatable {
+  /// Updates made.
+  public var step = 0
+  /// The epoch of the next chunk, from 0.
+  public var epoch = 0
+  /// The number of the next chunk in its epoch.
+  public var chunk = 0
+  /// Chunks trained on since the run began: the key of dropout masks.
+  public var chunks = 0
+  /// The lowest validation loss so far, in nats a target; infinite before the first.
+  public var bestLoss = Double.infinity
+  /// The step of that loss.
+  public var bestStep = 0
+  /// Validations since then.
+  public var validationsSinceBest = 0
+  /// What the plateau schedule has multiplied the learning rate by.
+  public var learningRateFactor = 1.0
+  /// Validations since then, or since the loss last improved.
+  public var validationsOnPlateau = 0
+  /// Whether early stopping has ended the run.
+  public var stoppedEarly = false
+
+  /// The beginning.
+  public init() {}
+
+  private static let integers: [(name: String, field: WritableKeyPath<TrainingProgress, Int> & Sendable)] = [
+    ("step", \.step), ("epoch", \.epoch), ("chunk", \.chunk), ("chunks", \.chunks), ("best_step", \.bestStep),
+    ("validations_since_best", \.validationsSinceBest), ("validations_on_plateau", \.validationsOnPlateau),
+  ]
+  private static let numbers: [(name: String, field: WritableKeyPath<TrainingProgress, Double> & Sendable)] = [
+    ("best_loss", \.bestLoss), ("learning_rate_factor", \.learningRateFactor),
+  ]
+
+  init(_ attributes: Attributes) throws {
+    for (name, field) in Self.integers { self[keyPath: field] = try attributes.integer(name) }
+    for (name, field) in Self.numbers { self[keyPath: field] = try attributes.number(name) }
+    stoppedEarly = try attributes.flag("stopped_early")
+  }
+
+  func write(to attributes: Attributes) throws {
+    for (name, field) in Self.integers { try attributes.set(name, self[keyPath: field]) }
+    for (name, field) in Self.numbers { try attributes.set(name, self[keyPath: field]) }
+    try attributes.set("stopped_early", stoppedEarly)
+  }
+}
+
+extension Communicator {
+  /// The progress that rank 0 gives. Collective.
+  func broadcast(_ progress: TrainingProgress) throws -> TrainingProgress {
+    // All of its fields are plain values.
+    var progress = progress
+    try withUnsafeMutableBytes(of: &progress) { try broadcast($0.bindMemory(to: UInt8.self)) }
+    return progress
+  }
+}
+
+extension TrainingProgress {
+  /// Takes note of a validation: the best loss so far, the plateau schedule's factor, and early stopping.
+  mutating func note(validationLoss loss: Double, schedule: ScheduleConfiguration, patience: Int) {
+    if loss < bestLoss {
+      (bestLoss, bestStep) = (loss, step)
+      (validationsSinceBest, validationsOnPlateau) = (0, 0)
+      return
+    }
+    validationsSinceBest += 1
+    validationsOnPlateau += 1
+    if schedule.name == .plateau, validationsOnPlateau > schedule.patience {
+      learningRateFactor *= schedule.factor
+      validationsOnPlateau = 0
+    }
+    if patience > 0, validationsSinceBest >= patience { stoppedEarly = true }
+  }
+}
