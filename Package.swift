@@ -36,6 +36,7 @@ let package = Package(
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .target(name: "CKernels", cSettings: kernelSettings),
+    .target(name: "CSupport"),
 
     module("MPI", ["COpenMPI"]),
     module("HDF5", ["CHDF5"]),
@@ -45,9 +46,13 @@ let package = Package(
     module("Evaluation", ["Core", "Sequences", "MPI", "HDF5", "Random"]),
     module(
       "Training",
-      ["Evaluation", "Core", "Sequences", "MPI", "HDF5", "Random", "CKernels", crypto, logging, yams]),
+      [
+        "Evaluation", "Core", "Sequences", "MPI", "HDF5", "Random", "CKernels", "CSupport", crypto, logging,
+        yams,
+      ]),
     .executableTarget(
-      name: "seqtrain", dependencies: ["Training", "Evaluation", "Core", "Sequences", "MPI", "HDF5", arguments, logging],
+      name: "seqtrain",
+      dependencies: ["Training", "Evaluation", "Core", "Sequences", "MPI", "HDF5", arguments, logging],
       swiftSettings: swiftSettings),
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),

@@ -1,4 +1,5 @@
 import Glibc
+import HDF5
 
 /// A file or directory that could not be read or written.
 public struct FileError: Error, CustomStringConvertible, Sendable, Equatable {
@@ -22,10 +23,10 @@ public struct FileError: Error, CustomStringConvertible, Sendable, Equatable {
   }
 }
 
-/// Whole files, written so that a reader finds the old one or the new one and never a part.
+/// Small files, read and written whole.
 package enum Files {
-  /// The bytes of a file that is small by nature.
-  package static func read(_ path: String, atMost limit: Int) throws -> [UInt8] {
+  /// The bytes of a file, which may have no more than `limit`.
+  package static func read(_ path: String, atMost limit: Int = .max) throws -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw FileError(path, "open") }
     defer { close(descriptor) }
@@ -43,21 +44,15 @@ package enum Files {
     }
   }
 
-  /// Replaces a file by one with these bytes: written aside, synced, renamed, directory synced.
+  /// Replaces a file by one with these bytes: a reader, or who comes after a power cut, finds the old or the new one.
   package static func replace(_ path: String, with bytes: some Collection<UInt8>) throws {
-    let aside = path + ".part"
-    let descriptor = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw FileError(path, "create") }
-    do {
+    try createAtomically(path, existing: .replace) { temporary in
+      let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+      guard descriptor >= 0 else { throw FileError(path, "create") }
       defer { close(descriptor) }
       try write(Array(bytes), to: descriptor, path: path)
-      guard fsync(descriptor) == 0 else { throw FileError(path, "sync") }
-    } catch {
-      unlink(aside)
-      throw error
+    } verify: { _ in
     }
-    guard rename(aside, path) == 0 else { throw FileError(path, "rename into place") }
-    try syncDirectory(directory(of: path))
   }
 
   /// Writes all bytes to an open file.
@@ -69,15 +64,6 @@ package enum Files {
       guard count >= 0 else { throw FileError(path, "write") }
       rest = rest.dropFirst(count)
     }
-  }
-
-  /// Makes what was created or renamed in a directory durable.
-  package static func syncDirectory(_ path: String) throws {
-    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw FileError(path, "open") }
-    defer { close(descriptor) }
-    // Some network file systems can't sync a directory, and say so by EINVAL.
-    guard fsync(descriptor) == 0 || errno == EINVAL else { throw FileError(path, "sync") }
   }
 
   /// Makes a directory and those above it, where they are missing.

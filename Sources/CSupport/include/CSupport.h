@@ -1,0 +1,10 @@
+#ifndef SEQTRAIN_SUPPORT_H
+#define SEQTRAIN_SUPPORT_H
+
+/// Has SIGUSR1, SIGTERM and SIGINT set a flag instead of ending the process. A second SIGINT ends it.
+void st_catch_stop_signals(void);
+
+/// The signal that was caught, or 0.
+int st_caught_stop_signal(void);
+
+#endif

@@ -1,0 +1,41 @@
+/// A value as JSON has it, with the members of objects in the order in which they are given.
+public indirect enum JSON: Sendable {
+  case null
+  case bool(Bool)
+  case integer(Int)
+  /// A number; null where it is not finite, since JSON has no word for that.
+  case number(Double)
+  case string(String)
+  case array([JSON])
+  case object(KeyValuePairs<String, JSON>)
+
+  /// The value on one line.
+  public var text: String {
+    switch self {
+    case .null: "null"
+    case .bool(let value): value.description
+    case .integer(let value): value.description
+    case .number(let value): value.isFinite ? value.description : "null"
+    case .string(let value): Self.quoted(value)
+    case .array(let values): "[" + values.map(\.text).joined(separator: ",") + "]"
+    case .object(let members):
+      "{" + members.map { "\(Self.quoted($0)):\($1.text)" }.joined(separator: ",") + "}"
+    }
+  }
+
+  private static func quoted(_ text: String) -> String {
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"", "\\": quoted += "\\\(scalar)"
+      case "\n": quoted += "\\n"
+      case "\t": quoted += "\\t"
+      case _ where scalar.value < 0x20:
+        let digits = String(scalar.value, radix: 16)
+        quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: quoted.unicodeScalars.append(scalar)
+      }
+    }
+    return quoted + "\""
+  }
+}

@@ -1,0 +1,47 @@
+/// How a run's progress reads.
+package enum Progress {
+  /// A line for a logging step.
+  package static func line(
+    _ row: TrainingRow, totalSteps: Int, validation: ValidationRow?, secondsLeft: Double
+  ) -> String {
+    var parts = ["step \(row.step)/\(totalSteps)", "loss \(decimal(row.loss, places: 4))"]
+    if let validation { parts.append("validation \(decimal(validation.loss, places: 4))") }
+    parts.append("norm \(decimal(row.norm, places: 2))\(row.clipped ? " clipped" : "")")
+    parts.append("\(count(row.tokensPerSecond)) tokens/s")
+    parts.append("\(duration(secondsLeft)) left")
+    return parts.joined(separator: "  ")
+  }
+
+  /// A line for a validation.
+  package static func line(_ row: ValidationRow, totalSteps: Int) -> String {
+    "step \(row.step)/\(totalSteps)  validation \(decimal(row.loss, places: 4))\(row.best ? "  best so far" : "")"
+  }
+
+  /// A number with so many decimal places.
+  package static func decimal(_ value: Double, places: Int) -> String {
+    let scale = (0..<places).reduce(1.0) { product, _ in product * 10 }
+    let scaled = (value.magnitude * scale).rounded()
+    guard scaled < 1e15 else { return value.description }
+    let digits = String(Int(scaled))
+    let padded = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
+    return "\(value < 0 ? "-" : "")\(padded.dropLast(places)).\(padded.suffix(places))"
+  }
+
+  /// A count in three digits or so: 870, 12.3k, 4.56M.
+  package static func count(_ value: Double) -> String {
+    switch value {
+    case ..<1000: decimal(value, places: 1)
+    case ..<1e6: decimal(value / 1e3, places: 1) + "k"
+    default: decimal(value / 1e6, places: 2) + "M"
+    }
+  }
+
+  /// A time as 0:07, 12:30 or 3:05:00.
+  package static func duration(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds >= 0, seconds < 1e9 else { return "?" }
+    let whole = Int(seconds.rounded())
+    func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+    let (hours, minutes) = (whole / 3600, whole / 60 % 60)
+    return (hours > 0 ? "\(hours):\(two(minutes))" : "\(minutes)") + ":\(two(whole % 60))"
+  }
+}

@@ -1,0 +1,133 @@
+import Glibc
+
+/// A run directory that can't be used.
+public struct RunError: Error, CustomStringConvertible, Sendable, Equatable {
+  /// The whole message.
+  public let description: String
+
+  init(_ description: String) { self.description = description }
+}
+
+/// The directory of a run: `config.yaml`, `metrics.jsonl`, `run.log`, `checkpoints/` and `lock`.
+///
+/// One process of a job, rank 0, opens it to write and holds its lock as long as the object lives.
+public final class RunDirectory {
+  /// Where it is.
+  public let path: String
+  private var lock: RunLock?
+
+  /// The directory at a path, which need not exist. Nothing is read or written yet.
+  public init(_ path: String) {
+    self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+  }
+
+  /// The directory of a run that names none: `runs/` with the configuration's name, or `default`.
+  ///
+  /// The same command has the same directory, and so goes on with its run.
+  public static func defaultPath(configuration: String?) -> String {
+    guard let configuration, let name = configuration.split(separator: "/").last else {
+      return "runs/default"
+    }
+    let stem = name.lastIndex(of: ".").map { name[..<$0] } ?? name
+    return "runs/\(stem.isEmpty ? name : stem)"
+  }
+
+  /// The complete, resolved settings.
+  public var configurationPath: String { "\(path)/config.yaml" }
+  /// One object a logging step.
+  public var metricsPath: String { "\(path)/metrics.jsonl" }
+  /// What was said, with times.
+  public var logPath: String { "\(path)/run.log" }
+  /// What the run resumes from.
+  public var checkpointsPath: String { "\(path)/checkpoints" }
+
+  /// The settings of the run that has begun here, or nil where none has.
+  ///
+  /// - Throws: `ConfigurationError` or `FileError` where they are damaged, or missing beside checkpoints.
+  public func savedConfiguration() throws -> Configuration? {
+    if Files.exists(configurationPath) { return try Configuration(path: configurationPath) }
+    guard (try? Files.names(in: checkpointsPath))?.isEmpty ?? true else {
+      throw RunError(
+        "\(path) holds checkpoints, but no config.yaml; put it back (every checkpoint holds its text), "
+          + "or choose another directory with --run")
+    }
+    return nil
+  }
+
+  /// Takes the directory for this job: makes what is missing, takes the lock and writes the settings.
+  ///
+  /// - Parameters:
+  ///   - configuration: The resolved settings.
+  ///   - previous: What `savedConfiguration()` gave when they were resolved.
+  ///   - fresh: Whether the run must begin here, so that the directory must be empty.
+  /// - Returns: A warning for the log, where the file system can't lock.
+  /// - Throws: `RunError` where another job has the directory or it is not empty as it should be; `FileError` where
+  ///   it can't be written.
+  public func open(_ configuration: Configuration, previous: Configuration?, fresh: Bool) throws -> String? {
+    if fresh { try requireEmpty() }
+    try Files.makeDirectory(path)
+    let lock = try RunLock(path: "\(path)/lock", directory: path)
+    guard try savedConfiguration() == previous else {
+      throw RunError("\(path) was changed by another job just now; give the command again")
+    }
+    if configuration != previous { try Files.replace(configurationPath, with: configuration.yaml.utf8) }
+    try Files.makeDirectory(checkpointsPath)
+    self.lock = lock
+    return lock.warning
+  }
+
+  private func requireEmpty() throws {
+    guard Files.exists(path) else { return }
+    let names = try Files.names(in: path).filter { $0 != "lock" }
+    guard names.isEmpty else {
+      throw RunError(
+        "--fresh: \(path) is not empty (\(names.prefix(3).joined(separator: ", "))\(names.count > 3 ? ", ..." : "")); "
+          + "empty it first if nothing in it is needed: rm -r \(path)")
+    }
+  }
+}
+
+/// The lock of a run directory, held while the object lives; the system releases it when the process ends.
+private final class RunLock {
+  private let descriptor: Int32
+  /// What to say where the file system can't lock.
+  let warning: String?
+
+  init(path: String, directory: String) throws {
+    descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else {
+      warning = nil
+      throw FileError(path, "open")
+    }
+    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 {
+      warning = nil
+    } else if errno == EWOULDBLOCK {
+      warning = nil
+      throw RunError("\(directory) is in use by \(Self.holder(path))")
+    } else {
+      let reason = String(cString: strerror(errno))
+      warning = "\(path) can't be locked (\(reason)): see to it that no second job uses \(directory)"
+    }
+    ftruncate(descriptor, 0)
+    try Files.write(Array("\(Self.host) \(getpid())\n".utf8), to: descriptor, path: path)
+  }
+
+  deinit { close(descriptor) }
+
+  /// Who holds the lock, and what to do about it.
+  private static func holder(_ path: String) -> String {
+    let text = String(decoding: (try? Files.read(path, atMost: 4096)) ?? [], as: UTF8.self)
+    let parts = text.split(whereSeparator: \.isWhitespace)
+    guard parts.count == 2 else { return "another job; wait for it, or choose another directory with --run" }
+    let holder = "process \(parts[1]) on \(parts[0])"
+    return parts[0] == host
+      ? "\(holder); wait for it, stop it with kill -USR1 \(parts[1]), or choose another directory with --run"
+      : "\(holder); wait for it or stop it there, and if that host is gone for good, remove \(path)"
+  }
+
+  private static var host: String {
+    var name = [CChar](repeating: 0, count: 256)
+    gethostname(&name, name.count - 1)
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}

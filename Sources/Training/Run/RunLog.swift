@@ -1,0 +1,55 @@
+import Glibc
+import Logging
+
+/// Writes what a run says to its `run.log`, with times, and to the console.
+struct RunLogHandler: LogHandler {
+  var metadata: Logger.Metadata = [:]
+  var logLevel = Logger.Level.info
+  private let file: RunLogFile
+  private let console: Console
+
+  init(file: RunLogFile, console: Console) {
+    self.file = file
+    self.console = console
+  }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    let values = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+    let text = "\(event.message)" + values.map { "  \($0.key)=\($0.value)" }.joined()
+    file.line(text, level: event.level)
+    console.line(event.level >= .warning ? "\(event.level): \(text)" : text)
+  }
+}
+
+/// `run.log`: lines with time and level, added to over all launches of a run.
+final class RunLogFile: Sendable {
+  private let path: String
+  private let descriptor: Int32
+
+  init(path: String) throws {
+    self.path = path
+    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw FileError(path, "open") }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Adds a line. A log that can't be written is no reason to stop training: what matters is checked elsewhere.
+  func line(_ text: String, level: Logger.Level = .info) {
+    try? Files.write(Array("\(Self.now()) \(level) \(text)\n".utf8), to: descriptor, path: path)
+  }
+
+  private static func now() -> String {
+    var seconds = time(nil)
+    var parts = tm()
+    gmtime_r(&seconds, &parts)
+    var text = [CChar](repeating: 0, count: 32)
+    let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+    return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}

@@ -1,0 +1,49 @@
+import Logging
+
+/// Says how a run goes, where it belongs: metrics, log, and a progress line or plain lines for who watches.
+public final class RunReporter {
+  /// For what is said in words: to `run.log` and the console.
+  public let logger: Logger
+  private let metrics: MetricsFile
+  private let log: RunLogFile
+  private let console: Console
+  private let totalSteps: Int
+  private let start = ContinuousClock.now
+  private let firstStep: Int
+  private var validation: ValidationRow?
+
+  /// - Parameters:
+  ///   - run: The directory, opened by this job.
+  ///   - resumedStep: The step that training goes on from; rows of later steps are dropped.
+  ///   - totalSteps: The step after which the run is finished.
+  /// - Throws: `FileError` where a file can't be written.
+  public init(run: RunDirectory, resumedStep: Int, totalSteps: Int, console: Console = Console()) throws {
+    metrics = try MetricsFile(path: run.metricsPath, resumedStep: resumedStep)
+    let log = try RunLogFile(path: run.logPath)
+    self.log = log
+    self.console = console
+    self.totalSteps = totalSteps
+    firstStep = resumedStep
+    logger = Logger(label: "seqtrain") { _ in RunLogHandler(file: log, console: console) }
+  }
+
+  /// Reports a logging step.
+  public func report(_ row: TrainingRow) throws {
+    try metrics.append(row.json)
+    let elapsed = (ContinuousClock.now - start) / .seconds(1)
+    let secondsLeft = elapsed / Double(max(1, row.step - firstStep)) * Double(totalSteps - row.step)
+    let text = Progress.line(row, totalSteps: totalSteps, validation: validation, secondsLeft: secondsLeft)
+    log.line(text)
+    if console.columns != nil { console.progress(text) } else { console.line(text) }
+  }
+
+  /// Reports a validation.
+  public func report(_ row: ValidationRow) throws {
+    try metrics.append(row.json)
+    validation = row
+    logger.info("\(Progress.line(row, totalSteps: totalSteps))")
+  }
+
+  /// Ends the progress line, where there is one.
+  public func finish() { console.finishProgress() }
+}

@@ -1,0 +1,153 @@
+import Glibc
+import TestSupport
+import Testing
+import Training
+
+@Suite struct MetricsTests {
+  static func row(_ step: Int, loss: Double = 1.5) -> TrainingRow {
+    TrainingRow(
+      step: step, epoch: 0, loss: loss, norm: 0.25, clipped: false, learningRate: 0.002, tokensPerSecond: 1e4,
+      seconds: 0.5)
+  }
+
+  func lines(_ path: String) throws -> [Substring] {
+    String(decoding: try readBytes(path), as: UTF8.self).split(
+      separator: "\n", omittingEmptySubsequences: false)
+  }
+
+  func reporter(_ base: String, resumedStep: Int, console: Int32) throws -> RunReporter {
+    try RunReporter(
+      run: RunDirectory(base), resumedStep: resumedStep, totalSteps: 100,
+      console: Console(descriptor: console))
+  }
+
+  @Test func rowsHaveThePromisedMembers() throws {
+    try withTemporaryDirectory { base in
+      let null = open("/dev/null", O_WRONLY)
+      defer { close(null) }
+      let reporter = try reporter(base, resumedStep: 0, console: null)
+      try reporter.report(Self.row(10, loss: .nan))
+      try reporter.report(ValidationRow(step: 10, epoch: 0, loss: 1.75, best: true, seconds: 0.75))
+      #expect(
+        try lines("\(base)/metrics.jsonl") == [
+          "{\"kind\":\"train\",\"step\":10,\"epoch\":0,\"loss\":null,\"norm\":0.25,\"clipped\":false,"
+            + "\"learning_rate\":0.002,\"tokens_per_second\":10000.0,\"seconds\":0.5}",
+          "{\"kind\":\"validation\",\"step\":10,\"epoch\":0,\"loss\":1.75,\"best\":true,\"seconds\":0.75}",
+          "",
+        ])
+    }
+  }
+
+  @Test func aResumeDropsLaterRowsAndAHalfRow() throws {
+    try withTemporaryDirectory { base in
+      let null = open("/dev/null", O_WRONLY)
+      defer { close(null) }
+      do {
+        let reporter = try reporter(base, resumedStep: 0, console: null)
+        for step in [10, 20, 30] { try reporter.report(Self.row(step)) }
+        try reporter.report(ValidationRow(step: 30, epoch: 0, loss: 2, best: true, seconds: 1))
+      }
+      let path = "\(base)/metrics.jsonl"
+      let whole = try readBytes(path)
+      let first = try lines(path)
+      try writeBytes(whole + Array("{\"kind\":\"train\",\"step\":4".utf8), to: path)
+      _ = try reporter(base, resumedStep: 40, console: null)
+      #expect(try readBytes(path) == whole)
+      try reporter(base, resumedStep: 20, console: null).report(Self.row(25))
+      let second = try lines(path)
+      #expect(second.prefix(2) == first.prefix(2))
+      #expect(second.count == 4)
+      #expect(second[2].contains("\"step\":25,"))
+      _ = try reporter(base, resumedStep: 0, console: null)
+      #expect(try readBytes(path).isEmpty)
+      #expect(try directoryEntries(base) == ["metrics.jsonl", "run.log"])
+    }
+  }
+
+  @Test func withoutATerminalThereArePlainLinesAndTheLogHasTimes() throws {
+    try withTemporaryDirectory { base in
+      let output = open("\(base)/output", O_WRONLY | O_CREAT, 0o644)
+      defer { close(output) }
+      let reporter = try reporter(base, resumedStep: 0, console: output)
+      reporter.logger.info("12 weights", metadata: ["b": "2", "a": "1"])
+      try reporter.report(Self.row(100))
+      reporter.logger.warning("slow")
+      reporter.finish()
+      let expected = [
+        "12 weights  a=1  b=2", "step 100/100  loss 1.5000  norm 0.25  10.0k tokens/s  0:00 left",
+        "warning: slow", "",
+      ]
+      #expect(try lines("\(base)/output").map(String.init) == expected)
+      let log = try lines("\(base)/run.log")
+      #expect(log.count == 4)
+      for (line, said) in zip(log, [" info " + expected[0], " info " + expected[1], " warning slow"]) {
+        #expect(line.wholeMatch(of: /20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ .*/) != nil)
+        #expect(line.hasSuffix(said))
+      }
+    }
+  }
+
+  /// Both ends of a new pseudoterminal, by Linux's TIOCSPTLCK and TIOCGPTN, which Swift can't import.
+  func pseudoterminal() throws -> (controller: Int32, terminal: Int32) {
+    let controller = open("/dev/ptmx", O_RDWR | O_NOCTTY)
+    var (unlocked, number) = (Int32(0), UInt32(0))
+    #expect(ioctl(controller, 0x4004_5431, &unlocked) == 0)
+    #expect(ioctl(controller, 0x8004_5430, &number) == 0)
+    let terminal = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY)
+    try #require(controller >= 0 && terminal >= 0)
+    return (controller, terminal)
+  }
+
+  @Test func onATerminalOneLineIsWrittenOver() throws {
+    try withTemporaryDirectory { base in
+      let (controller, terminal) = try pseudoterminal()
+      defer {
+        close(controller)
+        close(terminal)
+      }
+      var size = winsize(ws_row: 24, ws_col: 20, ws_xpixel: 0, ws_ypixel: 0)
+      #expect(Console(descriptor: terminal).columns == nil)
+      #expect(ioctl(terminal, UInt(TIOCSWINSZ), &size) == 0)
+      #expect(Console(descriptor: terminal).columns == 20)
+
+      let reporter = try reporter(base, resumedStep: 0, console: terminal)
+      try reporter.report(Self.row(10))
+      try reporter.report(Self.row(20))
+      reporter.logger.info("said")
+      reporter.finish()
+      var bytes = [UInt8](repeating: 0, count: 4096)
+      let count = read(controller, &bytes, bytes.count)
+      #expect(
+        String(decoding: bytes[..<max(count, 0)], as: UTF8.self)
+          == "\rstep 10/100  loss 1\u{1B}[K\rstep 20/100  loss 1\u{1B}[K\r\u{1B}[Ksaid\r\nstep 20/100  loss 1\r\n"
+      )
+    }
+  }
+}
+
+@Suite struct TextTests {
+  @Test func numbersReadWell() {
+    #expect(Progress.decimal(1.23456, places: 4) == "1.2346")
+    #expect(Progress.decimal(-0.05, places: 2) == "-0.05")
+    #expect(Progress.decimal(.infinity, places: 2) == "inf")
+    #expect(Progress.decimal(.nan, places: 2) == "nan")
+    #expect(Progress.count(12) == "12.0")
+    #expect(Progress.count(25_340) == "25.3k")
+    #expect(Progress.count(4_561_000) == "4.56M")
+    #expect(Progress.duration(7) == "0:07")
+    #expect(Progress.duration(750) == "12:30")
+    #expect(Progress.duration(11_100) == "3:05:00")
+    #expect(Progress.duration(.nan) == "?")
+  }
+
+  @Test func valuesBecomeJSON() {
+    let value = JSON.object([
+      "text": .string("a\"\\\n\t\u{1}é"), "list": .array([.null, .bool(true), .integer(-3)]),
+      "tiny": .number(1e-8),
+      "none": .number(.infinity),
+    ])
+    #expect(
+      value.text
+        == "{\"text\":\"a\\\"\\\\\\n\\t\\u0001é\",\"list\":[null,true,-3],\"tiny\":1e-08,\"none\":null}")
+  }
+}
