@@ -27,7 +27,7 @@ final class SharedMemoryExchange: GradientExchange {
     for rank in 0..<host.size {
       // Rank 0's part begins with the weights.
       let base = base(of: rank) + (rank == 0 ? layout.count : 0)
-      gradients += plan.shards(of: rank).indices.map { base + $0 * layout.count }
+      gradients += (0..<plan.shards(of: rank).count).map { base + $0 * layout.count }
     }
     self.window = window
     self.gradients = gradients
