@@ -12,7 +12,8 @@
 /// The kernels that are compiled once for each instruction set.
 #define ST_EACH_KERNEL(USE)                                                                                \
   USE(add)                                                                                                 \
-  USE(add_scaled) USE(fill_rows) USE(add_column_sums) USE(gather_rows) USE(scatter_add_rows) USE(dropout)  \
+  USE(add_scaled)                                                                                          \
+  USE(fill_rows) USE(add_column_sums) USE(gather_rows) USE(scatter_add_rows) USE(dropout)                  \
       USE(layer_norm_forward) USE(layer_norm_backward) USE(add_column_products) USE(sum_of_squares)        \
           USE(first_non_finite) USE(dot_double) USE(add_scaled_double) USE(softmax_cross_entropy) USE(sgd) \
               USE(adam) USE(product_scratch) USE(product_forward) USE(product_input_gradient)              \

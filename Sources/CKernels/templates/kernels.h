@@ -4,14 +4,17 @@
 #include <time.h>
 
 #include "../include/CKernels.h"
-
 #include "vectors.h"
 
 #include "elementwise.h"
 #include "losses.h"
 #include "optimizers.h"
 #include "peak.h"
-#include "products.h"
 #include "recurrent.h"
+
+// Each of these needs those before it.
+#include "products_tile.h"
+#include "products_pack.h"
+#include "products.h"
 
 #define ST_ENTRY(name) .name = name,

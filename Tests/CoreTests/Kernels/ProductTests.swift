@@ -19,6 +19,7 @@ import Testing
     Shape(m: 33, n: 31, k: 300, roundInputs: true), Shape(m: 3, n: 1000, k: 40, accumulate: true),
     Shape(m: 300, n: 35, k: 20), Shape(m: 301, n: 50, k: 20, roundInputs: true), Shape(m: 5, n: 5, k: 0),
     Shape(m: 5, n: 5, k: 0, accumulate: true), Shape(m: 2, n: 1100, k: 530),
+    Shape(m: 19, n: 50, k: 1100, accumulate: true), Shape(m: 131, n: 20, k: 1030, roundInputs: true),
   ]
 
   /// The product of one instruction set at one shape, by each of the ways that compute it.
