@@ -84,7 +84,7 @@ static void gru_backward(long lanes, long hidden, const float *dh, const float *
       store_part(gb + zj, dz * (z * (1.0f - z)), n);
       store_part(gb + nj, dn, n);
       store_part(m + at, dn * reset, n);
-      store_part(dh_prev + at, dhj * z, n);
+      store_part(dh_prev + at, load_part(dh_prev + at, n) + dhj * z, n);
     }
   }
 }
