@@ -15,6 +15,10 @@ public final class LanguageModel {
   /// The outputs of the uppermost layer for the last chunk, [T B, H].
   public let hidden: Matrix
 
+  /// The gradients of `states`, [B, H] each: before the backward pass of those that leave the chunk, after it of those
+  /// that entered.
+  package let stateGradients: [Matrix]
+
   private let layers: [any Layer]
   private let pieces: [Int?]
   private let head: SoftmaxHead
@@ -57,6 +61,7 @@ public final class LanguageModel {
     hidden = top.value
     sequences = layers.flatMap(\.states)
     states = sequences.map { CarriedState(name: $0.name, values: $0.carried) }
+    stateGradients = sequences.map(\.gradient)
     prepareWeights()
   }
 
@@ -68,10 +73,20 @@ public final class LanguageModel {
   /// Computes the chunk's losses and adds the gradients of their sum to those of the parameters, shard by shard.
   /// `finished` is told each piece of the layout when its gradients are complete for the chunk.
   public func train(_ chunk: TokenChunk, finished: (Int) -> Void = { _ in }) {
+    computeLosses(chunk)
+    finished(0)
+    for gradient in stateGradients { gradient.clear() }
+    backpropagate(chunk, finished: finished)
+  }
+
+  /// The first half of `train`: as far as the gradient of the uppermost layer's output, and those of the head.
+  package func computeLosses(_ chunk: TokenChunk) {
     for layer in layers { layer.forward(chunk) }
     head.forward(chunk, gradient: true)
-    finished(0)
-    for state in sequences { state.gradient.clear() }
+  }
+
+  /// The second half of `train`, from `stateGradients` of the states that leave the chunk.
+  package func backpropagate(_ chunk: TokenChunk, finished: (Int) -> Void = { _ in }) {
     for index in layers.indices.reversed() {
       layers[index].backward(chunk)
       if let piece = pieces[index] { finished(piece) }

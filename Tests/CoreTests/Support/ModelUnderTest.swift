@@ -1,0 +1,82 @@
+import Core
+
+/// A model of the core with random weights, and its reference with the same.
+final class ModelUnderTest {
+  let configuration: ModelConfiguration
+  let cell: CellUnderTest
+  let memory: ParameterMemory
+  let model: LanguageModel
+  let firstLane: Int
+  private let dropoutSeed: UInt64?
+
+  init(
+    _ cell: CellUnderTest, _ configuration: ModelConfiguration, vocabulary: Int, shape: ChunkShape,
+    precision: Precision = .float32, firstLane: Int = 0, dropoutSeed: UInt64? = 7
+  ) {
+    var configuration = configuration
+    configuration.cell = cell.kind
+    configuration.activation = cell.activation
+    self.configuration = configuration
+    self.cell = cell
+    self.firstLane = firstLane
+    self.dropoutSeed = dropoutSeed
+    let layout = LanguageModel.layout(configuration, vocabulary: vocabulary)
+    memory = ParameterMemory(layout: layout, shards: shape.shards)
+    for (index, parameter) in layout.parameters.enumerated() {
+      // Large enough that no gate is near linear, and biases and gains that the usual start would make zero or one.
+      let scale = 1.5 / Float(parameter.shape.count > 1 ? parameter.shape[1] : 4).squareRoot()
+      for (i, value) in numbers(parameter.count, seed: UInt64(index)).enumerated() {
+        memory.weights[parameter.offset + i] = scale * value
+      }
+    }
+    model = LanguageModel(
+      configuration, memory: memory, shape: shape, precision: precision, firstLane: firstLane,
+      dropoutSeed: dropoutSeed)
+  }
+
+  /// The reference with these weights.
+  var reference: ReferenceModel {
+    var parameters: [String: ReferenceParameter] = [:]
+    for parameter in memory.layout.parameters {
+      parameters[parameter.name] = ReferenceParameter(
+        elements: values(parameter, in: memory.weights).map(Double.init), columns: parameter.shape.last ?? 1)
+    }
+    return ReferenceModel(
+      configuration: configuration, cell: cell.equations, parameters: parameters, dropoutSeed: dropoutSeed)
+  }
+
+  /// Random states, carried into the next chunk.
+  func randomizeStates() {
+    for (index, state) in model.states.enumerated() {
+      for (i, value) in numbers(state.values.count, seed: 100 + UInt64(index)).enumerated() {
+        state.values.base[i] = value
+      }
+    }
+  }
+
+  /// The carried states of all lanes, [lane][state].
+  var states: [[Vector]] { Self.byLane(model.states.map(\.values)) }
+
+  /// Arrays [B, H], one a state, as [lane][state].
+  static func byLane(_ arrays: [Matrix]) -> [[Vector]] {
+    (0..<(arrays.first?.rows ?? 0)).map { lane in arrays.map { Vector(row(lane, of: $0)) } }
+  }
+
+  static func row(_ row: Int, of matrix: Matrix) -> [Float] {
+    Array(UnsafeBufferPointer(start: matrix[row], count: matrix.columns))
+  }
+
+  /// The elements of a parameter in a vector of the layout.
+  func values(_ parameter: Parameter, in vector: UnsafePointer<Float>) -> [Float] {
+    Array(UnsafeBufferPointer(start: vector + parameter.offset, count: parameter.count))
+  }
+
+  /// A whole vector of the layout, gaps included.
+  func vector(_ start: UnsafePointer<Float>) -> [Float] {
+    Array(UnsafeBufferPointer(start: start, count: memory.layout.count))
+  }
+
+  func clearGradients() {
+    for gradient in memory.gradients { gradient.update(repeating: 0, count: memory.layout.count) }
+  }
+}
