@@ -24,7 +24,8 @@ public final class Evaluator {
   ///   - chunk: T, the steps computed at once.
   /// - Throws: `DataError` where the split holds no targets.
   public init(
-    _ configuration: ModelConfiguration, memory: ParameterMemory, dataset: SequenceDataset, split: DatasetSplit,
+    _ configuration: ModelConfiguration, memory: ParameterMemory, dataset: SequenceDataset,
+    split: DatasetSplit,
     mode: ScheduleMode, lanes: Int, chunk: Int, communicator: Communicator
   ) throws {
     let lanes = max(1, min(lanes, split.streams.pairs / chunk))
@@ -125,7 +126,8 @@ extension ChunkBuffer {
   /// The chunk as the core reads it; `number` is its number in the run.
   public func view(number: UInt32) -> TokenChunk {
     TokenChunk(
-      inputs: base(inputs), targets: base(targets), weights: base(weights), resets: base(resets), lanes: lanes,
+      inputs: base(inputs), targets: base(targets), weights: base(weights), resets: base(resets),
+      lanes: lanes,
       number: number)
   }
 

@@ -52,7 +52,8 @@ public struct TrainedModel {
     }
     let (file, failures) = try store.newestSound()
     if let file { return file }
-    let reason = failures.isEmpty ? "not a run, or one without a checkpoint yet" : failures.joined(separator: "; ")
+    let reason =
+      failures.isEmpty ? "not a run, or one without a checkpoint yet" : failures.joined(separator: "; ")
     throw TrainingError("\(path): no checkpoint that can be read: \(reason)")
   }
 }

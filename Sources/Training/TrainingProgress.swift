@@ -31,9 +31,10 @@ public struct TrainingProgress: Sendable, Equatable {
     ("step", \.step), ("epoch", \.epoch), ("chunk", \.chunk), ("chunks", \.chunks), ("best_step", \.bestStep),
     ("validations_since_best", \.validationsSinceBest), ("validations_on_plateau", \.validationsOnPlateau),
   ]
-  private static let numbers: [(name: String, field: WritableKeyPath<TrainingProgress, Double> & Sendable)] = [
-    ("best_loss", \.bestLoss), ("learning_rate_factor", \.learningRateFactor),
-  ]
+  private static let numbers: [(name: String, field: WritableKeyPath<TrainingProgress, Double> & Sendable)] =
+    [
+      ("best_loss", \.bestLoss), ("learning_rate_factor", \.learningRateFactor),
+    ]
 
   init(_ attributes: Attributes) throws {
     for (name, field) in Self.integers { self[keyPath: field] = try attributes.integer(name) }

@@ -60,7 +60,8 @@ struct CheckpointFile {
     file = try File.open(path)
     let attributes = file.attributes
     guard try attributes.contains("kind"), try attributes.string("kind") == CheckpointHeader.kind else {
-      throw TrainingError("\(path): not a checkpoint; expected the attribute kind = \"\(CheckpointHeader.kind)\"")
+      throw TrainingError(
+        "\(path): not a checkpoint; expected the attribute kind = \"\(CheckpointHeader.kind)\"")
     }
     let version = try attributes.integer("format_version")
     guard version <= CheckpointHeader.formatVersion else {

@@ -83,7 +83,8 @@ struct CheckpointStore {
       }
       let (sha256, bytes) = try fileDigest(path)
       guard bytes == manifest.bytes else {
-        throw TrainingError("\(path): \(bytes) bytes, where the manifest says \(manifest.bytes); it is damaged")
+        throw TrainingError(
+          "\(path): \(bytes) bytes, where the manifest says \(manifest.bytes); it is damaged")
       }
       guard sha256 == manifest.sha256 else {
         throw TrainingError("\(path): its SHA-256 is not the one in its manifest; it is damaged")
@@ -130,7 +131,8 @@ struct CheckpointStore {
     let temporary = bestLink + ".partial"
     unlink(temporary)
     guard symlink(target, temporary) == 0, rename(temporary, bestLink) == 0 else {
-      throw TrainingError("\(bestLink): cannot be made a link to \(target): \(String(cString: strerror(errno)))")
+      throw TrainingError(
+        "\(bestLink): cannot be made a link to \(target): \(String(cString: strerror(errno)))")
     }
   }
 }

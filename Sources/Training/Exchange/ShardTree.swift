@@ -17,7 +17,8 @@ enum ShardTree {
     if own.isEmpty || own.upperBound <= all.lowerBound || all.upperBound <= own.lowerBound { return [] }
     if own.lowerBound <= all.lowerBound && all.upperBound <= own.upperBound { return [all] }
     let middle = middle(of: all)
-    return subtrees(within: own, of: all.lowerBound..<middle) + subtrees(within: own, of: middle..<all.upperBound)
+    return subtrees(within: own, of: all.lowerBound..<middle)
+      + subtrees(within: own, of: middle..<all.upperBound)
   }
 
   /// Calls `add(left, right)` for every addition of the tree over `shards` that has the trees of `leaves` as its leaves,

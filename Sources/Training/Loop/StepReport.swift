@@ -51,7 +51,8 @@ final class StepReport {
   private let buffer: Buffer<Double>
   private let blockSquares: Buffer<Double>
 
-  init(_ communicator: Communicator, layout: ParameterLayout, lanesOfRank: [Range<Int>], stateNames: [String]) {
+  init(_ communicator: Communicator, layout: ParameterLayout, lanesOfRank: [Range<Int>], stateNames: [String])
+  {
     let ownership = Ownership(layout, ranks: communicator.size)
     self.communicator = communicator
     self.layout = layout
@@ -103,7 +104,8 @@ final class StepReport {
       for start in stride(from: slice.lowerBound, to: slice.upperBound, by: ParameterLayout.alignment) {
         place.pointee = st_sum_of_squares(ParameterLayout.alignment, gradients + start)
         if !place.pointee.isFinite, own[3] == 0 {
-          own[3] = Double(1 + start + max(0, st_first_non_finite(ParameterLayout.alignment, gradients + start)))
+          own[3] = Double(
+            1 + start + max(0, st_first_non_finite(ParameterLayout.alignment, gradients + start)))
         }
         place += 1
       }

@@ -20,18 +20,20 @@ final class Trainer {
   private let learningRate: LearningRate
   private let lanesOfRank: [Range<Int>]
   private let store: CheckpointStore
-  private let observer: any TrainingObserver
+  /// Whom rank 0 tells how the run goes.
+  var observer: (any TrainingObserver)?
   private var skipped = 0
-  private var validatedStep = -1
   private var savedStep = -1
 
   /// A run at its beginning: weights as the seed makes them, states zero.
   ///
-  /// - Parameter configuration: With everything resolved: `shards` set, cross-checked with the number of ranks.
-  /// - Throws: `DataError` where the dataset does not suffice, `MPIError`.
+  /// - Parameters:
+  ///   - configuration: With everything resolved: `shards` set, cross-checked with the number of ranks.
+  ///   - schedule: How the train split is laid over the lanes.
+  /// - Throws: `DataError` where there is no validation split to measure on, `MPIError`.
   init(
-    _ configuration: Configuration, dataset: SequenceDataset, store: CheckpointStore, communicator: Communicator,
-    observer: any TrainingObserver
+    _ configuration: Configuration, dataset: SequenceDataset, schedule: Schedule, store: CheckpointStore,
+    communicator: Communicator
   ) throws {
     let training = configuration.training
     let setup = try StepSetup(configuration, vocabulary: dataset.vocabulary.count, communicator: communicator)
@@ -39,19 +41,18 @@ final class Trainer {
     self.communicator = communicator
     self.dataset = dataset
     self.store = store
-    self.observer = observer
+    self.schedule = schedule
     lanesOfRank = setup.lanesOfRank
     step = setup.step
     state = setup.state
-    schedule = try Schedule(
-      streams: dataset.split("train").streams, lanes: training.lanes, chunk: training.chunk,
-      mode: configuration.data.mode, traversal: .training(seed: training.seedBits))
     evaluator =
       try configuration.evaluation.every == 0
       ? nil
       : Evaluator(
-        configuration.model, memory: step.exchange.memory, dataset: dataset, split: dataset.split("validation"),
-        mode: configuration.data.mode, lanes: training.lanes, chunk: training.chunk, communicator: communicator)
+        configuration.model, memory: step.exchange.memory, dataset: dataset,
+        split: dataset.split("validation"),
+        mode: configuration.data.mode, lanes: training.lanes, chunk: training.chunk,
+        communicator: communicator)
     learningRate = LearningRate(
       peak: training.optimizer.learningRate, schedule: training.schedule,
       steps: training.totalSteps(chunksPerEpoch: schedule.epoch(0).chunks))
@@ -80,7 +81,8 @@ final class Trainer {
   func run(shouldStop: () -> Bool) throws -> Ending {
     let feeder = try communicator.agree {
       try ChunkFeeder(
-        dataset, schedule, lanes: lanesOfRank[communicator.rank], epoch: progress.epoch, chunk: progress.chunk)
+        dataset, schedule, lanes: lanesOfRank[communicator.rank], epoch: progress.epoch, chunk: progress.chunk
+      )
     }
     defer { feeder.close() }
     while !isFinished {
@@ -90,16 +92,11 @@ final class Trainer {
         nextChunk: feeder.nextChunk)
       advance(outcome)
       try checkFinite(outcome)
-      observer.didStep(progress, outcome, learningRate: rate)
-      if isDue(configuration.evaluation.every) { try validate() }
-      if isDue(configuration.checkpoint.every) { try save() }
-      if outcome.stops && !isFinished {
-        try save()
-        return .stopped
-      }
+      try observer?.didStep(progress, outcome, learningRate: rate)
+      if isFinished || isDue(configuration.evaluation.every) { try validate() }
+      if isFinished || outcome.stops || isDue(configuration.checkpoint.every) { try save() }
+      if outcome.stops && !isFinished { return .stopped }
     }
-    if evaluator != nil { try validate() }
-    try save()
     return .finished
   }
 
@@ -129,7 +126,7 @@ final class Trainer {
             + "training.optimizer.learning_rate or training.clip_norm may help")
       }
     }
-    observer.note("\(found); the step is skipped")
+    observer?.note("\(found); the step is skipped")
     step.model.restoreStates()
   }
 
@@ -146,13 +143,12 @@ final class Trainer {
 
   /// Measures the model on the validation split. Collective.
   private func validate() throws {
-    guard let evaluator, validatedStep != progress.step else { return }
-    validatedStep = progress.step
+    guard let evaluator else { return }
     let metrics = try evaluator.evaluate()
     progress.note(
       validationLoss: metrics.loss, schedule: configuration.training.schedule,
       patience: configuration.evaluation.patience)
-    observer.didValidate(progress, metrics)
+    try observer?.didValidate(progress, metrics)
     // The best weights are kept, so they must be in a checkpoint.
     if progress.bestStep == progress.step { try save() }
   }
@@ -161,7 +157,8 @@ final class Trainer {
   private func save() throws {
     guard savedStep != progress.step else { return }
     let header = CheckpointHeader(
-      configuration: configuration.yaml, vocabulary: dataset.vocabulary, datasetFingerprint: dataset.fingerprint,
+      configuration: configuration.yaml, vocabulary: dataset.vocabulary,
+      datasetFingerprint: dataset.fingerprint,
       optimizer: configuration.training.optimizer.name.rawValue, progress: progress)
     try state.collect { arrays in
       try store.write(header, arrays + cursors())
@@ -169,7 +166,6 @@ final class Trainer {
         keep: configuration.checkpoint.keep, bestStep: progress.bestLoss.isFinite ? progress.bestStep : nil)
     }
     savedStep = progress.step
-    observer.didSave(progress)
   }
 
   /// Where each lane goes on.
@@ -181,9 +177,11 @@ final class Trainer {
         path: "cursors/\(name)", shape: [values.count], values: .integers(values), description: description)
     }
     return [
-      array("position", "the step, the epoch and the chunk in it that come next, all from 0",
+      array(
+        "position", "the step, the epoch and the chunk in it that come next, all from 0",
         [progress.step, progress.epoch, progress.chunk].map(Int64.init)),
-      array("stream", "the stream of the train split that each lane goes on with; -1 at the end of the epoch",
+      array(
+        "stream", "the stream of the train split that each lane goes on with; -1 at the end of the epoch",
         places.map { Int64($0?.stream ?? -1) }),
       array("offset", "how many of the stream's targets lie before", places.map { Int64($0?.offset ?? -1) }),
     ]
@@ -198,11 +196,10 @@ public enum Ending: Sendable {
   case stopped
 }
 
-/// What is told of a run as it goes, on every rank.
+/// What is told of a run as it goes, on rank 0.
 protocol TrainingObserver: AnyObject {
-  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double)
-  func didValidate(_ progress: TrainingProgress, _ metrics: Metrics)
-  func didSave(_ progress: TrainingProgress)
+  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double) throws
+  func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) throws
   func note(_ message: String)
 }
 

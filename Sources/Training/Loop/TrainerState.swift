@@ -48,7 +48,9 @@ struct TrainerState {
   /// Takes the state from a checkpoint, which rank 0 has open. Collective.
   func restore(from file: CheckpointFile?) throws {
     let vector = Buffer<Float>(count: layout.count)
-    try read(file, group: "parameters", into: UnsafeMutableBufferPointer(start: exchange.memory.weights, count: layout.count))
+    try read(
+      file, group: "parameters",
+      into: UnsafeMutableBufferPointer(start: exchange.memory.weights, count: layout.count))
     try exchange.shareWeights()
     for (name, state) in zip(type(of: optimizer).stateNames, optimizer.states) {
       try read(file, group: "optimizer/\(name)", into: vector.elements)
@@ -114,7 +116,8 @@ struct TrainerState {
   }
 
   private func gather(
-    _ own: UnsafeBufferPointer<Float>, into all: Slice<UnsafeMutableBufferPointer<Float>>, _ blocks: RankBlocks
+    _ own: UnsafeBufferPointer<Float>, into all: Slice<UnsafeMutableBufferPointer<Float>>,
+    _ blocks: RankBlocks
   ) throws {
     try communicator.gather(own, into: UnsafeMutableBufferPointer(rebasing: all), blocks)
   }

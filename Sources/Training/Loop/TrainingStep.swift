@@ -51,7 +51,8 @@ final class TrainingStep {
     self.accumulate = accumulate
     self.clipNorm = clipNorm
     report = StepReport(
-      communicator, layout: exchange.memory.layout, lanesOfRank: lanesOfRank, stateNames: model.states.map(\.name))
+      communicator, layout: exchange.memory.layout, lanesOfRank: lanesOfRank,
+      stateNames: model.states.map(\.name))
   }
 
   /// Trains on the next chunks of the rank's lanes.
@@ -95,7 +96,9 @@ final class TrainingStep {
         let chunk = try nextChunk()
         let isLast = index + 1 == accumulate
         position = (chunk.epoch, chunk.index)
-        model.train(chunk.buffer.view(number: UInt32(truncatingIfNeeded: firstChunk + index))) { piece in if isLast { exchange.finished(piece: piece) } }
+        model.train(chunk.buffer.view(number: UInt32(truncatingIfNeeded: firstChunk + index))) { piece in
+          if isLast { exchange.finished(piece: piece) }
+        }
         report.add(model.losses)
       } catch {
         report.fail()

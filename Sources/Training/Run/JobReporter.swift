@@ -1,0 +1,94 @@
+import Evaluation
+import Sequences
+
+/// Turns what the trainer tells into rows and lines, on rank 0.
+final class JobReporter: TrainingObserver {
+  private let trainer: Trainer
+  private let run: RunDirectory
+  private let dataset: SequenceDataset
+  private let ranks: Int
+  private let reporter: RunReporter
+  private let resumedStep: Int
+  private let clock = ContinuousClock()
+  private let start: ContinuousClock.Instant
+  /// When the last row was written, and the targets since then.
+  private var last: ContinuousClock.Instant
+  private var targets = 0
+
+  init(_ trainer: Trainer, run: RunDirectory, dataset: SequenceDataset, ranks: Int) throws {
+    self.trainer = trainer
+    self.run = run
+    self.dataset = dataset
+    self.ranks = ranks
+    resumedStep = trainer.progress.step
+    reporter = try RunReporter(run: run, resumedStep: resumedStep, totalSteps: trainer.totalSteps)
+    start = clock.now
+    last = start
+  }
+
+  /// Says what run this is, and where it stands.
+  func introduce(_ changes: [SettingChange], notes: [String]) {
+    let logger = reporter.logger
+    let training = trainer.configuration.training
+    let model = trainer.configuration.model
+    for note in notes { logger.warning("\(note)") }
+    for change in changes { logger.info("\(change)") }
+    logger.info(
+      "\(run.path): \(model.cell) \(model.layers) x \(model.hidden), \(trainer.parameterCount) parameters, on \(dataset.path)"
+    )
+    logger.info(
+      """
+      \(ranks) ranks, \(training.shards) shards, \(training.lanes) lanes of \(training.chunk) steps, \
+      \(trainer.schedule.mode) mode, \(trainer.totalSteps) updates
+      """)
+    if trainer.isFinished {
+      logger.info(
+        "the run is finished at step \(resumedStep); to extend it, set training.steps or training.epochs higher"
+      )
+    } else if resumedStep > 0 {
+      logger.info("resumed at step \(resumedStep)")
+    }
+  }
+
+  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double) throws {
+    targets += outcome.targets
+    guard progress.step % trainer.configuration.training.logEvery == 0 else { return }
+    let now = clock.now
+    try reporter.report(
+      TrainingRow(
+        step: progress.step, epoch: progress.epoch, loss: outcome.loss, norm: outcome.norm,
+        clipped: outcome.clipped, learningRate: learningRate,
+        tokensPerSecond: Double(targets) / ((now - last) / .seconds(1)), seconds: (now - start) / .seconds(1))
+    )
+    (last, targets) = (now, 0)
+  }
+
+  func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) throws {
+    try reporter.report(
+      ValidationRow(
+        step: progress.step, epoch: progress.epoch, loss: metrics.loss,
+        best: progress.bestStep == progress.step,
+        seconds: (clock.now - start) / .seconds(1)))
+    // Validation is not counted in the rate of training.
+    (last, targets) = (clock.now, 0)
+  }
+
+  func note(_ message: String) { reporter.logger.warning("\(message)") }
+
+  /// Says how the run ended.
+  func conclude(_ ending: Ending) {
+    reporter.finish()
+    let progress = trainer.progress
+    guard ending == .finished else {
+      reporter.logger.info(
+        "\(StopSignal.received ?? "a signal on another rank"): stopped after step \(progress.step), with a checkpoint; the same command continues"
+      )
+      return
+    }
+    guard progress.step > resumedStep else { return }
+    let best =
+      progress.bestLoss.isFinite
+      ? "; best validation loss \(progress.bestLoss) at step \(progress.bestStep)" : ""
+    reporter.logger.info("finished at step \(progress.step)\(progress.stoppedEarly ? ", early" : "")\(best)")
+  }
+}

@@ -1,0 +1,112 @@
+import HDF5
+import MPI
+import Sequences
+
+/// The job behind `seqtrain train`: begins a run, or goes on with the one in its directory.
+///
+/// Rank 0 owns the run's directory; what it decides there all ranks learn. Everything that can be refused is refused
+/// before anything is written.
+public struct TrainingJob: Sendable {
+  /// The file of the configuration; nil for that of the run, where it has begun, or the defaults.
+  public var configurationPath: String?
+  /// Settings that override it, as `key=value`.
+  public var settings: [String]
+  /// The directory of the run; nil for one named after the configuration.
+  public var runPath: String?
+  /// Whether the run must begin here.
+  public var fresh: Bool
+
+  /// A job of these settings.
+  public init(configurationPath: String?, settings: [String], runPath: String?, fresh: Bool) {
+    self.configurationPath = configurationPath
+    self.settings = settings
+    self.runPath = runPath
+    self.fresh = fresh
+  }
+
+  /// Trains until the run is finished, or until a signal asks any rank to stop. Collective.
+  ///
+  /// - Throws: `JobError` where the ranks agree that the job cannot go on; any other error is one rank's alone.
+  public func run(_ communicator: Communicator) throws -> ExitStatus {
+    StopSignal.install()
+    let isFirst = communicator.rank == 0
+    let run = RunDirectory(runPath ?? RunDirectory.defaultPath(configuration: configurationPath))
+    let plan = try communicator.agree { isFirst ? try resolve(run, ranks: communicator.size) : nil }
+    let configuration = try Configuration(
+      yaml: communicator.broadcast(plan?.configuration.yaml ?? ""), name: "the configuration of rank 0")
+
+    let (dataset, schedule) = try communicator.agree { try openData(configuration) }
+    let store = CheckpointStore(directory: run.checkpointsPath)
+    let checkpoint = try communicator.agree { isFirst ? try newestCheckpoint(store, dataset) : nil }
+    let warning = try communicator.agree {
+      try plan.map { try run.open($0.configuration, previous: $0.previous, fresh: fresh) }
+    }
+    let trainer = try Trainer(
+      configuration, dataset: dataset, schedule: schedule, store: store, communicator: communicator)
+    if try communicator.any(checkpoint?.file != nil) { try trainer.resume(from: checkpoint?.file) }
+
+    let reporter = try communicator.agree {
+      try plan.map { plan in
+        let reporter = try JobReporter(trainer, run: run, dataset: dataset, ranks: communicator.size)
+        reporter.introduce(
+          plan.changes, notes: [warning ?? nil].compactMap { $0 } + (checkpoint?.failures ?? []))
+        return reporter
+      }
+    }
+    trainer.observer = reporter
+    let ending = try trainer.run { StopSignal.received != nil }
+    reporter?.conclude(ending)
+    return ending == .finished ? .finished : .stopped
+  }
+
+  /// The settings of the run, and those that it had before.
+  private struct Plan {
+    let configuration: Configuration
+    let previous: Configuration?
+
+    /// What has changed since the run was last continued.
+    var changes: [SettingChange] { previous.map(configuration.changes(since:)) ?? [] }
+  }
+
+  private func resolve(_ run: RunDirectory, ranks: Int) throws -> Plan {
+    let previous = fresh ? nil : try run.savedConfiguration()
+    var configuration =
+      try configurationPath.map { try Configuration(path: $0) } ?? previous ?? Configuration()
+    for setting in settings { try configuration.set(setting) }
+    return Plan(
+      configuration: try configuration.resolved(ranks: ranks, previous: previous), previous: previous)
+  }
+
+  private func openData(_ configuration: Configuration) throws -> (SequenceDataset, Schedule) {
+    let training = configuration.training
+    let dataset = try SequenceDataset(configuration.data.path)
+    if configuration.evaluation.every > 0 { _ = try dataset.split("validation") }
+    let schedule = try Schedule(
+      streams: dataset.split("train").streams, lanes: training.lanes, chunk: training.chunk,
+      mode: configuration.data.mode, traversal: .training(seed: training.seedBits))
+    return (dataset, schedule)
+  }
+
+  /// The newest sound checkpoint of the run, if it has one, and what is wrong with newer ones.
+  private func newestCheckpoint(
+    _ store: CheckpointStore, _ dataset: SequenceDataset
+  ) throws -> (file: CheckpointFile?, failures: [String])? {
+    guard !fresh else { return nil }
+    let (file, failures) = try store.newestSound()
+    guard let file else {
+      guard failures.isEmpty else {
+        throw TrainingError(
+          "\(store.directory): no checkpoint can be read: \(failures.joined(separator: "; ")); move them away to "
+            + "begin anew, or put back sound ones")
+      }
+      return nil
+    }
+    let fingerprint = file.header.datasetFingerprint
+    guard fingerprint == dataset.fingerprint else {
+      throw TrainingError(
+        "\(dataset.path): its fingerprint is \(dataset.fingerprint), but the run was trained on \(fingerprint); put the "
+          + "dataset back as it was, or begin another run with --run")
+    }
+    return (file, failures)
+  }
+}
