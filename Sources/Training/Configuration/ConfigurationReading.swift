@@ -46,13 +46,13 @@ extension Configuration {
     let key = String(assignment[..<equals])
     let value = String(assignment[assignment.index(after: equals)...])
     guard let setting = Setting.named(key) else {
-      throw ConfigurationError("--set \(assignment): \(Self.unknown(key))")
+      throw ConfigurationError("\(assignment): \(Self.unknown(key))")
     }
     let node =
       setting.isList
       ? (try? compose(yaml: value)) ?? Node(value) : .scalar(Node.Scalar(value, .implicit, .plain))
     guard setting.decode(node, &self) else {
-      throw ConfigurationError("--set \(assignment): expected \(setting.allowed), found \(node.shown)")
+      throw ConfigurationError("\(assignment): expected \(setting.allowed), found \(node.shown)")
     }
   }
 

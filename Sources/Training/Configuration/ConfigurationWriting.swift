@@ -11,7 +11,8 @@ extension Configuration {
         text += String(repeating: "  ", count: depth) + section[depth] + ":\n"
       }
       let indent = String(repeating: "  ", count: section.count)
-      text += "\(indent)# \(setting.help) (\(setting.allowed))\n"
+      let change = setting.mayChange ? "; may change on resume" : ""
+      text += "\(indent)# \(setting.help) (\(setting.allowed)\(change))\n"
       text += "\(indent)\(parts[section.count]): \(setting.yaml(self))\n"
     }
     return text

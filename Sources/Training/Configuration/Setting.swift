@@ -67,18 +67,6 @@ extension Setting {
     }
     return best.key
   }
-
-  /// Every setting with its default, what it may be and what it does, for a person to read.
-  public static var listing: String {
-    let defaults = Configuration()
-    return all.map { setting in
-      """
-      \(setting.key): \(setting.yaml(defaults))
-          \(setting.help)
-          \(setting.allowed)\(setting.mayChange ? "; may change on resume" : "")
-      """
-    }.joined(separator: "\n")
-  }
 }
 
 /// The least number of letters inserted, left out or replaced that turns one text into the other
