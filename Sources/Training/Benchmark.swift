@@ -5,7 +5,7 @@ import Random
 import Sequences
 
 /// What a benchmark of training steps measured.
-public struct BenchmarkResult: Sendable, Equatable {
+public struct BenchmarkResult: Sendable {
   /// The number of ranks.
   public let ranks: Int
   /// The median time of a step, in seconds.
@@ -16,6 +16,17 @@ public struct BenchmarkResult: Sendable, Equatable {
   public let tokensPerSecond: Double
   /// The largest resident memory that the rank has had, in bytes.
   public let peakMemory: Int
+  /// Where the rank's time went: the seconds of a step that belong to each part.
+  public let breakdown: [(part: StepMeter.Part, seconds: Double)]
+  /// Floating-point operations of the rank's matrix products in a step.
+  public let operations: Double
+  /// Bytes of the operands and results of the rank's matrix products in a step.
+  public let bytes: Double
+
+  /// Floating-point operations in a second, while products are computed.
+  public var productRate: Double {
+    operations / (breakdown.first { $0.part == .products }?.seconds ?? 0)
+  }
 }
 
 /// Measures full training steps on random tokens: forward, backward, exchange, clipping, update; the state is carried.
@@ -48,8 +59,10 @@ public struct Benchmark: Sendable {
     let buffer = ChunkBuffer(steps: training.chunk, lanes: own.count)
     fill(buffer, lanes: own)
     var seconds: [Double] = []
+    let meter = setup.step.model.meter
     for index in 0..<warmup + steps {
       try communicator.barrier()
+      if index == warmup { meter.reset() }
       let start = monotonicSeconds()
       _ = try setup.step.run(
         step: index + 1, firstChunk: index, learningRate: training.optimizer.learningRate, stop: false,
@@ -60,7 +73,9 @@ public struct Benchmark: Sendable {
     let median = (seconds[seconds.count / 2] + seconds[(seconds.count - 1) / 2]) / 2
     return BenchmarkResult(
       ranks: communicator.size, medianSeconds: median, minimumSeconds: seconds[0],
-      tokensPerSecond: Double(training.lanes * training.chunk) / median, peakMemory: peakResidentMemory())
+      tokensPerSecond: Double(training.lanes * training.chunk) / median, peakMemory: peakResidentMemory(),
+      breakdown: StepMeter.Part.allCases.map { ($0, meter.seconds($0) / Double(steps)) },
+      operations: meter.operations / Double(steps), bytes: meter.bytes / Double(steps))
   }
 
   /// Random tokens, a function of the lane alone; no resets.
@@ -77,13 +92,6 @@ public struct Benchmark: Sendable {
       }
     }
   }
-}
-
-/// Seconds of a clock that only goes forward.
-func monotonicSeconds() -> Double {
-  var time = timespec()
-  clock_gettime(CLOCK_MONOTONIC, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }
 
 /// The largest resident memory that this process has had, in bytes.

@@ -49,6 +49,7 @@ struct LayerContext {
   let shape: ChunkShape
   let memory: ParameterMemory
   let products: MatrixProducts
+  let meter: StepMeter
   /// The number of the rank's first lane among the lanes of the run.
   let firstLane: Int
 }

@@ -47,10 +47,12 @@ final class SoftmaxHead {
     for first in stride(from: 0, to: steps, by: blockSteps) {
       let rows = first * lanes..<min(first + blockSteps, steps) * lanes
       let logits = computeLogits(rows)
-      st_softmax_cross_entropy(
-        logits.rows, logits.columns, logits.base, chunk.targets + rows.lowerBound,
-        chunk.weights + rows.lowerBound, gradient, positionLosses.base + rows.lowerBound,
-        positionCorrect.base + rows.lowerBound)
+      context.meter.measure(.softmax) {
+        st_softmax_cross_entropy(
+          logits.rows, logits.columns, logits.base, chunk.targets + rows.lowerBound,
+          chunk.weights + rows.lowerBound, gradient, positionLosses.base + rows.lowerBound,
+          positionCorrect.base + rows.lowerBound)
+      }
       if gradient { backward(logits, rows) }
     }
     sumByLane(chunk)

@@ -19,6 +19,9 @@ public final class LanguageModel {
   /// that entered.
   package let stateGradients: [Matrix]
 
+  /// Where the time of its passes goes.
+  public let meter = StepMeter()
+
   private let layers: [any Layer]
   private let pieces: [Int?]
   private let head: SoftmaxHead
@@ -41,7 +44,9 @@ public final class LanguageModel {
     firstLane: Int = 0, dropoutSeed: UInt64? = nil
   ) {
     let context = LayerContext(
-      shape: shape, memory: memory, products: MatrixProducts(precision: precision), firstLane: firstLane)
+      shape: shape, memory: memory, products: MatrixProducts(precision: precision, meter: meter),
+      meter: meter,
+      firstLane: firstLane)
     var stack = LayerStack(context, configuration)
     for index in 0..<configuration.layers {
       stack.appendRecurrent(index)

@@ -66,22 +66,24 @@ final class TrainingStep {
   func run(
     step: Int, firstChunk: Int, learningRate: Double, stop: Bool, nextChunk: () throws -> Chunk
   ) throws -> StepOutcome {
-    exchange.clearGradients()
+    let meter = model.meter
+    meter.measure(.optimizer) { exchange.clearGradients() }
     report.begin(stops: stop)
     let failure = trainOnChunks(firstChunk: firstChunk, nextChunk)
     report.check(model.states)
-    let gradients = try exchange.reduce()
-    report.add(gradients: gradients)
-    let summary = try report.gather()
+    let gradients = try meter.measure(.exchange) { try exchange.reduce() }
+    meter.measure(.optimizer) { report.add(gradients: gradients) }
+    let summary = try meter.measure(.exchange) { try report.gather() }
     if summary.failed { try communicator.agree { if let failure { throw failure } } }
 
     let scale = GradientScale(summary, clipNorm: clipNorm)
     if summary.nonFinite == nil && summary.targets > 0 {
-      optimizer.update(
-        weights: exchange.memory.weights, gradients: gradients,
-        UpdateScale(gradient: Float(scale.factor), learningRate: learningRate, step: step))
+      let update = UpdateScale(gradient: Float(scale.factor), learningRate: learningRate, step: step)
+      meter.measure(.optimizer) {
+        optimizer.update(weights: exchange.memory.weights, gradients: gradients, update)
+      }
     }
-    try exchange.publish()
+    try meter.measure(.exchange) { try exchange.publish() }
     model.prepareWeights()
     return StepOutcome(
       loss: summary.loss / max(summary.targets, 1), targets: Int(summary.targets), norm: scale.norm,
@@ -93,7 +95,7 @@ final class TrainingStep {
   private func trainOnChunks(firstChunk: Int, _ nextChunk: () throws -> Chunk) -> (any Error)? {
     for index in 0..<accumulate {
       do {
-        let chunk = try nextChunk()
+        let chunk = try model.meter.measure(.data) { try nextChunk() }
         let isLast = index + 1 == accumulate
         position = (chunk.epoch, chunk.index)
         model.train(chunk.buffer.view(number: UInt32(truncatingIfNeeded: firstChunk + index))) { piece in

@@ -1,0 +1,78 @@
+import Glibc
+
+/// Where the time of training steps goes, and how much is computed in it.
+///
+/// Every moment belongs to one part: a part that is measured within another interrupts it. Measuring costs some 50 ns
+/// a part, a few hundred times a step, so it is always on.
+public final class StepMeter {
+  /// A part of a step.
+  public enum Part: Int, CaseIterable, Sendable {
+    /// Waiting for data.
+    case data
+    /// Matrix products.
+    case products
+    /// Packing weights for the recurrent products.
+    case packing
+    /// Gates, states, embeddings, sums of columns: everything in the layers but products.
+    case pointwise
+    /// The softmax and its losses.
+    case softmax
+    /// Summing gradients and sharing weights, with the wait for other ranks.
+    case exchange
+    /// Norms and updates.
+    case optimizer
+    /// The rest.
+    case other
+  }
+
+  /// Floating-point operations of matrix products.
+  public private(set) var operations = 0.0
+  /// Bytes of the operands and results of matrix products, each counted once a product.
+  public private(set) var bytes = 0.0
+  private let spent: Buffer<Double>
+  private var current = Part.other
+  private var since = monotonicSeconds()
+
+  /// A meter at zero.
+  public init() {
+    spent = Buffer(count: Part.allCases.count)
+  }
+
+  /// Sets everything to zero.
+  public func reset() {
+    spent.clear()
+    (operations, bytes) = (0, 0)
+    since = monotonicSeconds()
+  }
+
+  /// The seconds that belong to a part so far.
+  public func seconds(_ part: Part) -> Double { spent.base[part.rawValue] }
+
+  /// Runs `body`, whose time belongs to `part`.
+  @inline(__always)
+  public func measure<Result>(_ part: Part, _ body: () throws -> Result) rethrows -> Result {
+    let outer = current
+    change(to: part)
+    defer { change(to: outer) }
+    return try body()
+  }
+
+  /// Counts a product of an M x K and a K x N matrix.
+  func count(m: Int, n: Int, k: Int) {
+    operations += 2 * Double(m) * Double(n) * Double(k)
+    bytes += 4 * (Double(m) * Double(k) + Double(n) * Double(k) + Double(m) * Double(n))
+  }
+
+  private func change(to part: Part) {
+    let now = monotonicSeconds()
+    spent.base[current.rawValue] += now - since
+    (current, since) = (part, now)
+  }
+}
+
+/// Seconds of a clock that only goes forward.
+public func monotonicSeconds() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
