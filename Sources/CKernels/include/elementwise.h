@@ -25,10 +25,11 @@ void st_gather_rows(long rows, long n, const float *table, const int32_t *index,
 void st_scatter_add_rows(long n, long rows, long lanes, long stride, const float *x, long ldx,
                          const int32_t *index, float *out);
 
-/// Inverted dropout with the mask of (key, counter): element i of row r of x [rows, n] is kept, and divided
-/// by `keep`, where the i-th random number of the row's own sequence is below `keep`. The row's sequence
-/// belongs to the global lane first_lane + r: the mask does not depend on which rows share the call. Forward
-/// and backward are the same map. out may be x.
+/// Inverted dropout: element i of row r of x [rows, n] is multiplied by 1 / keep where the i-th random number
+/// of the row's own sequence is below `keep`, by 0 elsewhere. The number is word i % 4 of st_philox(key, i /
+/// 4, step, time, first_lane + r), its upper 24 bits taken as a fraction. The row's sequence belongs to its
+/// global lane: the mask does not depend on which rows share the call. Forward and backward are the same map.
+/// out may be x.
 void st_dropout(long rows, long n, const float *x, float keep, uint64_t key, uint32_t step, uint32_t time,
                 uint32_t first_lane, float *out);
 

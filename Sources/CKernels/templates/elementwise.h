@@ -57,27 +57,6 @@ static void scatter_add_rows(long n, long rows, long lanes, long stride, const f
   }
 }
 
-static void dropout(long rows, long n, const float *x, float keep, uint64_t key, uint32_t step, uint32_t time,
-                    uint32_t first_lane, float *out) {
-  enum { BLOCKS = 16, NUMBERS = 4 * BLOCKS };
-  float factor = 1 / keep;
-  for (long r = 0; r < rows; r++) {
-    const float *from = x + r * n;
-    float *to = out + r * n;
-    for (long i = 0; i < n; i += NUMBERS) {
-      uint32_t numbers[NUMBERS];
-      for (uint32_t block = 0; block < BLOCKS; block++) {
-        st_random4 four = st_philox(key, (uint32_t)(i / 4) + block, step, time, first_lane + (uint32_t)r);
-        memcpy(numbers + 4 * block, &four, sizeof four);
-      }
-      // A product with zero rather than zero itself: a NaN has to remain one.
-      long end = n - i < NUMBERS ? n - i : NUMBERS;
-      for (long j = 0; j < end; j++)
-        to[i + j] = from[i + j] * ((float)(int32_t)(numbers[j] >> 8) * 0x1p-24f < keep ? factor : 0.0f);
-    }
-  }
-}
-
 static void layer_norm_forward(long rows, long n, const float *x, const float *gain, const float *bias,
                                float epsilon, float *normalized, float *inverse_deviation, float *y) {
   for (long r = 0; r < rows; r++) {
@@ -92,7 +71,7 @@ static void layer_norm_forward(long rows, long n, const float *x, const float *g
       floats deviation = load_part(normalized + r * n + j, left);
       squares += deviation * deviation;
     }
-    float inverse = 1 / sqrtf(sum_of(squares) / (float)n + epsilon);
+    float inverse = 1 / __builtin_sqrtf(sum_of(squares) / (float)n + epsilon);
     inverse_deviation[r] = inverse;
     for (long j = 0; j < n; j += WIDTH) {
       part left = part_of(n - j);

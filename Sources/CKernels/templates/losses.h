@@ -8,20 +8,34 @@ typedef struct {
 } st_extremes;
 
 static st_extremes largest_of(long n, const float *x) {
-  floats largest = -__builtin_inff(), poison = 0;
+  enum { CHAINS = 4 };
+  floats largest[CHAINS], poison[CHAINS];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < CHAINS; i++) {
+    largest[i] = -__builtin_inff();
+    poison[i] = 0;
+  }
   long j = 0;
-  for (; j + WIDTH <= n; j += WIDTH) {
-    floats v = load(x + j);
-    largest = v > largest ? v : largest;
-    poison += v * 0.0f;
+  for (; j + CHAINS * WIDTH <= n; j += CHAINS * WIDTH)
+#pragma clang loop unroll(full)
+    for (int i = 0; i < CHAINS; i++) {
+      floats v = load(x + j + i * WIDTH);
+      largest[i] = v > largest[i] ? v : largest[i];
+      poison[i] += v * 0.0f;
+    }
+  for (; j < n; j += WIDTH) {
+    part left = part_of(n - j);
+    floats v = load_part(x + j, left);
+    poison[0] += v * 0.0f;
+    v = fill_absent(v, left, -__builtin_inff());
+    largest[0] = v > largest[0] ? v : largest[0];
   }
-  st_extremes of = {-__builtin_inff(), sum_of(poison)};
-  for (int i = 0; i < WIDTH; i++) of.largest = largest[i] > of.largest ? largest[i] : of.largest;
-  for (; j < n; j++) {
-    of.largest = x[j] > of.largest ? x[j] : of.largest;
-    of.poison += x[j] * 0.0f;
+#pragma clang loop unroll(full)
+  for (int i = 1; i < CHAINS; i++) {
+    largest[0] = largest[i] > largest[0] ? largest[i] : largest[0];
+    poison[0] += poison[i];
   }
-  return of;
+  return (st_extremes){largest_element(largest[0]), sum_of(poison[0])};
 }
 
 /// exp(x - largest) for x <= largest: zero below the range of normal numbers.
@@ -32,19 +46,15 @@ INLINE floats exponential_below(floats x, float largest) {
 }
 
 /// The sum of exp(x - largest); the exponentials are written to `e`, where it is not NULL.
-static double sum_exponentials(long n, const float *x, float largest, float *e) {
+INLINE double sum_exponentials(long n, const float *x, float largest, float *e) {
   doubles total = 0;
   for (long j = 0; j < n;) {
     floats sum = 0;
     for (int i = 0; i < EXPONENTIALS && j < n; i++, j += WIDTH) {
       part left = part_of(n - j);
-      floats y = exponential_below(load_part(x + j, left), largest);
+      floats y = exponential_below(fill_absent(load_part(x + j, left), left, -__builtin_inff()), largest);
       if (e) store_part(e + j, y, left);
-      if (n - j >= WIDTH) {
-        sum += y;
-      } else {
-        for (long k = 0; k < n - j; k++) sum[k] += y[k];
-      }
+      sum += y;
     }
     total += low_doubles(sum) + high_doubles(sum);
   }
@@ -65,14 +75,17 @@ static void softmax_cross_entropy(long rows, long classes, float *logits, const 
     st_extremes of = largest_of(classes, x);
     float logit = x[target];
     if (correct) {
-      correct[r] = logit == of.largest;
-      for (long j = 0; correct[r] && j < target; j++) correct[r] = x[j] != of.largest;
+      bool first = logit == of.largest;
+      for (long j = 0, before = first ? target : 0; j < before; j++) first &= x[j] != of.largest;
+      correct[r] = first;
     }
-    double sum = sum_exponentials(classes, x, of.largest, gradient ? x : NULL);
+    double sum = gradient ? sum_exponentials(classes, x, of.largest, x)
+                          : sum_exponentials(classes, x, of.largest, NULL);
     loss[r] = (double)weights[r] * (log(sum) - ((double)logit - of.largest)) + of.poison;
     if (!gradient) continue;
     float scale = (float)(weights[r] / sum);
-    for (long j = 0; j < classes; j++) x[j] = x[j] * scale;
-    x[target] = (float)(weights[r] * (exp((double)logit - of.largest) / sum - 1));
+    float of_target = (float)(weights[r] * (x[target] / sum - 1));
+    for (long j = 0; j < classes; j++) x[j] *= scale;
+    x[target] = of_target;
   }
 }

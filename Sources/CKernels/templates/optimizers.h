@@ -1,4 +1,4 @@
-// One update of the weights. The compiler vectorises these loops.
+// One update of the weights.
 
 static void sgd(long n, float *restrict w, const float *restrict g, float *restrict v, float scale,
                 float learning_rate, float momentum, bool nesterov, bool first, float decay) {
@@ -18,16 +18,19 @@ static void sgd(long n, float *restrict w, const float *restrict g, float *restr
     for (long i = 0; i < n; i++) w[i] = w[i] * keep - learning_rate * v[i];
 }
 
-static void adam(long n, float *restrict w, const float *restrict g, float *restrict m, float *restrict v,
-                 float scale, float learning_rate, float beta1, float beta2, float epsilon, float decay,
-                 float correction1, float correction2) {
+static void adam(long n, float *w, const float *g, float *m, float *v, float scale, float learning_rate,
+                 float beta1, float beta2, float epsilon, float decay, float correction1, float correction2) {
   float keep = 1 - learning_rate * decay;
   float step = learning_rate / correction1;
-  float root = 1 / sqrtf(correction2);
-  for (long i = 0; i < n; i++) {
-    float gradient = scale * g[i];
-    m[i] = beta1 * m[i] + (1 - beta1) * gradient;
-    v[i] = beta2 * v[i] + (1 - beta2) * (gradient * gradient);
-    w[i] = w[i] * keep - step * m[i] / (sqrtf(v[i]) * root + epsilon);
+  float root = 1 / __builtin_sqrtf(correction2);
+  for (long i = 0; i < n; i += WIDTH) {
+    part left = part_of(n - i);
+    floats gradient = load_part(g + i, left) * scale;
+    floats first = load_part(m + i, left) * beta1 + gradient * (1 - beta1);
+    floats second = load_part(v + i, left) * beta2 + gradient * gradient * (1 - beta2);
+    floats size = __builtin_elementwise_sqrt(second) * root + epsilon;
+    store_part(m + i, first, left);
+    store_part(v + i, second, left);
+    store_part(w + i, load_part(w + i, left) * keep - quotient(first * step, size), left);
   }
 }

@@ -98,14 +98,18 @@ typedef void tile_function(const tile_job *);
 #endif
 
 TILES(1)
-TILES(2) TILES(3)
+TILES(2)
+TILES(3)
 #define UP_TO_3(kind) ENTRIES(kind, 1), ENTRIES(kind, 2), ENTRIES(kind, 3)
 #if ST_AVX512 || ST_AVX2 || defined(__aarch64__)
-    TILES(4) TILES(5) TILES(6)
+TILES(4)
+TILES(5)
+TILES(6)
 #define UP_TO_6(kind) UP_TO_3(kind), ENTRIES(kind, 4), ENTRIES(kind, 5), ENTRIES(kind, 6)
 #endif
 #if ST_AVX512
-        TILES(7) TILES(8)
+TILES(7)
+TILES(8)
 #define ALL_TILES(kind) {UP_TO_6(kind), ENTRIES(kind, 7), ENTRIES(kind, 8)}
 #elif ST_AVX2 || defined(__aarch64__)
 #define ALL_TILES(kind) {UP_TO_6(kind)}
@@ -113,5 +117,5 @@ TILES(2) TILES(3)
 #define ALL_TILES(kind) {UP_TO_3(kind)}
 #endif
 
-            static tile_function *const row_tiles[TILE_ROWS][TILE_VECTORS] = ALL_TILES(row);
+static tile_function *const row_tiles[TILE_ROWS][TILE_VECTORS] = ALL_TILES(row);
 static tile_function *const column_tiles[TILE_ROWS][TILE_VECTORS] = ALL_TILES(column);

@@ -20,8 +20,13 @@
 enum { WIDTH = 16 };
 
 typedef float floats __attribute__((ext_vector_type(16)));
+typedef float floats8 __attribute__((ext_vector_type(8)));
+typedef float floats4 __attribute__((ext_vector_type(4)));
+typedef float floats2 __attribute__((ext_vector_type(2)));
 typedef double doubles __attribute__((ext_vector_type(8)));
 typedef uint32_t words __attribute__((ext_vector_type(16)));
+typedef int32_t integers __attribute__((ext_vector_type(16)));
+typedef uint64_t long_words __attribute__((ext_vector_type(8)));
 
 INLINE words as_words(floats x) { return (words)x; }
 INLINE floats as_floats(words x) { return (floats)x; }
@@ -44,6 +49,11 @@ typedef __mmask16 part;
 INLINE part part_of(long left) { return left >= WIDTH ? (part)0xffff : (part)((1u << left) - 1); }
 INLINE floats load_part(const float *p, part n) { return (floats)_mm512_maskz_loadu_ps(n, p); }
 INLINE void store_part(float *p, floats v, part n) { _mm512_mask_storeu_ps(p, n, (__m512)v); }
+
+/// The elements that `n` leaves out are set to `value`.
+INLINE floats fill_absent(floats v, part n, float value) {
+  return (floats)_mm512_mask_mov_ps(_mm512_set1_ps(value), n, (__m512)v);
+}
 
 #else
 
@@ -68,15 +78,31 @@ INLINE void store_part(float *p, floats v, part n) {
   for (long i = 0; i < n; i++) p[i] = whole[i];
 }
 
+/// The elements that `n` leaves out are set to `value`.
+INLINE floats fill_absent(floats v, part n, float value) {
+  if (n == WIDTH) return v;
+  float whole[WIDTH];
+  store(whole, v);
+  for (long i = n; i < WIDTH; i++) whole[i] = value;
+  return load(whole);
+}
+
 #endif
 
 /// The sum of all elements, in a fixed order of pairs.
 INLINE float sum_of(floats v) {
-  float s[WIDTH];
-  store(s, v);
-  for (int half = WIDTH / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++) s[i] += s[i + half];
-  return s[0];
+  floats8 eight = v.lo + v.hi;
+  floats4 four = eight.lo + eight.hi;
+  floats2 two = four.lo + four.hi;
+  return two.x + two.y;
+}
+
+/// The largest element of `v`, where none is NaN.
+INLINE float largest_element(floats v) {
+  floats8 eight = v.lo > v.hi ? v.lo : v.hi;
+  floats4 four = eight.lo > eight.hi ? eight.lo : eight.hi;
+  floats2 two = four.lo > four.hi ? four.lo : four.hi;
+  return two.x > two.y ? two.x : two.y;
 }
 
 INLINE doubles low_doubles(floats v) { return __builtin_convertvector(v.lo, doubles); }
@@ -86,14 +112,15 @@ INLINE double sum_of_doubles(doubles v) {
   return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
-/// 1 / x for x between 2^-126 and 2^126, to one unit in the last place.
-INLINE floats reciprocal(floats x) {
+/// x / y to one unit in the last place, for finite y between 2^-126 and 2^126 in size.
+INLINE floats quotient(floats x, floats y) {
 #if ST_AVX512
   // 14 bits, doubled by one step of Newton's: a third of the time of a division.
-  floats y = (floats)_mm512_rcp14_ps((__m512)x);
-  return y + y * (1.0f - x * y);
+  floats inverse = (floats)_mm512_rcp14_ps((__m512)y);
+  floats q = x * inverse;
+  return q + inverse * (x - y * q);
 #else
-  return 1.0f / x;
+  return x / y;
 #endif
 }
 
@@ -110,33 +137,31 @@ INLINE floats exponential(floats x) {
   floats n = biased - (0x1.8p+23f + 127);
   floats r = x - n * 0.693359375f;  // ln 2 in two parts: the first product is exact
   r = r - n * -2.12194440e-4f;
-  floats p = 0x1.6a2416p-10f * r + 0x1.1239f2p-7f;
-  p = p * r + 0x1.5558f2p-5f;
-  p = p * r + 0x1.555492p-3f;
-  p = p * r + 0x1.fffffcp-2f;
-  p = p * (r * r) + r;
+  floats r2 = r * r;
+  floats low = 0x1.555492p-3f * r + 0x1.fffffcp-2f;
+  floats high = 0x1.1239f2p-7f * r + 0x1.5558f2p-5f;
+  high = 0x1.6a2416p-10f * r2 + high;
+  floats p = (high * r2 + low) * r2 + r;
   floats scale = as_floats(as_words(biased) << 23);
   return p * scale + scale;
 }
 
-INLINE floats sigmoid(floats x) { return reciprocal(1.0f + exponential(-x)); }
+INLINE floats sigmoid(floats x) { return quotient(1.0f, 1.0f + exponential(-x)); }
 
 /// tanh(x) = x P(x^2) / Q(x^2), the rational function of least relative error (1.3e-9) up to |x| = 9.02, from
 /// where on tanh rounds to one.
 INLINE floats hyperbolic_tangent(floats x) {
   x = x > 9.02f ? (floats)9.02f : x;
   x = x < -9.02f ? (floats)-9.02f : x;
-  floats u = x * x;
-  floats p = -1.22041056e-11f * u + 3.0585969e-08f;
-  p = p * u + 2.80078811e-05f;
-  p = p * u + 0.00386834951f;
-  p = p * u + 0.136799327f;
-  p = p * u + 0.999999999f;
-  floats q = 1.28739518e-06f * u + 0.000393866889f;
-  q = q * u + 0.0272459192f;
-  q = q * u + 0.470132647f;
-  q = q * u + 1.0f;
-  return x * p * reciprocal(q);
+  floats u = x * x, u2 = u * u;
+  floats p0 = 0.136799327f * u + 1.0f;
+  floats p2 = 2.80078811e-05f * u + 0.00386834951f;
+  floats p4 = -1.22041056e-11f * u + 3.0585969e-08f;
+  floats q0 = 0.470132647f * u + 1.0f;
+  floats q2 = 0.000393866889f * u + 0.0272459192f;
+  floats p = (p4 * u2 + p2) * u2 + p0;
+  floats q = (1.28739518e-06f * u2 + q2) * u2 + q0;
+  return quotient(x * p, q);
 }
 
 /// Rounded to bfloat16, the nearest, of two equally near the even one.

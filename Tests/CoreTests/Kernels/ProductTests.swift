@@ -176,7 +176,7 @@ import Testing
 
   @Test(arguments: InstructionSet.all)
   func `a NaN in a row reaches that row only, and its whole`(_ set: InstructionSet) {
-    var product = Case(set, Shape(m: 9, n: 50, k: 20))
+    let product = Case(set, Shape(m: 9, n: 50, k: 20))
     var a = product.a
     a[4 * product.lda + 7] = .nan
     var c = product.c
