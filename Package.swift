@@ -57,10 +57,10 @@ let package = Package(
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
     .executableTarget(
-      name: "MultiRank", dependencies: ["MPI", "Training", "Core"], path: "Tests/MultiRank",
+      name: "MultiRank", dependencies: ["MPI", "HDF5", "Training", "Core"], path: "Tests/MultiRank",
       swiftSettings: swiftSettings),
     tests(of: "MPI", ["MultiRank"]),
-    tests(of: "HDF5"),
+    tests(of: "HDF5", ["CHDF5", "MultiRank"]),
     tests(of: "Random"),
     tests(of: "Core", ["HDF5", "CKernels", "Random"]),
     tests(of: "Sequences", ["HDF5", "Random"]),

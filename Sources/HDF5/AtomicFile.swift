@@ -58,8 +58,16 @@ extension File {
       },
       verify: { temporary in
         try renaming(temporary) {
-          let file = try File.open(temporary)
-          try file.verify()
+          // The library does not report every failed write: a full disk may show only here.
+          let file: File
+          do {
+            file = try File.open(temporary)
+            try file.verify()
+          } catch let error as HDF5Error {
+            throw HDF5Error(
+              "cannot be read again as it was written; is the disk full? (\(error.message))", path: temporary,
+              object: error.object)
+          }
           try check(file)
           try file.close()
         }

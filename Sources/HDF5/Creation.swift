@@ -61,7 +61,7 @@ extension Group {
       { space in
         try withStorage(element, shape: shape, growing: growing, compressed: compressed) { properties in
           try withLinkCreation { links in
-            try call("H5Dcreate") {
+            try call("H5Dcreate", on: absolute(path)) {
               H5Dcreate2(id, path, type(), space, links, properties, hid_t(H5P_DEFAULT))
             }
           }

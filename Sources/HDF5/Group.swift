@@ -24,7 +24,7 @@ public class Group: Object, @unchecked Sendable {
   /// - Throws: `HDF5Error` where there is none.
   public func group(_ path: String) throws -> Group {
     try requireObject(path, "group")
-    let child = try call("H5Gopen", { H5Gopen2(id, path, hid_t(H5P_DEFAULT)) })
+    let child = try call("H5Gopen", on: absolute(path), { H5Gopen2(id, path, hid_t(H5P_DEFAULT)) })
     return Group(id: child, file: file, name: absolute(path))
   }
 
@@ -33,7 +33,7 @@ public class Group: Object, @unchecked Sendable {
   /// - Throws: `HDF5Error` where there is none, or one that this module does not read.
   public func dataset(_ path: String) throws -> Dataset {
     try requireObject(path, "dataset")
-    let child = try call("H5Dopen", { H5Dopen2(id, path, hid_t(H5P_DEFAULT)) })
+    let child = try call("H5Dopen", on: absolute(path), { H5Dopen2(id, path, hid_t(H5P_DEFAULT)) })
     return try Dataset(opened: child, file: file, name: absolute(path))
   }
 
@@ -46,7 +46,9 @@ public class Group: Object, @unchecked Sendable {
         { properties in
           // No times: the same content makes the same bytes.
           try call("H5Pset_obj_track_times") { H5Pset_obj_track_times(properties, false) }
-          return try call("H5Gcreate") { H5Gcreate2(id, path, links, properties, hid_t(H5P_DEFAULT)) }
+          return try call("H5Gcreate", on: absolute(path)) {
+            H5Gcreate2(id, path, links, properties, hid_t(H5P_DEFAULT))
+          }
         })
     }
     return Group(id: child, file: file, name: absolute(path))

@@ -2,7 +2,7 @@ import CHDF5
 import Synchronization
 
 /// The one way into the C library.
-enum Library {
+package enum Library {
   /// Held during every call: whether the library was built to be thread-safe differs from machine to machine.
   private static let lock = Mutex(())
 
@@ -16,7 +16,7 @@ enum Library {
   /// Runs `body`, which is one call of the C function `function` or a few that belong together, alone in the
   /// process. A negative result is an error, thrown with the root cause that the library's error stack gives.
   @discardableResult
-  static func call<Result: SignedInteger & Sendable>(
+  package static func call<Result: SignedInteger & Sendable>(
     _ function: String, path: String, object: String? = nil, _ body: () -> Result
   ) throws -> Result {
     try lock.withLock { _ in
@@ -59,7 +59,16 @@ enum Library {
           return 0
         }, cause)
     }
-    return advice(for: cause.isEmpty ? "\(function) failed" : "\(function) failed: \(cause)")
+    return advice(
+      for: cause.isEmpty ? "\(function) failed" : "\(function) failed: \(systemMessage(in: cause))")
+  }
+
+  /// What the system said, where the library tells it among the circumstances of a call; else all the library says.
+  private static func systemMessage(in cause: String) -> Substring {
+    guard let label = cause.firstRange(of: "error message = '"),
+      let end = cause[label.upperBound...].firstIndex(of: "'"), !cause.contains("lock file")
+    else { return cause[...] }
+    return cause[label.upperBound..<end]
   }
 
   /// Adds what to do about it to the causes that users meet.
@@ -76,10 +85,7 @@ enum Library {
     if message.contains("truncated file") {
       return "the file is truncated; copy or write it anew (\(message))"
     }
-    if message.contains("errno = 28") || message.contains("No space left on device") {
-      return "no space left on the device (\(message))"
-    }
-    if message.contains("checksum") || message.contains("checksum error") {
+    if message.contains("checksum") {
       return "the file is damaged: a checksum does not match what was written (\(message))"
     }
     return message

@@ -61,12 +61,14 @@ public class Object: @unchecked Sendable {
     HDF5Error(message, path: file.path, object: name == "/" ? nil : name)
   }
 
-  /// `Library.call` on behalf of this object.
+  /// `Library.call` on behalf of this object, or of another one that is not open yet.
   @discardableResult
-  func call<Result: SignedInteger & Sendable>(_ function: String, _ body: () -> Result) throws -> Result {
+  func call<Result: SignedInteger & Sendable>(
+    _ function: String, on other: String? = nil, _ body: () -> Result
+  ) throws -> Result {
     guard file.isOpen else { throw error("\(function): the file has been closed") }
     do {
-      return try Library.call(function, path: file.path, object: name == "/" ? nil : name, body)
+      return try Library.call(function, path: file.path, object: other ?? (name == "/" ? nil : name), body)
     } catch {
       if file.isWritable { file.noteFailure() }
       throw error

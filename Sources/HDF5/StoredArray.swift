@@ -125,14 +125,14 @@ extension Object {
     return (chunk, isDeflated)
   }
 
-  /// The product of a shape and a size in bytes.
+  /// The product of a shape and a size in bytes. No part of it overflows, even where another dimension is 0.
   func product(of shape: [Int], times size: Int) throws -> Int {
     var bytes = size
-    for dimension in shape {
+    for dimension in shape where dimension > 0 {
       let (next, overflow) = bytes.multipliedReportingOverflow(by: dimension)
       guard !overflow else { throw error("claims more elements than memory can have (\(shape))") }
       bytes = next
     }
-    return bytes
+    return shape.contains(0) ? 0 : bytes
   }
 }

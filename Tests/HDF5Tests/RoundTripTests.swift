@@ -5,7 +5,7 @@ import Testing
 @Suite struct RoundTripTests {
   /// Writes by `write`, closes, opens again and lets `check` look.
   private func roundTrip(write: (File) throws -> Void, check: (File) throws -> Void) throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryDirectory { directory throws in
       let path = "\(directory)/file.h5"
       let file = try File.create(path)
       try write(file)
@@ -146,7 +146,7 @@ import Testing
   /// The same content makes the same bytes, whenever it is written.
   @Test func sameContentSameBytes() throws {
     func bytes() throws -> [UInt8] {
-      try withTemporaryDirectory { directory in
+      try withTemporaryDirectory { directory throws in
         let file = try File.create("\(directory)/file.h5")
         try file.write("parameters/weight", [Float](repeating: 0.5, count: 10_000), shape: [100, 100])
         try file.attributes.set("step", 7)
