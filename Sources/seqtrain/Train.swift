@@ -1,0 +1,33 @@
+import ArgumentParser
+import MPI
+import Training
+
+/// `seqtrain train`
+struct Train: ParallelCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Trains a model, or goes on with a run that has begun.",
+    discussion: """
+      Everything about a run is kept in its directory. The same command again goes on where it stopped, on \
+      any number of ranks up to training.shards. SIGUSR1 has it write a checkpoint after the step and stop.
+      """)
+
+  @Argument(
+    help: "A file of settings in YAML; without one, those of the run, or the defaults (seqtrain settings).",
+    completion: .file(extensions: ["yaml", "yml"]))
+  var configuration: String?
+
+  @Option(
+    help: "The run's directory; by default runs/NAME, after the file of settings.", completion: .directory)
+  var run: String?
+
+  @Option(help: ArgumentHelp("Changes one setting; may be given more than once.", valueName: "key=value"))
+  var set: [String] = []
+
+  @Flag(help: "Begin a new run; the directory must be empty.")
+  var fresh = false
+
+  func run(_ communicator: Communicator) throws -> ExitStatus {
+    try TrainingJob(configurationPath: configuration, settings: set, runPath: run, fresh: fresh).run(
+      communicator)
+  }
+}

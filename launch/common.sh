@@ -1,0 +1,25 @@
+# What the scripts of this folder share; they source it.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034  # used by those that source this
+program=$root/.build/release/seqtrain
+
+fail() {
+  echo "$(basename "$0"): $*" >&2
+  exit 1
+}
+
+# Open MPI as it must be told as root and in containers, where one process may not read another's memory
+# (open-mpi/ompi issue 4948). What the user has set stays.
+if [[ $(id -u) -eq 0 ]]; then
+  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+export OMPI_MCA_btl_vader_single_copy_mechanism=${OMPI_MCA_btl_vader_single_copy_mechanism:-none}
+
+# Colours are a flag of the compiler: with them on a terminal and without them elsewhere, each would have everything
+# built again after the other.
+build() {
+  swift build --package-path "$root" -c release --no-color-diagnostics "$@" >&2 ||
+    fail "the build failed; its messages are above"
+}
