@@ -41,7 +41,8 @@ public struct TrainedModel {
     }
   }
 
-  private static func open(_ path: String, best: Bool) throws -> CheckpointFile {
+  /// The checkpoint at `path`, or the newest sound or the best one of the run there.
+  static func open(_ path: String, best: Bool) throws -> CheckpointFile {
     guard Files.isDirectory(path) else { return try CheckpointStore.open(path) }
     let store = CheckpointStore(directory: "\(path)/checkpoints")
     if best {

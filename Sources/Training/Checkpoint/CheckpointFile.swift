@@ -50,6 +50,8 @@ struct CheckpointHeader: Equatable {
 struct CheckpointFile {
   let path: String
   let header: CheckpointHeader
+  /// The version of the format that it is written in.
+  let formatVersion: Int
   private let file: File
 
   /// Opens a checkpoint and reads its header.
@@ -69,6 +71,7 @@ struct CheckpointFile {
         "\(path): format version \(version), and this program reads up to \(CheckpointHeader.formatVersion); "
           + "use the seqtrain that wrote it, or a newer one")
     }
+    formatVersion = version
     header = CheckpointHeader(
       configuration: try file.dataset("configuration").readStrings().joined(separator: "\n") + "\n",
       vocabulary: try Vocabulary(from: file),

@@ -1,0 +1,52 @@
+import ArgumentParser
+import Evaluation
+import Training
+
+/// `seqtrain generate`
+struct Generate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Has a model continue a text.",
+    discussion: "The same weights, prompt, settings and seed give the same text.")
+
+  @Argument(help: "A checkpoint, or the directory of a run, for its newest one.", completion: .file())
+  var path: String
+
+  @Flag(help: "Take the run's checkpoint with the lowest validation loss instead.")
+  var best = false
+
+  @Option(help: "What the model reads first; a line's end by default.")
+  var prompt = "\n"
+
+  @Option(help: "The number of tokens to draw.")
+  var length = 500
+
+  @Option(help: "Below 1, probable tokens become more so; 0 takes the most probable one.")
+  var temperature = 1.0
+
+  @Option(help: "Draw from the K most probable tokens; 0 for all.")
+  var topK = 0
+
+  @Option(help: "Draw from the fewest tokens whose probabilities come to P; 1 for all.")
+  var topP = 1.0
+
+  @Option(help: "The seed of the draws.")
+  var seed = 1
+
+  func validate() throws {
+    func require(_ condition: Bool, _ message: String) throws {
+      guard condition else { throw ValidationError(message) }
+    }
+    try require(length >= 0, "--length \(length): expected at least 0")
+    try require(temperature >= 0 && temperature.isFinite, "--temperature \(temperature): expected at least 0")
+    try require(topK >= 0, "--top-k \(topK): expected at least 0")
+    try require(topP > 0 && topP <= 1, "--top-p \(topP): expected above 0, at most 1")
+  }
+
+  func run() throws {
+    var sampler = Sampler()
+    (sampler.temperature, sampler.topK, sampler.topP) = (temperature, topK, topP)
+    print(
+      try TrainedModel(path, best: best).generate(
+        prompt: prompt, length: length, sampler: sampler, seed: seed))
+  }
+}
