@@ -76,8 +76,7 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
       ? tested.states.map { $0.map { .zero($0.count) } } : tested.states
 
     // A linear function of the states that leave: its factors are their gradients.
-    let chunk = data.chunk(9)
-    tested.model.computeLosses(chunk)
+    data.withChunk(9) { tested.model.computeLosses($0) }
     for (index, gradient) in tested.model.stateGradients.enumerated() {
       for (i, value) in numbers(gradient.count, seed: 200 + UInt64(index)).enumerated() {
         gradient.base[i] = value
@@ -88,7 +87,7 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
       chunks: (0..<shape.lanes).map { data.lane($0, 9, firstLane: way.firstLane) }, entering: entering,
       factors: ModelUnderTest.byLane(tested.model.stateGradients))
     expectForward(tested, objective)
-    tested.model.backpropagate(chunk)
+    data.withChunk(9) { tested.model.backpropagate($0) }
     expectGradients(tested, objective)
   }
 

@@ -120,23 +120,20 @@ final class RecurrentLayer<Cell: RecurrentCell>: Layer {
     let (steps, lanes) = (context.shape.steps, context.shape.lanes)
     let last = output.gradient.step(steps - 1, of: lanes)
     st_add(last.count, last.base, h.gradient.base, last.base)
+    h.gradient.clear()
     for t in (0..<steps).reversed() {
-      // The gradient of h_{t-1} gathers where the layer above left its part, unless it leaves the chunk or is cut.
-      let inPlace = t > 0 && !chunk.hasReset(t)
-      if !inPlace { h.gradient.clear() }
-      let dPrevious = inPlace ? output.gradient.step(t - 1, of: lanes) : h.gradient
+      // The gradient of h_{t-1} gathers where the layer above left its part, unless it leaves the chunk. A lane that
+      // is reset sets that part aside; what the others compute must not depend on it.
+      let dPrevious = t > 0 ? output.gradient.step(t - 1, of: lanes) : h.gradient
+      if t > 0 { h.exchangeGradient(dPrevious, at: t, chunk) }
       cell.backward(
         t, chunk, dh: output.gradient.step(t, of: lanes), h: h.after(t), previous: h.before(t, chunk),
         dPrevious: dPrevious)
       for (part, packed) in packedGradients {
         context.products.multiply(part.gates.step(t, of: lanes), packed, into: dPrevious, accumulate: true)
       }
-      guard !inPlace else { continue }
+      if t > 0 { h.exchangeGradient(dPrevious, at: t, chunk) }
       h.cutGradient(at: t, chunk)
-      if t > 0 {
-        let above = output.gradient.step(t - 1, of: lanes)
-        st_add(above.count, above.base, h.gradient.base, above.base)
-      }
     }
     h.applyResets(chunk)
     addWeightGradients()

@@ -87,6 +87,14 @@ final class StateSequence {
     }
   }
 
+  /// Exchanges `gradient` with another [B, H], in the lanes that step t resets.
+  func exchangeGradient(_ other: Matrix, at t: Int, _ chunk: TokenChunk) {
+    for lane in 0..<lanes where chunk.isReset(t, lane: lane) {
+      let (own, others) = (gradient[lane], other[lane])
+      for i in 0..<gradient.columns { swap(&own[i], &others[i]) }
+    }
+  }
+
   private func reset(_ state: Matrix, _ t: Int, _ chunk: TokenChunk) {
     let initial = learnt?.weights.base
     for lane in 0..<lanes where chunk.isReset(t, lane: lane) {

@@ -62,11 +62,15 @@ final class ChunkData {
     return part
   }
 
-  /// The view that the core takes; valid as long as `self`.
-  func chunk(_ number: UInt32 = 0) -> TokenChunk {
-    TokenChunk(
-      inputs: inputs.base, targets: targets.base, weights: weights.base, resets: resets.base, lanes: lanes,
-      number: number)
+  /// Lends the view that the core takes.
+  func withChunk<Result>(_ number: UInt32 = 0, _ body: (TokenChunk) -> Result) -> Result {
+    withExtendedLifetime(self) {
+      body(
+        TokenChunk(
+          inputs: inputs.base, targets: targets.base, weights: weights.base, resets: resets.base,
+          lanes: lanes,
+          number: number))
+    }
   }
 
   /// What the reference takes: a lane, whose number in the run is `firstLane` higher.

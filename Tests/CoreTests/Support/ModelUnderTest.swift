@@ -34,6 +34,16 @@ final class ModelUnderTest {
       dropoutSeed: dropoutSeed)
   }
 
+  /// Trains on a chunk of the run.
+  func train(_ data: ChunkData, _ number: UInt32 = 0, finished: (Int) -> Void = { _ in }) {
+    data.withChunk(number) { model.train($0, finished: finished) }
+  }
+
+  /// Evaluates a chunk of the run.
+  func evaluate(_ data: ChunkData, _ number: UInt32 = 0) {
+    data.withChunk(number) { model.evaluate($0) }
+  }
+
   /// The reference with these weights.
   var reference: ReferenceModel {
     var parameters: [String: ReferenceParameter] = [:]
@@ -76,6 +86,13 @@ final class ModelUnderTest {
     Array(UnsafeBufferPointer(start: start, count: memory.layout.count))
   }
 
+  /// Sets the elements of a parameter.
+  func set(_ parameter: Parameter, to values: [Float]) {
+    precondition(values.count == parameter.count)
+    (memory.weights + parameter.offset).update(from: values, count: values.count)
+  }
+
+  /// Sets all gradients to zero.
   func clearGradients() {
     for gradient in memory.gradients { gradient.update(repeating: 0, count: memory.layout.count) }
   }
