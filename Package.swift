@@ -11,10 +11,10 @@ func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
 }
 
-func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func tests(of name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
   .testTarget(
     name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies,
-    swiftSettings: swiftSettings)
+    exclude: exclude, swiftSettings: swiftSettings)
 }
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -55,14 +55,17 @@ let package = Package(
       dependencies: ["Training", "Evaluation", "Core", "Sequences", "MPI", "HDF5", arguments, logging],
       swiftSettings: swiftSettings),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+    .target(
+      name: "TestSupport", dependencies: ["CAllocationCounter"], path: "Tests/TestSupport",
+      swiftSettings: swiftSettings),
     .executableTarget(
       name: "MultiRank", dependencies: ["MPI", "HDF5", "Training", "Core"], path: "Tests/MultiRank",
       swiftSettings: swiftSettings),
     tests(of: "MPI", ["MultiRank"]),
     tests(of: "HDF5", ["CHDF5", "MultiRank"]),
     tests(of: "Random"),
-    tests(of: "Core", ["HDF5", "CKernels", "Random"]),
+    tests(of: "Core", ["HDF5", "CKernels", "Random"], exclude: ["Fixtures"]),
     tests(of: "Sequences", ["HDF5", "Random"]),
     tests(of: "Training", ["Core", "Sequences", "HDF5", "MPI", "MultiRank"]),
     tests(of: "Evaluation", ["Core", "Sequences", "HDF5"]),

@@ -1,0 +1,8 @@
+import CAllocationCounter
+
+/// The number of allocations that this thread makes in `body`, whether Swift's, C's or a library's.
+public func countAllocations(_ body: () throws -> Void) rethrows -> Int {
+  let before = st_thread_allocations()
+  try body()
+  return st_thread_allocations() - before
+}
