@@ -50,11 +50,14 @@ struct CellUnderTest: Sendable, CustomTestStringConvertible {
   let kind: CellKind
   var activation = Activation.tanh
   let equations: ReferenceCell
+  /// The name of the file in Fixtures, where `torch.nn` has the cell.
+  var fixture: String?
 
   static let all = [
-    CellUnderTest(testDescription: "rnn", kind: .rnn, equations: .rnn(tanh)),
-    CellUnderTest(testDescription: "relu rnn", kind: .rnn, activation: .relu, equations: .rnn(relu)),
-    CellUnderTest(testDescription: "lstm", kind: .lstm, equations: .lstm),
-    CellUnderTest(testDescription: "gru", kind: .gru, equations: .gru),
+    CellUnderTest(testDescription: "rnn", kind: .rnn, equations: .rnn(tanh), fixture: "rnn"),
+    CellUnderTest(
+      testDescription: "relu rnn", kind: .rnn, activation: .relu, equations: .rnn(relu), fixture: "relu_rnn"),
+    CellUnderTest(testDescription: "lstm", kind: .lstm, equations: .lstm, fixture: "lstm"),
+    CellUnderTest(testDescription: "gru", kind: .gru, equations: .gru, fixture: "gru"),
   ]
 }

@@ -1,0 +1,161 @@
+import Core
+import Testing
+
+/// The weights before training.
+@Suite struct InitializerTests {
+  /// The weights of a model by name.
+  private func weights(
+    _ cell: CellKind, vocabulary: Int = 50, seed: UInt64 = 1,
+    configure: (inout ModelConfiguration) -> Void = { _ in }
+  ) -> [String: [Float]] {
+    var configuration = ModelConfiguration()
+    (configuration.cell, configuration.hidden, configuration.embedding) = (cell, 40, 30)
+    configure(&configuration)
+    let memory = ParameterMemory(
+      layout: LanguageModel.layout(configuration, vocabulary: vocabulary), shards: 0)
+    memory.initialize(seed: seed)
+    let named = memory.layout.parameters.map {
+      ($0.name, Array(UnsafeBufferPointer(start: memory.weights + $0.offset, count: $0.count)))
+    }
+    return Dictionary(uniqueKeysWithValues: named)
+  }
+
+  /// Expects the rows, or else the columns, of a matrix to be orthonormal.
+  private func expectOrthonormal(_ elements: some Sequence<Float>, columns: Int, _ what: String) {
+    let matrix = ReferenceParameter(elements: elements.map(Double.init), columns: columns)
+    let byRows = matrix.rows <= columns
+    let vectors = (0..<min(matrix.rows, columns)).map { index in
+      byRows ? matrix.row(index) : Vector((0..<matrix.rows).map { matrix.elements[$0 * columns + index] })
+    }
+    for i in vectors.indices {
+      for j in 0...i {
+        #expect(abs((vectors[i] * vectors[j]).sum - (i == j ? 1 : 0)) < 1e-6, "\(what): \(i), \(j)")
+      }
+    }
+  }
+
+  /// The mean and the variance.
+  private func moments(_ elements: [Float]) -> (mean: Double, variance: Double) {
+    let vector = Vector(elements)
+    return (vector.mean, (vector * vector).mean)
+  }
+
+  @Test(arguments: CellKind.allCases, [20, 40, 70])
+  func `orthogonal matrices are so gate by gate`(_ cell: CellKind, embedding: Int) throws {
+    let weights = weights(cell) {
+      ($0.initialization.input, $0.initialization.recurrent) = (.orthogonal, .orthogonal)
+      $0.embedding = embedding
+    }
+    for (name, columns) in [("weight_hh_l0", 40), ("weight_hh_l1", 40), ("weight_ih_l0", embedding)] {
+      let elements = try #require(weights["rnn.\(name)"])
+      let size = 40 * columns
+      for gate in 0..<elements.count / size {
+        expectOrthonormal(elements[gate * size..<(gate + 1) * size], columns: columns, "\(name) gate \(gate)")
+        if gate > 0 {
+          #expect(elements[..<size] != elements[gate * size..<(gate + 1) * size])
+        }
+      }
+    }
+    expectOrthonormal(try #require(weights["head.weight"]), columns: 40, "head")
+  }
+
+  @Test func `xavier is uniform with the variance of one gate`() throws {
+    let weights = weights(.lstm) { $0.initialization.input = .xavier }
+    for (name, inputs, outputs) in [("rnn.weight_ih_l0", 30.0, 40.0), ("head.weight", 40, 50)] {
+      let elements = try #require(weights[name])
+      let (mean, variance) = moments(elements)
+      #expect(abs(variance / (2 / (inputs + outputs)) - 1) < 0.06, "\(name)")
+      #expect(abs(mean) < 0.05 * variance.squareRoot(), "\(name)")
+      let bound = (6 / (inputs + outputs)).squareRoot()
+      let largest = elements.map { Double(abs($0)) }.max() ?? 0
+      #expect(largest <= bound * (1 + 1e-6) && largest > 0.99 * bound, "\(name)")
+    }
+  }
+
+  @Test func `he is normal with the variance of its inputs`() throws {
+    let weights = weights(.gru) { $0.initialization.input = .he }
+    let elements = try #require(weights["rnn.weight_ih_l0"])
+    let (mean, variance) = moments(elements)
+    #expect(abs(variance / (2.0 / 30) - 1) < 0.08)
+    #expect(abs(mean) < 0.05 * variance.squareRoot())
+    // The fourth moment of a normal distribution is three squared variances; of a uniform one, 1.8.
+    let fourth = Vector(elements).map { $0 * $0 * $0 * $0 }.mean
+    #expect(abs(fourth / (3 * variance * variance) - 1) < 0.15)
+  }
+
+  @Test func `uniform is bounded as torch bounds it`() throws {
+    let weights = weights(.rnn) {
+      ($0.initialization.input, $0.initialization.recurrent) = (.uniform, .uniform)
+    }
+    let bound = 1 / 40.0.squareRoot()
+    for name in ["rnn.weight_ih_l0", "rnn.weight_hh_l1", "head.weight"] {
+      let elements = try #require(weights[name])
+      let largest = elements.map { Double(abs($0)) }.max() ?? 0
+      #expect(largest <= bound * (1 + 1e-6) && largest > 0.99 * bound, "\(name)")
+      #expect(abs(moments(elements).variance / (bound * bound / 3) - 1) < 0.1, "\(name)")
+    }
+  }
+
+  @Test(arguments: CellKind.allCases)
+  func `biases begin at zero but the forget gate's`(_ cell: CellKind) throws {
+    let weights = weights(cell) { $0.initialization.forgetBias = 1.5 }
+    for layer in 0..<2 {
+      let input = try #require(weights["rnn.bias_ih_l\(layer)"])
+      let recurrent = try #require(weights["rnn.bias_hh_l\(layer)"])
+      // What the gates feel is the sum of both.
+      for (index, (a, b)) in zip(input, recurrent).enumerated() {
+        let isForgetGate = cell == .lstm && (40..<80).contains(index)
+        #expect(a + b == (isForgetGate ? 1.5 : 0), "layer \(layer), row \(index)")
+      }
+    }
+    #expect(try #require(weights["head.bias"]).allSatisfy { $0 == 0 })
+  }
+
+  @Test func `embeddings, norms and initial states begin as documented`() throws {
+    let plain = weights(.lstm) { ($0.layerNorm, $0.initialState) = (true, .learnt) }
+    #expect(abs(moments(try #require(plain["embedding.weight"])).variance - 1) < 0.1)
+    #expect(try #require(plain["norm.1.weight"]).allSatisfy { $0 == 1 })
+    for name in ["norm.0.bias", "rnn.initial_h_l0", "rnn.initial_c_l1"] {
+      #expect(try #require(plain[name]).allSatisfy { $0 == 0 }, "\(name)")
+    }
+    let tied = weights(.lstm) { ($0.tied, $0.embedding) = (true, 40) }
+    #expect(abs(moments(try #require(tied["embedding.weight"])).variance * 40 - 1) < 0.1)
+    #expect(tied["head.weight"] == nil)
+  }
+
+  @Test(arguments: [WeightInitialization.xavier, .he, .orthogonal, .uniform])
+  func `weights are a function of the seed, and differ everywhere else`(_ rule: WeightInitialization) throws {
+    func drawn(_ seed: UInt64) -> [String: [Float]] {
+      weights(.lstm, seed: seed) {
+        ($0.initialization.input, $0.initialization.recurrent) = (rule, rule)
+        ($0.layers, $0.embedding) = (3, 40)
+      }
+    }
+    let (first, again, other) = (drawn(1), drawn(1), drawn(2))
+    #expect(first == again)
+    let matrices = first.keys.filter { $0.contains("weight") }.sorted()
+    #expect(matrices.count == 8)
+    for (index, name) in matrices.enumerated() {
+      let elements = try #require(first[name])
+      #expect(elements != other[name], "\(name)")
+      for earlier in matrices[..<index] {
+        let shared = try #require(first[earlier]).prefix(100)
+        #expect(Array(elements.prefix(100)) != Array(shared), "\(name) and \(earlier)")
+      }
+    }
+  }
+
+  @Test func `the gaps of the layout stay zero`() {
+    var configuration = ModelConfiguration()
+    (configuration.hidden, configuration.embedding) = (5, 3)
+    let layout = LanguageModel.layout(configuration, vocabulary: 7)
+    let memory = ParameterMemory(layout: layout, shards: 0)
+    memory.initialize(seed: 1)
+    var isGap = [Bool](repeating: true, count: layout.count)
+    for parameter in layout.parameters { for i in parameter.range { isGap[i] = false } }
+    #expect(isGap.indices.allSatisfy { !isGap[$0] || memory.weights[$0] == 0 })
+    #expect(isGap.count { !$0 } == layout.parameterCount)
+    #expect(layout.pieces.map(\.lowerBound) == [0] + layout.pieces.dropLast().map(\.upperBound))
+    #expect(layout.pieces.allSatisfy { $0.lowerBound % ParameterLayout.alignment == 0 })
+  }
+}

@@ -1,0 +1,130 @@
+import Core
+import Testing
+
+/// Truncated backpropagation through time: states pass from chunk to chunk, gradients do not.
+@Suite struct TruncationTests {
+  static let steps = 4
+  static let lanes = 3
+  static let vocabulary = 6
+
+  private func model(
+    _ cell: CellUnderTest, steps: Int, configure: (inout ModelConfiguration) -> Void = { _ in }
+  ) -> ModelUnderTest {
+    var configuration = ModelConfiguration()
+    (configuration.hidden, configuration.embedding) = (5, 4)
+    configure(&configuration)
+    let tested = ModelUnderTest(
+      cell, configuration, vocabulary: Self.vocabulary,
+      shape: ChunkShape(steps: steps, shards: 1, lanesPerShard: Self.lanes))
+    tested.randomizeStates()
+    return tested
+  }
+
+  /// Two chunks' data in one.
+  private func data(isReset: (Int, Int) -> Bool = { _, _ in false }) -> ChunkData {
+    ChunkData(steps: 2 * Self.steps, lanes: Self.lanes, vocabulary: Self.vocabulary, isReset: isReset)
+  }
+
+  /// The losses of the positions of the model's last chunk, and its outputs.
+  private func outputs(_ tested: ModelUnderTest) -> (losses: [Double], hidden: [UInt32]) {
+    let hidden = UnsafeBufferPointer(start: tested.model.hidden.base, count: tested.model.hidden.count)
+    return (Array(tested.model.losses.positions), bits(hidden))
+  }
+
+  @Test(arguments: CellUnderTest.all, [false, true])
+  func `two chunks give the same bits as one of twice the length`(_ cell: CellUnderTest, layerNorm: Bool) {
+    let (whole, halves) = (
+      model(cell, steps: 2 * Self.steps) { $0.layerNorm = layerNorm },
+      model(cell, steps: Self.steps) { $0.layerNorm = layerNorm }
+    )
+    let data = data(isReset: { t, lane in lane == 1 && (t == 2 || t == 4) })
+    whole.evaluate(data)
+    var losses: [Double] = []
+    var hidden: [UInt32] = []
+    for first in [0, Self.steps] {
+      let half = data.part(steps: first..<first + Self.steps, lanes: 0..<Self.lanes)
+      halves.evaluate(half)
+      losses += outputs(halves).losses
+      hidden += outputs(halves).hidden
+    }
+    #expect(losses == outputs(whole).losses)
+    #expect(hidden == outputs(whole).hidden)
+    #expect(halves.states == whole.states)
+  }
+
+  @Test(arguments: CellUnderTest.all)
+  func `gradients end at the boundary`(_ cell: CellUnderTest) {
+    let tested = model(cell, steps: Self.steps)
+    let data = data()
+    var expected: [String: [Double]] = [:]
+    for first in [0, Self.steps] {
+      let half = data.part(steps: first..<first + Self.steps, lanes: 0..<Self.lanes)
+      let objective = Objective(
+        model: tested.reference, chunks: (0..<Self.lanes).map { half.lane($0) }, entering: tested.states,
+        factors: Array(repeating: [], count: Self.lanes))
+      for parameter in tested.memory.layout.parameters {
+        let gradient = Vector(objective.gradient(ofLanes: 0..<Self.lanes, parameter: parameter.name))
+        let sum = expected[parameter.name].map { Vector($0) + gradient } ?? gradient
+        expected[parameter.name] = sum.elements
+      }
+      tested.train(half)
+    }
+    for parameter in tested.memory.layout.parameters {
+      expectAgreement(
+        tested.values(parameter, in: tested.memory.gradients[0]), expected[parameter.name] ?? [],
+        tolerance: 5e-6, scale: 1, parameter.name)
+    }
+  }
+
+  @Test(arguments: CellUnderTest.all)
+  func `a reset is a boundary before which a stream has ended`(_ cell: CellUnderTest) {
+    let (whole, halves) = (model(cell, steps: 2 * Self.steps), model(cell, steps: Self.steps))
+    whole.train(data(isReset: { t, _ in t == Self.steps }))
+    var losses: [Double] = []
+    for first in [0, Self.steps] {
+      let half = data().part(steps: first..<first + Self.steps, lanes: 0..<Self.lanes)
+      if first > 0 { halves.model.clearStates() }
+      halves.train(half)
+      losses += outputs(halves).losses
+    }
+    #expect(losses == outputs(whole).losses)
+    for parameter in whole.memory.layout.parameters {
+      expectAgreement(
+        whole.values(parameter, in: whole.memory.gradients[0]),
+        halves.values(parameter, in: halves.memory.gradients[0]).map(Double.init), tolerance: 1e-6, scale: 1,
+        parameter.name)
+    }
+  }
+
+  @Test(arguments: CellUnderTest.all)
+  func `nothing is carried where every chunk begins with zero`(_ cell: CellUnderTest) {
+    let tested = model(cell, steps: Self.steps) { $0.initialState = .zero }
+    let half = data().part(steps: 0..<Self.steps, lanes: 0..<Self.lanes)
+    tested.evaluate(half)
+    let first = outputs(tested)
+    tested.randomizeStates()
+    tested.evaluate(half)
+    #expect(outputs(tested) == first)
+  }
+
+  @Test(arguments: CellUnderTest.all)
+  func `a chunk that is undone and repeated gives the same bits, and twice the gradients`(
+    _ cell: CellUnderTest
+  ) {
+    let tested = model(cell, steps: 2 * Self.steps) {
+      ($0.initialState, $0.dropout) = (.learnt, 0.5)
+    }
+    let data = data(isReset: { t, lane in lane == 1 && t % 3 == 0 })
+    tested.train(data, 3)
+    let (once, states) = (outputs(tested), tested.states)
+    let gradients = tested.vector(tested.memory.gradients[0])
+    tested.model.restoreStates()
+    tested.train(data, 3)
+    #expect(outputs(tested) == once)
+    #expect(tested.states == states)
+    let scale = gradients.reduce(0) { max($0, abs($1)) }
+    for (twice, once) in zip(tested.vector(tested.memory.gradients[0]), gradients) {
+      #expect(abs(twice - 2 * once) <= 1e-6 * scale)
+    }
+  }
+}
