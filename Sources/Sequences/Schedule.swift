@@ -29,8 +29,10 @@ public enum Traversal: Sendable, Equatable {
 /// - A lane that has come to its end is padded: token 0, weight 0, state reset in every step, so that nothing
 ///   grows while it idles.
 ///
-/// `auto` is packed where there are at least 4 streams with pairs for each lane and no stream is longer than an eighth
-/// of a lane's share of the pairs: then lanes mix streams well and come to their ends close together.
+/// `auto` is packed for training where there are at least 4 streams with pairs for each lane and no stream is longer than
+/// an eighth of a lane's share of the pairs: then lanes mix streams well and come to their ends close together. For
+/// evaluation it is packed where there is a stream for each lane and none is longer than a lane's share: streams
+/// are measured whole where that costs little.
 public struct Schedule: Sendable {
   /// The split's streams.
   public let streams: StreamTable
@@ -56,10 +58,13 @@ public struct Schedule: Sendable {
     self.chunk = chunk
     self.traversal = traversal
     let longest = (0..<streams.count).reduce(0) { max($0, streams.pairs(of: $1)) }
-    let mixes = playable / lanes >= 4 && longest <= streams.pairs / lanes / 8
-    self.mode = mode == .auto ? (mixes ? .packed : .contiguous) : mode
+    let share = streams.pairs / lanes
+    let isPackable =
+      traversal == .evaluation
+      ? playable >= lanes && longest <= share : playable / lanes >= 4 && longest <= share / 8
+    self.mode = mode == .auto ? (isPackable ? .packed : .contiguous) : mode
     guard case .training = traversal else { return }
-    guard streams.pairs / lanes >= chunk else {
+    guard share >= chunk else {
       let remedy =
         streams.pairs >= chunk
         ? "with this chunk at most \(streams.pairs / chunk) lanes work"

@@ -190,16 +190,24 @@ func pieces(_ epoch: EpochSchedule, lane: Int) -> [[Piece]] {
   }
 
   @Test func autoPacksManyShortStreams() throws {
-    func mode(_ table: StreamTable, lanes: Int) throws -> ScheduleMode {
-      try Schedule(streams: table, lanes: lanes, chunk: 4, mode: .auto, traversal: .training(seed: 1)).mode
+    func mode(_ table: StreamTable, lanes: Int, _ traversal: Traversal = .training(seed: 1)) throws
+      -> ScheduleMode
+    {
+      try Schedule(streams: table, lanes: lanes, chunk: 4, mode: .auto, traversal: traversal).mode
     }
     let short = try streams([Int](repeating: 11, count: 64))
     #expect(try mode(short, lanes: 8) == .packed)
-    // Three streams a lane; and 64 lanes of one stream each.
+    // Three streams a lane.
     #expect(try mode(short, lanes: 17) == .contiguous)
     // One stream longer than an eighth of a lane's share.
-    #expect(try mode(streams([Int](repeating: 11, count: 64) + [40]), lanes: 8) == .contiguous)
+    let oneLong = try streams([Int](repeating: 11, count: 64) + [40])
+    #expect(try mode(oneLong, lanes: 8) == .contiguous)
     #expect(try mode(streams([1000]), lanes: 1) == .contiguous)
+    // Evaluation asks for less: a stream for each lane, and none longer than a lane's share.
+    #expect(try mode(short, lanes: 64, .evaluation) == .packed)
+    #expect(try mode(short, lanes: 65, .evaluation) == .contiguous)
+    #expect(try mode(oneLong, lanes: 16, .evaluation) == .packed)
+    #expect(try mode(oneLong, lanes: 18, .evaluation) == .contiguous)
   }
 
   @Test func tooFewTargetsNameWhatWouldWork() throws {
