@@ -4,15 +4,19 @@ enum {
 #if ST_AVX512
   TILE_ROWS = 8,  // 24 of the 32 registers hold sums
   TILE_VECTORS = 3,
+  TILE_UNROLL = 2,
 #elif ST_AVX2
   TILE_ROWS = 6,  // a vector is two registers: 12 of 16 hold sums
   TILE_VECTORS = 1,
+  TILE_UNROLL = 4,
 #elif defined(__aarch64__)
   TILE_ROWS = 6,  // a vector is four registers: 24 of 32 hold sums
   TILE_VECTORS = 1,
+  TILE_UNROLL = 4,
 #else
   TILE_ROWS = 3,  // a vector is four registers: 12 of 16 hold sums
   TILE_VECTORS = 1,
+  TILE_UNROLL = 4,
 #endif
   PANEL = TILE_VECTORS * WIDTH,
 };
@@ -49,7 +53,7 @@ INLINE void tile(int rows, int vectors, const tile_job *job, long row_step, long
   // Few rows use B as fast as it arrives: fetching it earlier gains nothing.
   enum { STEPS_AHEAD = 4 };
   bool fetch = rows > TILE_ROWS / 2;
-#pragma clang loop unroll_count(2)
+#pragma clang loop unroll_count(TILE_UNROLL)
   for (long p = 0; p < job->depth; p++) {
     if (fetch) {
       __builtin_prefetch(next, 0, 2);
