@@ -80,8 +80,6 @@ extension Group {
       } else {
         let chunk = chunkShape(of: shape, elementSize: element.size, growing: growing).map { hsize_t($0) }
         try call("H5Pset_chunk") { H5Pset_chunk(properties, Int32(chunk.count), chunk) }
-        // Everything that is made is written: no fill values first.
-        try call("H5Pset_fill_time") { H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER) }
         if compressed {
           try call("H5Pset_shuffle") { H5Pset_shuffle(properties) }
           try call("H5Pset_deflate") { H5Pset_deflate(properties, Storage.deflateLevel) }

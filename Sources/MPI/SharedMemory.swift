@@ -25,8 +25,15 @@ public final class SharedMemory: @unchecked Sendable {
     try call("MPI_Info_set") { MPI_Info_set(info, "alloc_shared_noncontig", "true") }
     var window: MPI_Win?
     var own: UnsafeMutableRawPointer?
-    try call("MPI_Win_allocate_shared") {
-      MPI_Win_allocate_shared(byteCount + alignment, 1, info, communicator.handle, &own, &window)
+    do {
+      try call("MPI_Win_allocate_shared") {
+        MPI_Win_allocate_shared(byteCount + alignment, 1, info, communicator.handle, &own, &window)
+      }
+    } catch let error as MPIError {
+      let total = counts.reduce(0, +)
+      throw MPIError(
+        function: error.function,
+        message: "\(error.message); \(total) bytes of shared memory were asked for: see `df /dev/shm`")
     }
     try call("MPI_Info_free") { MPI_Info_free(&info) }
     try call("MPI_Win_set_errhandler") { MPI_Win_set_errhandler(window, st_errors_return()) }
