@@ -9,6 +9,8 @@ import HDF5
 public final class SequenceDataset: Sendable {
   /// The file's path, as it was given.
   public let path: String
+  /// The version of the file's format.
+  public let formatVersion: Int
   /// The tokens.
   public let vocabulary: Vocabulary
   /// The splits, in the order in which they lie on the axis of tokens.
@@ -30,7 +32,7 @@ public final class SequenceDataset: Sendable {
     let file = try File.open(path)
     self.path = path
     self.file = file
-    try Self.requireFormat(of: file)
+    formatVersion = try Self.requireFormat(of: file)
     values = try file.dataset(DatasetFormat.values)
     try values.require(rank: 1)
     vocabulary = try Vocabulary(from: file)
@@ -118,7 +120,7 @@ public final class SequenceDataset: Sendable {
       vocabulary: vocabulary)
   }
 
-  private static func requireFormat(of file: File) throws {
+  private static func requireFormat(of file: File) throws -> Int {
     guard try file.attributes.contains("kind") else {
       throw DataError(
         "is an HDF5 file, but no dataset of this program; `seqtrain data import` makes one",
@@ -136,6 +138,7 @@ public final class SequenceDataset: Sendable {
           + "use a newer program or make the dataset anew", path: file.filePath)
     }
     guard version > 0 else { throw DataError("has format version \(version)", path: file.filePath) }
+    return version
   }
 
   private static func readSplits(from file: File, streams: StreamTable) throws -> [DatasetSplit] {

@@ -15,7 +15,7 @@ struct Seqtrain: ParsableCommand {
       Exit status: 0 done; 1 failed, with a message; 3 stopped by SIGUSR1, SIGTERM or SIGINT with a checkpoint \
       written, and the same command goes on; 64 wrong arguments.
       """,
-    subcommands: [Train.self, Generate.self, Inspect.self, Settings.self, Bench.self],
+    subcommands: [Train.self, Generate.self, Inspect.self, DataCommand.self, Settings.self, Bench.self],
     defaultSubcommand: Train.self)
 
   static func main() {

@@ -1,0 +1,32 @@
+import ArgumentParser
+
+/// `seqtrain data`
+struct DataCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "data", abstract: "Makes and shows datasets.",
+    subcommands: [Import.self, Generate.self, DataInfo.self])
+
+  /// `seqtrain data import`
+  struct Import: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "import", abstract: "Makes a dataset from files.", subcommands: [DataImportText.self])
+  }
+
+  /// `seqtrain data generate`
+  struct Generate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "generate", abstract: "Makes a dataset from random numbers.",
+      subcommands: [DataGenerateGrammar.self])
+  }
+
+  /// The command line as it could be given again, for a dataset to tell of its origin.
+  static var line: String {
+    (["seqtrain"] + CommandLine.arguments.dropFirst()).map { argument in
+      let isPlain = argument.allSatisfy { $0.isLetter || $0.isNumber || "-_./,=:+@%".contains($0) }
+      guard argument.isEmpty || !isPlain else { return argument }
+      // The shell's own quotes: a quotation mark inside them ends them, stands for itself, and begins them anew.
+      return "'" + argument.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''")
+        + "'"
+    }.joined(separator: " ")
+  }
+}

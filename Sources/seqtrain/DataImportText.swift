@@ -1,0 +1,58 @@
+import ArgumentParser
+import Sequences
+
+extension TokenLevel: ExpressibleByArgument {}
+extension StreamKind: ExpressibleByArgument {}
+extension SplitPlan.Measure: ExpressibleByArgument {}
+
+/// `seqtrain data import text`
+struct DataImportText: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "text", abstract: "Makes a dataset from text files.",
+    discussion: """
+      Text is UTF-8 (for bytes: anything). Files are read twice, block by block, and may be larger than memory. An \
+      existing dataset is not overwritten.
+      """)
+
+  @Argument(help: "The files, in their order.", completion: .file())
+  var files: [String]
+
+  @Option(help: "The dataset to make.", completion: .file(extensions: ["h5"]))
+  var output: String
+
+  @Option(help: "What a token is.")
+  var level = TokenLevel.char
+
+  @Option(help: "What a stream is, at whose beginning a model starts afresh.")
+  var streams = StreamKind.whole
+
+  @Option(
+    help: "The parts for training, validation and, where there are three, test.", transform: fractions)
+  var split = [0.9, 0.05, 0.05]
+
+  @Option(help: "Whether the parts are counted in tokens, which may cut a stream, or in streams.")
+  var splitBy = SplitPlan.Measure.position
+
+  @Option(help: "Words that occur less often become the unknown token.")
+  var minimumCount: Int?
+
+  @Option(help: "Only so many of the most frequent words are kept, the unknown token among them.")
+  var maximumSize: Int?
+
+  func run() throws {
+    let text = try TextImport(
+      files: files, level: level, streams: streams, split: SplitPlan(fractions: split, measure: splitBy),
+      minimumCount: minimumCount, maximumSize: maximumSize)
+    try text.run(output: output, command: DataCommand.line)
+    print(try SequenceDataset(output).text)
+  }
+
+  private static func fractions(_ text: String) throws -> [Double] {
+    try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+      guard let fraction = Double(part) else {
+        throw ValidationError("--split \(text): expected numbers separated by commas, such as 0.9,0.05,0.05")
+      }
+      return fraction
+    }
+  }
+}
