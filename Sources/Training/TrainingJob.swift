@@ -35,12 +35,19 @@ public struct TrainingJob: Sendable {
     let configuration = try Configuration(
       yaml: communicator.broadcast(plan?.configuration.yaml ?? ""), name: "the configuration of rank 0")
 
-    let (dataset, schedule) = try communicator.agree { try openData(configuration) }
+    // The embedded text is made in the run's directory, which is begun before; all else is looked at before anything
+    // is written.
+    let isEmbedded = configuration.data.path.isEmpty
+    let dataPath = isEmbedded ? "\(run.path)/data.h5" : configuration.data.path
+    func begin() throws -> String? {
+      try communicator.agree { try plan.flatMap { try run.open($0.configuration, previous: $0.previous, fresh: fresh) } }
+    }
+    var warning = isEmbedded ? try begin() : nil
+    if isEmbedded { try communicator.agree { if isFirst { try makeEmbeddedData(dataPath) } } }
+    let (dataset, schedule) = try communicator.agree { try openData(dataPath, configuration) }
     let store = CheckpointStore(directory: run.checkpointsPath)
     let checkpoint = try communicator.agree { isFirst ? try newestCheckpoint(store, dataset) : nil }
-    let warning = try communicator.agree {
-      try plan.map { try run.open($0.configuration, previous: $0.previous, fresh: fresh) }
-    }
+    if !isEmbedded { warning = try begin() }
     let trainer = try Trainer(
       configuration, dataset: dataset, schedule: schedule, store: store, communicator: communicator)
     if try communicator.any(checkpoint?.file != nil) { try trainer.resume(from: checkpoint?.file) }
@@ -49,7 +56,7 @@ public struct TrainingJob: Sendable {
       try plan.map { plan in
         let reporter = try JobReporter(trainer, run: run, dataset: dataset, ranks: communicator.size)
         reporter.introduce(
-          plan.changes, notes: [warning ?? nil].compactMap { $0 } + (checkpoint?.failures ?? []))
+          plan.changes, notes: [warning].compactMap { $0 } + (checkpoint?.failures ?? []))
         return reporter
       }
     }
@@ -77,9 +84,15 @@ public struct TrainingJob: Sendable {
       configuration: try configuration.resolved(ranks: ranks, previous: previous), previous: previous)
   }
 
-  private func openData(_ configuration: Configuration) throws -> (SequenceDataset, Schedule) {
+  /// Makes the text that a run trains on that names no other: the same everywhere.
+  private func makeEmbeddedData(_ path: String) throws {
+    guard !Files.exists(path) else { return }
+    try TaleCorpus().run(output: path, command: "seqtrain data generate grammar --output \(path)")
+  }
+
+  private func openData(_ path: String, _ configuration: Configuration) throws -> (SequenceDataset, Schedule) {
     let training = configuration.training
-    let dataset = try SequenceDataset(configuration.data.path)
+    let dataset = try SequenceDataset(path)
     if configuration.evaluation.every > 0 { _ = try dataset.split("validation") }
     let schedule = try Schedule(
       streams: dataset.split("train").streams, lanes: training.lanes, chunk: training.chunk,
