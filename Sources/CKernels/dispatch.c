@@ -133,8 +133,12 @@ void st_rnn_backward(long lanes, long hidden, const float *dh, const float *h, b
 }
 
 void st_softmax_cross_entropy(long rows, long classes, float *logits, const int32_t *targets,
-                              const float *weights, bool gradient, double *loss, uint8_t *correct) {
-  in_use->softmax_cross_entropy(rows, classes, logits, targets, weights, gradient, loss, correct);
+                              const float *weights, bool gradient, double *loss) {
+  in_use->softmax_cross_entropy(rows, classes, logits, targets, weights, gradient, loss);
+}
+
+void st_largest_in_rows(long rows, long columns, const float *values, int32_t *index) {
+  in_use->largest_in_rows(rows, columns, values, index);
 }
 
 void st_sgd(long n, float *w, const float *g, float *v, float scale, float learning_rate, float momentum,

@@ -10,11 +10,17 @@ import Sequences
 public final class Evaluator {
   /// What is measured, and how it is laid over lanes.
   public let schedule: Schedule
+  /// The number of chunks.
+  public let chunks: Int
+  /// H, the width of the uppermost layer.
+  public let hiddenWidth: Int
 
   private let dataset: SequenceDataset
   private let communicator: Communicator
   private let lanes: Range<Int>
   private let model: LanguageModel?
+  /// 1 where the prediction is the target, [T B].
+  private let correct: Buffer<UInt8>
 
   /// An evaluator for one split.
   ///
@@ -31,9 +37,12 @@ public final class Evaluator {
     let lanes = max(1, min(lanes, split.streams.pairs / chunk))
     self.dataset = dataset
     self.communicator = communicator
+    hiddenWidth = configuration.hidden
     schedule = try Schedule(
       streams: split.streams, lanes: lanes, chunk: chunk, mode: mode, traversal: .evaluation)
+    chunks = schedule.epoch(0).chunks
     self.lanes = Self.lanes(of: communicator.rank, among: communicator.size, all: lanes)
+    correct = Buffer(count: chunk * self.lanes.count)
     model =
       self.lanes.isEmpty
       ? nil
@@ -51,33 +60,55 @@ public final class Evaluator {
     lanes * rank / ranks..<lanes * (rank + 1) / ranks
   }
 
-  /// Passes once over the split; every rank gets the metrics of the whole.
+  /// Passes once over the split; every rank gets the metrics of the whole. Collective.
   ///
-  /// - Parameter observe: Called on each rank for each chunk, with the rank's results where it has lanes. The calls are
-  ///   as many on all ranks, so collectives may be made in them.
-  /// - Throws: `DataError` or `HDF5Error` where the data cannot be read, `MPIError` where the ranks cannot communicate.
+  /// - Parameter observe: Called on each rank for each chunk, with the rank's results. The calls are as many on all ranks,
+  ///   whatever fails, so collectives may be made in them.
+  /// - Throws: `JobError` where on any rank the data could not be read or `observe` has thrown, `MPIError` where the
+  ///   ranks cannot communicate.
   public func evaluate(observe: (_ chunk: EvaluatedChunk) throws -> Void = { _ in }) throws -> Metrics {
     model?.clearStates()
     model?.prepareWeights()
-    let chunks = schedule.epoch(0).chunks
-    let feeder = lanes.isEmpty ? nil : try ChunkFeeder(dataset, schedule, lanes: lanes)
-    defer { feeder?.close() }
     var sums = [LaneSums](repeating: LaneSums(), count: lanes.count)
-    // A rank that cannot read goes through the motions to the end, where all learn of it: none waits for it in vain.
+    // A rank that fails goes through the motions to the end, where all learn of it: none waits for it in vain.
     var failure: (any Error)?
+    var feeder: ChunkFeeder?
+    defer { feeder?.close() }
+    do { feeder = lanes.isEmpty ? nil : try ChunkFeeder(dataset, schedule, lanes: lanes) } catch {
+      failure = error
+    }
     for index in 0..<chunks {
-      var losses: ChunkLosses?
       if let model, let feeder, failure == nil {
-        do {
-          model.evaluate(try feeder.nextChunk().buffer.view(number: 0))
-          for lane in sums.indices { sums[lane].add(model.losses, lane: lane, steps: schedule.chunk) }
-          losses = model.losses
-        } catch { failure = error }
+        do { compute(try feeder.nextChunk().buffer, model, &sums) } catch { failure = error }
       }
-      try observe(EvaluatedChunk(index: index, lanes: lanes, losses: losses, hidden: model?.hidden))
+      do { try observe(results(ofChunk: index)) } catch { failure = failure ?? error }
     }
     try communicator.agree { if let failure { throw failure } }
     return try total(sums)
+  }
+
+  private func compute(_ chunk: ChunkBuffer, _ model: LanguageModel, _ sums: inout [LaneSums]) {
+    model.evaluate(chunk.view(number: 0))
+    let losses = model.losses
+    for position in 0..<correct.count {
+      let isTarget = losses.predictions[position] == chunk.targets[position]
+      correct.base[position] = isTarget && chunk.weights[position] > 0 ? 1 : 0
+    }
+    for lane in sums.indices {
+      sums[lane].loss += losses.lanes[lane]
+      sums[lane].targets += losses.weights[lane]
+      for t in 0..<chunk.steps { sums[lane].correct += Int(correct.base[t * chunk.lanes + lane]) }
+    }
+  }
+
+  private func results(ofChunk index: Int) -> EvaluatedChunk {
+    let losses = model?.losses
+    return EvaluatedChunk(
+      index: index,
+      losses: losses?.positions ?? UnsafeBufferPointer(start: nil, count: 0),
+      predictions: losses?.predictions ?? UnsafeBufferPointer(start: nil, count: 0),
+      correct: UnsafeBufferPointer(correct.elements),
+      hidden: UnsafeBufferPointer(start: model?.hidden.base, count: model?.hidden.count ?? 0))
   }
 
   private func total(_ sums: [LaneSums]) throws -> Metrics {
@@ -96,16 +127,19 @@ public final class Evaluator {
   }
 }
 
-/// The results of one rank for one chunk of a split. All arrays are time-major, valid only during the call.
+/// The results of one rank for one chunk of a split. All arrays are time-major over the rank's lanes, empty where it has
+/// none, and valid only during the call.
 public struct EvaluatedChunk {
   /// The number of the chunk.
   public let index: Int
-  /// The rank's lanes, among those of the schedule.
-  public let lanes: Range<Int>
-  /// The losses; nil where the rank has no lanes.
-  public let losses: ChunkLosses?
-  /// The outputs of the uppermost layer, [T B, H]; nil where the rank has no lanes.
-  public let hidden: Matrix?
+  /// The loss of each position in nats; zero in padding. [T B]
+  public let losses: UnsafeBufferPointer<Double>
+  /// The most probable token of each position. [T B]
+  public let predictions: UnsafeBufferPointer<Int32>
+  /// 1 where that is the target; 0 in padding. [T B]
+  public let correct: UnsafeBufferPointer<UInt8>
+  /// The outputs of the uppermost layer. [T B, H]
+  public let hidden: UnsafeBufferPointer<Float>
 }
 
 /// What a lane has come to.
@@ -113,13 +147,6 @@ private struct LaneSums {
   var loss = 0.0
   var correct = 0
   var targets = 0.0
-
-  mutating func add(_ losses: ChunkLosses, lane: Int, steps: Int) {
-    loss += losses.lanes[lane]
-    targets += losses.weights[lane]
-    let lanes = losses.lanes.count
-    for t in 0..<steps { correct += Int(losses.correct[t * lanes + lane]) }
-  }
 }
 
 extension ChunkBuffer {

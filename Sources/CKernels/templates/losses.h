@@ -62,23 +62,17 @@ INLINE double sum_exponentials(long n, const float *x, float largest, float *e) 
 }
 
 static void softmax_cross_entropy(long rows, long classes, float *logits, const int32_t *targets,
-                                  const float *weights, bool gradient, double *loss, uint8_t *correct) {
+                                  const float *weights, bool gradient, double *loss) {
   for (long r = 0; r < rows; r++) {
     float *x = logits + r * classes;
     if (weights[r] == 0) {
       loss[r] = 0;
-      if (correct) correct[r] = 0;
       if (gradient) memset(x, 0, (size_t)classes * sizeof *x);
       continue;
     }
     long target = targets[r];
     st_extremes of = largest_of(classes, x);
     float logit = x[target];
-    if (correct) {
-      bool first = logit == of.largest;
-      for (long j = 0, before = first ? target : 0; j < before; j++) first &= x[j] != of.largest;
-      correct[r] = first;
-    }
     double sum = gradient ? sum_exponentials(classes, x, of.largest, x)
                           : sum_exponentials(classes, x, of.largest, NULL);
     loss[r] = (double)weights[r] * (log(sum) - ((double)logit - of.largest)) + of.poison;
@@ -87,5 +81,15 @@ static void softmax_cross_entropy(long rows, long classes, float *logits, const 
     float of_target = (float)(weights[r] * (x[target] / sum - 1));
     for (long j = 0; j < classes; j++) x[j] *= scale;
     x[target] = of_target;
+  }
+}
+
+static void largest_in_rows(long rows, long columns, const float *values, int32_t *index) {
+  for (long r = 0; r < rows; r++) {
+    const float *x = values + r * columns;
+    float largest = largest_of(columns, x).largest;
+    long j = 0;
+    while (j < columns && x[j] != largest) j++;
+    index[r] = j < columns ? (int32_t)j : 0;
   }
 }

@@ -11,9 +11,10 @@ final class SoftmaxHead {
   let losses: Buffer<Double>
   /// The sum of target weights of each lane. [B]
   let targetWeights: Buffer<Double>
-  /// The loss of every position, [T B], and whether its target was predicted.
+  /// The loss of every position, [T B].
   let positionLosses: Buffer<Double>
-  let positionCorrect: Buffer<UInt8>
+  /// The most probable token of every position, [T B]; only `forward` without gradient finds it.
+  let predictions: Buffer<Int32>
 
   /// A block's logits take at most this many floats a lane group of a shard, unless one step needs more.
   private static let blockBudget = 8 << 20
@@ -38,10 +39,11 @@ final class SoftmaxHead {
     losses = Buffer(count: shape.lanes)
     targetWeights = Buffer(count: shape.lanes)
     positionLosses = Buffer(count: shape.rows)
-    positionCorrect = Buffer(count: shape.rows)
+    predictions = Buffer(count: shape.rows)
   }
 
-  /// Computes the losses; with `gradient` also the gradient of the input, and adds to the gradients of the parameters.
+  /// Computes the losses; with `gradient` also the gradient of the input, and adds to the gradients of the parameters,
+  /// else also the predictions.
   func forward(_ chunk: TokenChunk, gradient: Bool) {
     let (steps, lanes) = (context.shape.steps, context.shape.lanes)
     for first in stride(from: 0, to: steps, by: blockSteps) {
@@ -50,10 +52,14 @@ final class SoftmaxHead {
       context.meter.measure(.softmax) {
         st_softmax_cross_entropy(
           logits.rows, logits.columns, logits.base, chunk.targets + rows.lowerBound,
-          chunk.weights + rows.lowerBound, gradient, positionLosses.base + rows.lowerBound,
-          positionCorrect.base + rows.lowerBound)
+          chunk.weights + rows.lowerBound, gradient, positionLosses.base + rows.lowerBound)
       }
-      if gradient { backward(logits, rows) }
+      if gradient {
+        backward(logits, rows)
+      } else {
+        st_largest_in_rows(
+          logits.rows, logits.columns, logits.base, predictions.base + rows.lowerBound)
+      }
     }
     sumByLane(chunk)
   }

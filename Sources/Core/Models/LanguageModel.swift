@@ -98,7 +98,7 @@ public final class LanguageModel {
     }
   }
 
-  /// Computes the chunk's losses.
+  /// Computes the chunk's losses and predictions.
   public func evaluate(_ chunk: TokenChunk) {
     for layer in layers { layer.forward(chunk) }
     head.forward(chunk, gradient: false)
@@ -116,7 +116,7 @@ public final class LanguageModel {
       lanes: UnsafeBufferPointer(head.losses.elements),
       weights: UnsafeBufferPointer(head.targetWeights.elements),
       positions: UnsafeBufferPointer(head.positionLosses.elements),
-      correct: UnsafeBufferPointer(head.positionCorrect.elements))
+      predictions: UnsafeBufferPointer(head.predictions.elements))
   }
 
   /// The first tensor that holds a value that is not finite, in the order in which the forward pass makes them: a parameter,
@@ -163,6 +163,6 @@ public struct ChunkLosses {
   public let weights: UnsafeBufferPointer<Double>
   /// The loss of each position. [T B]
   public let positions: UnsafeBufferPointer<Double>
-  /// 1 where the most probable token was the target. [T B]
-  public let correct: UnsafeBufferPointer<UInt8>
+  /// The most probable token of each position, the first of equals; after `evaluate` only. [T B]
+  public let predictions: UnsafeBufferPointer<Int32>
 }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct LossTests {
   struct Rows {
-    var loss: [Double], correct: [UInt8], logits: [Float]
+    var loss: [Double], logits: [Float]
   }
 
   private func run(
@@ -13,9 +13,9 @@ import Testing
   ) -> Rows {
     let rows = targets.count
     var result = Rows(
-      loss: [Double](repeating: -1, count: rows), correct: [UInt8](repeating: 9, count: rows), logits: logits)
+      loss: [Double](repeating: -1, count: rows), logits: logits)
     set.kernels.pointee.softmax_cross_entropy(
-      rows, classes, &result.logits, targets, weights, gradient, &result.loss, &result.correct)
+      rows, classes, &result.logits, targets, weights, gradient, &result.loss)
     return result
   }
 
@@ -27,7 +27,7 @@ import Testing
     let weights: [Float] = [1, 0.5, 0, 2]
     let result = run(set, logits, classes: classes, targets: targets, weights: weights)
     let evaluated = run(set, logits, classes: classes, targets: targets, weights: weights, gradient: false)
-    #expect(evaluated.loss == result.loss && evaluated.correct == result.correct)
+    #expect(evaluated.loss == result.loss)
     #expect(evaluated.logits == logits)
     for r in 0..<rows {
       let row = logits[r * classes..<(r + 1) * classes].map(Double.init), weight = Double(weights[r])
@@ -35,7 +35,6 @@ import Testing
       let sum = row.reduce(0) { $0 + exp($1 - largest) }
       let target = Int(targets[r])
       #expect(abs(result.loss[r] - weight * (log(sum) + largest - row[target])) < 1e-6)
-      #expect(result.correct[r] == (weight != 0 && row.firstIndex(of: largest) == target ? 1 : 0))
       for j in 0..<classes {
         let expected = weight * (exp(row[j] - largest) / sum - (j == target ? 1 : 0))
         #expect(abs(Double(result.logits[r * classes + j]) - expected) < 3e-7 * max(abs(weight), 1))
@@ -43,12 +42,18 @@ import Testing
     }
   }
 
-  @Test(arguments: InstructionSet.all)
-  func `of equal logits the first is the answer`(_ set: InstructionSet) {
-    var logits = [Float](repeating: 0, count: 3 * 40)
-    for r in 0..<3 { for j in [7, 21, 33] { logits[r * 40 + j] = 2 } }
-    let result = run(set, logits, classes: 40, targets: [7, 21, 8], weights: [1, 1, 1])
-    #expect(result.correct == [1, 0, 0])
+  @Test(arguments: InstructionSet.all, [1, 2, 15, 16, 17, 65, 300])
+  func `the largest of a row is found, the first of equals`(_ set: InstructionSet, _ columns: Int) {
+    let rows = 5
+    var values = numbers(rows * columns, seed: 2)
+    for column in [columns / 2, columns - 1] { values[columns + column] = 9 }
+    for column in 0..<columns { values[2 * columns + column] = -.infinity }
+    for column in 0..<columns { values[3 * columns + column] = .nan }
+    values[4 * columns + columns - 1] = .infinity
+    var found = [Int32](repeating: -1, count: rows)
+    set.kernels.pointee.largest_in_rows(rows, columns, values, &found)
+    let first = values[..<columns].indices.reduce(0) { values[$1] > values[$0] ? $1 : $0 }
+    #expect(found == [first, columns / 2, 0, 0, columns - 1].map { Int32($0) })
   }
 
   @Test(arguments: InstructionSet.all, [Float.nan, .infinity, -.infinity])
