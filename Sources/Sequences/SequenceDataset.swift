@@ -7,6 +7,9 @@ import HDF5
 /// but the values is read and checked at opening; the values are checked as they are read. It may be read
 /// from several threads.
 public final class SequenceDataset: Sendable {
+  /// The value of the attribute `kind` of a dataset's file.
+  public static let kind = DatasetFormat.kind
+
   /// The file's path, as it was given.
   public let path: String
   /// The version of the file's format.

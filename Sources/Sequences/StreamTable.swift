@@ -36,7 +36,7 @@ public struct StreamTable: Sendable, Equatable {
   public func pairs(of stream: Int) -> Int { offsets[stream + 1] - offsets[stream] - 1 }
 
   /// The number of the first pair of `stream`; of `count`, the number of all pairs.
-  func firstPair(of stream: Int) -> Int { offsets[stream] - offsets[0] - stream }
+  public func firstPair(of stream: Int) -> Int { offsets[stream] - offsets[0] - stream }
 
   /// The stream that holds the pair of number `pair`.
   func stream(ofPair pair: Int) -> Int {

@@ -1,0 +1,94 @@
+import HDF5
+
+/// What an evaluation's file says about itself: what was measured, how, and what came out.
+public struct EvaluationHeader: Sendable, Equatable {
+  /// The value of the attribute `kind`.
+  public static let kind = "evaluation"
+  /// The newest version of the format that this program reads, and the one that it writes.
+  public static let formatVersion = 1
+
+  /// The path of the checkpoint.
+  public let checkpoint: String
+  /// The updates that had been made.
+  public let step: Int
+  /// The path of the dataset.
+  public let dataset: String
+  /// The dataset's fingerprint.
+  public let datasetFingerprint: String
+  /// The dataset's split.
+  public let split: String
+  /// How the split was laid over lanes.
+  public let mode: String
+  /// Over how many.
+  public let lanes: Int
+  /// The result.
+  public let metrics: Metrics
+
+  /// A header of these values.
+  public init(
+    checkpoint: String, step: Int, dataset: String, datasetFingerprint: String, split: String,
+    mode: String, lanes: Int, metrics: Metrics
+  ) {
+    self.checkpoint = checkpoint
+    self.step = step
+    self.dataset = dataset
+    self.datasetFingerprint = datasetFingerprint
+    self.split = split
+    self.mode = mode
+    self.lanes = lanes
+    self.metrics = metrics
+  }
+
+  /// Reads the header of an open file.
+  ///
+  /// - Throws: `HDF5Error` where it is not an evaluation's, of a newer format, or lacks something.
+  public init(_ file: File) throws {
+    let attributes = file.attributes
+    guard try attributes.contains("kind"), try attributes.string("kind") == Self.kind else {
+      throw HDF5Error(
+        "not an evaluation; expected the attribute kind = \"\(Self.kind)\"", path: file.filePath)
+    }
+    let version = try attributes.integer("format_version")
+    guard version <= Self.formatVersion else {
+      throw HDF5Error(
+        "format version \(version), and this program reads up to \(Self.formatVersion); use a newer one",
+        path: file.filePath)
+    }
+    checkpoint = try attributes.string("checkpoint")
+    step = try attributes.integer("step")
+    dataset = try attributes.string("dataset")
+    datasetFingerprint = try attributes.string("dataset_fingerprint")
+    split = try attributes.string("split")
+    mode = try attributes.string("mode")
+    lanes = try attributes.integer("lanes")
+    metrics = Metrics(
+      lossSum: try attributes.number("loss_sum"), correct: try attributes.integer("correct"),
+      targets: try attributes.integer("targets"))
+  }
+
+  /// Writes the header of a new file.
+  func write(to file: File) throws {
+    let attributes = file.attributes
+    try attributes.set("kind", Self.kind)
+    try attributes.set("format_version", Self.formatVersion)
+    try attributes.describe(
+      "How well a model predicts the targets of a split. A stream of n tokens has n - 1 targets, its tokens but the "
+        + "first; streams: results by stream of the split; targets: results by target, one stream after another. "
+        + "loss is in nats a target, loss_sum in nats. The state is reset where a stream begins and, in contiguous mode, "
+        + "where a lane does.")
+    try attributes.set("mode", mode)
+    try attributes.set("lanes", lanes)
+    try attributes.set("checkpoint", checkpoint)
+    try attributes.set("step", step)
+    try attributes.set("dataset", dataset)
+    try attributes.set("dataset_fingerprint", datasetFingerprint)
+    try attributes.set("split", split)
+    try attributes.set("loss_sum", metrics.lossSum)
+    try attributes.set("correct", metrics.correct)
+    try attributes.set("targets", metrics.targets)
+    try attributes.set("loss", metrics.loss)
+    try attributes.set("perplexity", metrics.perplexity)
+    try attributes.set("bits_per_target", metrics.bitsPerTarget)
+    try attributes.set("accuracy", metrics.accuracy)
+  }
+}
