@@ -10,28 +10,39 @@ public struct TrainedModel {
   public let configuration: Configuration
   /// The vocabulary that it was trained with.
   public let vocabulary: Vocabulary
-  /// The fingerprint of the dataset that it was trained on.
-  public let datasetFingerprint: String
   /// How far training had come.
   public let progress: TrainingProgress
   /// The weights.
   public let memory: ParameterMemory
+  /// What is wrong with newer checkpoints of the run.
+  public let damaged: [String]
 
-  /// Reads a checkpoint, verified against its manifest, on every rank.
+  /// Reads a checkpoint, verified against its manifest.
   ///
   /// - Parameters:
   ///   - path: A checkpoint's file, or the directory of a run.
   ///   - best: Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound one.
-  /// - Throws: `TrainingError`, `HDF5Error` or `ConfigurationError` where there is none that can be read.
+  /// - Throws: `TrainingError`, `HDF5Error`, `FileError`, `DataError` or `ConfigurationError` where there is none that can be
+  ///   read.
   public init(_ path: String, best: Bool) throws {
-    let file = try Self.open(path, best: best)
+    let file: CheckpointFile
+    (file, damaged) = try CheckpointStore.find(path, best: best)
     let header = file.header
-    configuration = try Configuration(yaml: header.configuration, name: "\(path): /configuration")
-    vocabulary = header.vocabulary
-    datasetFingerprint = header.datasetFingerprint
-    progress = header.progress
     self.path = file.path
+    configuration = try Configuration(yaml: header.configuration, name: "\(file.path): /configuration")
+      .resolved(ranks: 1)
+    vocabulary = header.vocabulary
+    progress = header.progress
     let layout = LanguageModel.layout(configuration.model, vocabulary: vocabulary.count)
+    // Before there is memory for them: the configuration may claim what the file does not hold.
+    for parameter in layout.parameters {
+      let found = try file.shape(of: "parameters/\(parameter.name)")
+      guard found == parameter.shape else {
+        throw TrainingError(
+          "\(file.path): /parameters/\(parameter.name): expected shape \(parameter.shape) for the configuration in "
+            + "the file, found \(found.map { "\($0)" } ?? "none"); the file is damaged")
+      }
+    }
     memory = ParameterMemory(layout: layout, shards: 0)
     let weights = UnsafeMutableBufferPointer(start: memory.weights, count: layout.count)
     for parameter in layout.parameters {
@@ -39,22 +50,5 @@ public struct TrainedModel {
         "parameters/\(parameter.name)", shape: parameter.shape,
         into: UnsafeMutableBufferPointer(rebasing: weights[parameter.range]))
     }
-  }
-
-  /// The checkpoint at `path`, or the newest sound or the best one of the run there.
-  static func open(_ path: String, best: Bool) throws -> CheckpointFile {
-    guard Files.isDirectory(path) else { return try CheckpointStore.open(path) }
-    let store = CheckpointStore(directory: "\(path)/checkpoints")
-    if best {
-      guard let bestPath = store.bestPath else {
-        throw TrainingError("\(path): no best checkpoint; there is one after the first validation")
-      }
-      return try CheckpointStore.open(bestPath)
-    }
-    let (file, failures) = try store.newestSound()
-    if let file { return file }
-    let reason =
-      failures.isEmpty ? "not a run, or one without a checkpoint yet" : failures.joined(separator: "; ")
-    throw TrainingError("\(path): no checkpoint that can be read: \(reason)")
   }
 }

@@ -14,8 +14,8 @@ struct Generate: ParsableCommand {
   @Flag(help: "Take the run's checkpoint with the lowest validation loss instead.")
   var best = false
 
-  @Option(help: "What the model reads first; a line's end by default.")
-  var prompt = "\n"
+  @Option(help: "The text to be continued; by default the beginning of a line.")
+  var prompt = ""
 
   @Option(help: "The number of tokens to draw.")
   var length = 500
@@ -30,7 +30,7 @@ struct Generate: ParsableCommand {
   var topP = 1.0
 
   @Option(help: "The seed of the draws.")
-  var seed = 1
+  var seed: UInt64 = 1
 
   func validate() throws {
     func require(_ condition: Bool, _ message: String) throws {
@@ -43,10 +43,11 @@ struct Generate: ParsableCommand {
   }
 
   func run() throws {
-    var sampler = Sampler()
-    (sampler.temperature, sampler.topK, sampler.topP) = (temperature, topK, topP)
-    print(
-      try TrainedModel(path, best: best).generate(
-        prompt: prompt, length: length, sampler: sampler, seed: seed))
+    var job = GenerationJob(path: path)
+    (job.best, job.prompt, job.length, job.seed) = (best, prompt, length, seed)
+    job.sampler = Sampler(temperature: temperature, topK: topK, topP: topP)
+    let (text, damaged) = try job.run()
+    warn(damaged)
+    print(text)
   }
 }

@@ -15,7 +15,9 @@ struct Seqtrain: ParsableCommand {
       Exit status: 0 done; 1 failed, with a message; 3 stopped by SIGUSR1, SIGTERM or SIGINT with a checkpoint \
       written, and the same command goes on; 64 wrong arguments.
       """,
-    subcommands: [Train.self, Generate.self, Inspect.self, DataCommand.self, Settings.self, Bench.self],
+    subcommands: [
+      Train.self, EvalCommand.self, Generate.self, Inspect.self, DataCommand.self, Settings.self, Bench.self,
+    ],
     defaultSubcommand: Train.self)
 
   static func main() {
@@ -46,6 +48,11 @@ struct Seqtrain: ParsableCommand {
 }
 
 /// Tells the user of a failure.
-func report(_ error: any Error) {
-  try? Files.write(Array("seqtrain: error: \(error)\n".utf8), to: STDERR_FILENO, path: "standard error")
+func report(_ error: any Error) { report("error: \(error)") }
+
+/// Tells the user of what is not as it should be, but no reason to stop.
+func report(warning: String) { report("warning: \(warning)") }
+
+private func report(_ message: String) {
+  try? Files.write(Array("seqtrain: \(message)\n".utf8), to: STDERR_FILENO, path: "standard error")
 }

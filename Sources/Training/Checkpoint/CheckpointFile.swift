@@ -92,9 +92,10 @@ struct CheckpointFile {
     try dataset.read(into: values)
   }
 
-  /// The number of weights.
-  func parameterCount() throws -> Int {
-    try paths(of: .parameters).reduce(0) { try $0 + file.dataset($1).count }
+  /// The names of the parameters, in order, with their shapes.
+  func parameterShapes() throws -> [(name: String, shape: [Int])] {
+    let group = try file.group(CheckpointGroup.parameters.rawValue)
+    return try group.datasetPaths().map { ($0, try group.dataset($0).shape) }
   }
 
   /// SHA-256, in hexadecimal, over the bytes of all weights, optimiser states, carried states and cursors in the order of

@@ -73,9 +73,14 @@ struct CheckpointStore {
   /// - Throws: `TrainingError` where it is not the file that was written, `HDF5Error` where it can't be read.
   func open(_ step: Int) throws -> CheckpointFile { try Self.open(path(step)) }
 
+  /// Where the manifest of the checkpoint at `path` lies, if it has one.
+  static func manifestPath(of path: String) -> String {
+    String(path.dropLast(path.hasSuffix(".h5") ? 3 : 0)) + ".json"
+  }
+
   /// Opens the checkpoint at `path`, checked against the manifest beside it where there is one.
   static func open(_ path: String) throws -> CheckpointFile {
-    let manifestPath = String(path.dropLast(path.hasSuffix(".h5") ? 3 : 0)) + ".json"
+    let manifestPath = manifestPath(of: path)
     if Files.exists(manifestPath) {
       let text = try Files.read(manifestPath, atMost: 1 << 20)
       guard let manifest = try? JSONDecoder().decode(CheckpointManifest.self, from: Data(text)) else {

@@ -1,0 +1,36 @@
+import Glibc
+
+extension CheckpointStore {
+  /// The checkpoint that a user means by `path`: a checkpoint's file, or the directory of a run.
+  ///
+  /// - Parameter best: Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound one.
+  /// - Returns: The checkpoint, and what is wrong with newer ones.
+  /// - Throws: `TrainingError`, `HDF5Error` where there is none that can be read.
+  static func find(_ path: String, best: Bool) throws -> (file: CheckpointFile, damaged: [String]) {
+    guard Files.isDirectory(path) else { return (try open(withoutLink(path)), []) }
+    let store = CheckpointStore(directory: RunDirectory(path).checkpointsPath)
+    if best {
+      guard let bestPath = store.bestPath else {
+        throw TrainingError("\(path): no best checkpoint; there is one after the first validation")
+      }
+      return (try open(bestPath), [])
+    }
+    let (file, failures) = try store.newestSound()
+    if let file { return (file, failures) }
+    let reason =
+      failures.isEmpty ? "not a run, or one without a checkpoint yet" : failures.joined(separator: "; ")
+    throw TrainingError("\(path): no checkpoint that can be read: \(reason)")
+  }
+
+  /// Whether `path` is a checkpoint that a manifest vouches for: it need not be opened to know what it is.
+  static func hasManifest(_ path: String) -> Bool { Files.exists(manifestPath(of: withoutLink(path))) }
+
+  /// The file that a link such as `best.h5` leads to: the manifest lies beside it under its own name.
+  private static func withoutLink(_ path: String) -> String {
+    var status = stat()
+    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK, let target = realpath(path, nil)
+    else { return path }
+    defer { free(target) }
+    return String(cString: target)
+  }
+}

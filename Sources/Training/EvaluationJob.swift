@@ -1,0 +1,160 @@
+import Core
+import Evaluation
+import HDF5
+import MPI
+import Sequences
+
+/// The job behind `seqtrain eval`: measures a model from a checkpoint alone, on any number of ranks.
+public struct EvaluationJob: Sendable {
+  /// A checkpoint's file, or the directory of a run.
+  public var path: String
+  /// Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound one.
+  public var best = false
+  /// The dataset; nil for the one that the model was trained on.
+  public var dataPath: String?
+  /// The dataset's split; nil for `test` where there is one, else `validation`.
+  public var split: String?
+  /// The file for results by stream and target, which must not exist; nil for none.
+  public var outputPath: String?
+  /// Whether hidden states are written there too.
+  public var states = false
+
+  /// A job for this checkpoint or run.
+  public init(path: String) { self.path = path }
+
+  /// Evaluates; all ranks get the same report. Collective.
+  ///
+  /// Rank 0 alone reads the checkpoint, so that all ranks have the same one while training goes on.
+  ///
+  /// - Parameter progress: Told on every rank how many of all chunks are done.
+  /// - Throws: `JobError` where the ranks agree that the job cannot go on; any other error is one rank's alone.
+  public func run(
+    _ communicator: Communicator, progress: (_ chunks: Int, _ of: Int) -> Void = { _, _ in }
+  ) throws -> EvaluationReport {
+    let trained = try communicator.agree {
+      communicator.rank == 0 ? try TrainedModel(path, best: best) : nil
+    }
+    let configuration = try Configuration(
+      yaml: communicator.broadcast(trained?.configuration.yaml ?? ""), name: "the configuration of rank 0")
+    let memory = try shareWeights(of: trained, configuration.model, communicator)
+    let dataset = try communicator.agree {
+      try openDataset(dataPath ?? configuration.data.path, vocabulary: trained?.vocabulary)
+    }
+    try requireSame(dataset, communicator)
+    let split = try communicator.agree { try dataset.split(self.split ?? Self.defaultSplit(of: dataset)) }
+    let evaluator = try communicator.agree {
+      try Evaluator(
+        configuration.model, memory: memory, dataset: dataset, split: split, mode: configuration.data.mode,
+        lanes: configuration.training.lanes, chunk: configuration.training.chunk, communicator: communicator)
+    }
+
+    let checkpoint = try communicator.broadcast(trained?.path ?? "")
+    let step = try communicator.broadcast(trained?.progress.step ?? 0)
+    func header(_ metrics: Metrics) -> EvaluationHeader {
+      EvaluationHeader(
+        checkpoint: checkpoint, step: step, dataset: dataset.path, datasetFingerprint: dataset.fingerprint,
+        split: split.name, mode: evaluator.schedule.mode.rawValue, lanes: evaluator.schedule.lanes,
+        metrics: metrics)
+    }
+    let metrics: Metrics
+    if let outputPath {
+      metrics = try Self.creating(outputPath, communicator) { file in
+        let recorder = try communicator.agree {
+          try EvaluationRecorder(evaluator, file, states: states, communicator: communicator)
+        }
+        let metrics = try evaluator.evaluate { chunk in
+          progress(chunk.index + 1, evaluator.chunks)
+          try recorder.record(chunk)
+        }
+        return (metrics, { try recorder.finish(header(metrics)) })
+      }
+    } else {
+      metrics = try evaluator.evaluate { progress($0.index + 1, evaluator.chunks) }
+    }
+    return EvaluationReport(header: header(metrics), floor: split.floor, damaged: trained?.damaged ?? [])
+  }
+
+  private static func defaultSplit(of dataset: SequenceDataset) -> String {
+    dataset.splits.contains { $0.name == "test" } ? "test" : "validation"
+  }
+
+  /// The weights that rank 0 has read. Collective.
+  private func shareWeights(
+    of trained: TrainedModel?, _ model: ModelConfiguration, _ communicator: Communicator
+  ) throws -> ParameterMemory {
+    let vocabulary = try communicator.broadcast(trained?.vocabulary.count ?? 0)
+    let memory =
+      trained?.memory
+      ?? ParameterMemory(layout: LanguageModel.layout(model, vocabulary: vocabulary), shards: 0)
+    try communicator.broadcast(
+      UnsafeMutableBufferPointer(start: memory.weights, count: memory.layout.count))
+    return memory
+  }
+
+  private func openDataset(_ path: String, vocabulary: Vocabulary?) throws -> SequenceDataset {
+    guard !path.isEmpty else {
+      throw TrainingError("\(self.path): the run names no dataset; name one with --data")
+    }
+    let dataset = try SequenceDataset(path)
+    if let vocabulary, let difference = dataset.vocabulary.difference(from: vocabulary) {
+      throw TrainingError(
+        "\(path): not the vocabulary that the model was trained with: \(difference); import the text with the run's "
+          + "own vocabulary")
+    }
+    return dataset
+  }
+
+  /// Sees to it that all ranks have opened the same dataset. Collective.
+  private func requireSame(_ dataset: SequenceDataset, _ communicator: Communicator) throws {
+    let expected = try communicator.broadcast(dataset.fingerprint)
+    try communicator.agree {
+      guard dataset.fingerprint == expected else {
+        throw TrainingError("\(dataset.path): not the dataset that rank 0 has under this name")
+      }
+    }
+  }
+
+  /// Lends `body` a new file on rank 0, and puts it in place when that has been completed. Collective.
+  ///
+  /// - Parameter body: Is collective, and throws on all ranks or on none; returns what completes the file too.
+  private static func creating<Result>(
+    _ path: String, _ communicator: Communicator, _ body: (File?) throws -> (Result, () throws -> Void)
+  ) throws -> Result {
+    var result: Result?
+    do {
+      if communicator.rank == 0 {
+        try File.createAtomically(path, existing: .refuse) { file in
+          try communicator.agree {}
+          let (value, complete) = try body(file)
+          result = value
+          try complete()
+        }
+      } else {
+        try communicator.agree {}
+        result = try body(nil).0
+      }
+    } catch let error as JobError {
+      throw error
+    } catch {
+      // Rank 0 alone, before the others have passed the first agreement or while they wait in the last.
+      try communicator.agree { throw error }
+    }
+    try communicator.agree {}
+    guard let result else { preconditionFailure("the body has run") }
+    return result
+  }
+}
+
+extension Vocabulary {
+  /// In what this vocabulary is not `expected`; nil where it is the same token by token.
+  func difference(from expected: Vocabulary) -> String? {
+    guard self != expected else { return nil }
+    guard level == expected.level else { return "it is of \(level.rawValue)s, expected \(expected.level)s" }
+    for (index, (found, wanted)) in zip(spellings, expected.spellings).enumerated()
+    where !found.utf8.elementsEqual(wanted.utf8) {
+      return "token \(index) is \(found.debugDescription), expected \(wanted.debugDescription)"
+    }
+    guard count == expected.count else { return "it has \(count) tokens, expected \(expected.count)" }
+    return "its unknown token is another one"
+  }
+}

@@ -1,0 +1,109 @@
+import Evaluation
+import HDF5
+import Sequences
+
+/// The job behind `seqtrain inspect`: what a file of this program is, and what it holds.
+public struct Inspection: Sendable {
+  /// The facts, for programs; of checkpoints `{"kind","format_version","step","epoch","parameters","digest"}`.
+  public let json: JSON
+  /// More of them, for people.
+  public let text: String
+  /// What is wrong with newer checkpoints, where the newest sound one of a run is shown.
+  public let damaged: [String]
+
+  /// Looks into a checkpoint, a dataset, an evaluation, or the newest sound checkpoint of a run.
+  ///
+  /// - Throws: `TrainingError`, `HDF5Error`, `FileError` or `DataError` where the file cannot be read, is damaged, or of
+  ///   another kind.
+  public init(_ path: String) throws {
+    // A manifest is held against the file before the HDF5 library sees it, which damage could bring down.
+    let isCheckpoint = Files.isDirectory(path) || CheckpointStore.hasManifest(path)
+    let kind = isCheckpoint ? CheckpointHeader.kind : try Self.kind(of: path)
+    var damaged: [String] = []
+    switch kind {
+    case CheckpointHeader.kind:
+      let file: CheckpointFile
+      (file, damaged) = try CheckpointStore.find(path, best: false)
+      (json, text) = try Self.describe(file)
+    case EvaluationHeader.kind: (json, text) = Self.describe(try EvaluationHeader(File.open(path)), path)
+    case SequenceDataset.kind: (json, text) = Self.describe(try SequenceDataset(path))
+    default:
+      throw TrainingError(
+        "\(path): a file of kind \(kind.debugDescription), which this program does not know")
+    }
+    self.damaged = damaged
+  }
+
+  private static func kind(of path: String) throws -> String {
+    let attributes = try File.open(path).attributes
+    guard try attributes.contains("kind") else {
+      throw TrainingError("\(path): an HDF5 file, but none of this program; it has no attribute \"kind\"")
+    }
+    return try attributes.string("kind")
+  }
+
+  private static func describe(_ file: CheckpointFile) throws -> (JSON, String) {
+    let header = file.header
+    let progress = header.progress
+    let parameters = try file.parameterShapes()
+    let count = parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
+    let digest = try file.digest()
+    let json = JSON.object([
+      "kind": .string(CheckpointHeader.kind), "format_version": .integer(file.formatVersion),
+      "step": .integer(progress.step), "epoch": .integer(progress.epoch), "parameters": .integer(count),
+      "digest": .string(digest),
+    ])
+    let configuration = try Configuration(
+      yaml: header.configuration, name: "\(file.path): /configuration")
+    let model = configuration.model
+    let best =
+      progress.bestLoss.isFinite
+      ? "\(Progress.decimal(progress.bestLoss, places: 4)) nats a target, at step \(progress.bestStep)"
+      : "not measured yet"
+    let rows: [(String, String)] =
+      [
+        ("checkpoint", "\(file.path), format version \(file.formatVersion)"),
+        ("step", "\(progress.step), in epoch \(progress.epoch)"),
+        ("best validation loss", best),
+        ("model", "\(model.cell) \(model.layers) x \(model.hidden), embedding \(model.embedding)"),
+        ("optimizer", header.optimizer),
+        ("dataset", "\(configuration.data.path), fingerprint \(header.datasetFingerprint)"),
+        ("vocabulary", "\(header.vocabulary.count) tokens, \(header.vocabulary.level) level"),
+        ("digest", digest), ("parameters", "\(count)"),
+      ]
+      + parameters.map { ("  \($0.name)", $0.shape.map(String.init).joined(separator: " x ")) }
+    return (json, alignedText(rows))
+  }
+
+  private static func describe(_ header: EvaluationHeader, _ path: String) -> (JSON, String) {
+    let json = JSON.object([
+      "kind": .string(EvaluationHeader.kind), "format_version": .integer(EvaluationHeader.formatVersion),
+      "checkpoint": .string(header.checkpoint), "step": .integer(header.step),
+      "dataset": .string(header.dataset), "split": .string(header.split),
+      "metrics": .object(header.metrics.members),
+    ])
+    let report = EvaluationReport(header: header, floor: nil, damaged: [])
+    return (json, "\(alignedText([("evaluation", path)]))\n\(report.text)")
+  }
+
+  private static func describe(_ dataset: SequenceDataset) -> (JSON, String) {
+    let json = JSON.object([
+      "kind": .string(SequenceDataset.kind), "tokens": .integer(dataset.streams.tokens.count),
+      "streams": .integer(dataset.streams.count), "vocabulary": .integer(dataset.vocabulary.count),
+      "level": .string(dataset.vocabulary.level.rawValue), "fingerprint": .string(dataset.fingerprint),
+      "splits": .array(
+        dataset.splits.map { .object(["name": .string($0.name), "targets": .integer($0.streams.pairs)]) }),
+    ])
+    let rows: [(String, String)] =
+      [
+        ("dataset", dataset.path), ("tokens", "\(dataset.streams.tokens.count)"),
+        ("streams", "\(dataset.streams.count)"),
+        ("vocabulary", "\(dataset.vocabulary.count) tokens, \(dataset.vocabulary.level) level"),
+        ("origin", dataset.origin.command), ("fingerprint", dataset.fingerprint),
+      ]
+      + dataset.splits.map {
+        ("split \($0.name)", "\($0.streams.pairs) targets in \($0.streams.count) streams")
+      }
+    return (json, alignedText(rows))
+  }
+}

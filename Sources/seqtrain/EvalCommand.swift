@@ -1,0 +1,44 @@
+import ArgumentParser
+import MPI
+import Training
+
+/// `seqtrain eval`
+struct EvalCommand: ParallelCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "eval", abstract: "Measures a model from a checkpoint on a dataset.",
+    discussion: "The numbers are the same on any number of ranks.")
+
+  @Argument(help: ArgumentHelp("A run's directory, or a checkpoint.", valueName: "run|checkpoint"))
+  var path: String
+  @Option(help: "The dataset; by default the one that the model was trained on.") var data: String?
+  @Option(help: "The dataset's split; by default test where there is one, else validation.")
+  var split: String?
+  @Option(help: "A new HDF5 file for the results by stream and by target.") var output: String?
+  @Flag(help: "Write the hidden states of the uppermost layer there too.") var states = false
+  @Flag(help: "Of a run, take the best checkpoint, not the newest.") var best = false
+  @Flag(help: "Print JSON.") var json = false
+
+  func validate() throws {
+    if states && output == nil { throw ValidationError("--states needs --output, where they are written") }
+  }
+
+  func run(_ communicator: Communicator) throws -> ExitStatus {
+    var job = EvaluationJob(path: path)
+    (job.best, job.dataPath, job.split) = (best, data, split)
+    (job.outputPath, job.states) = (output, states)
+    let console = communicator.rank == 0 && !json ? Console() : nil
+    let result = try job.run(communicator) { done, all in
+      if done * 100 / all > (done - 1) * 100 / all { console?.progress("\(done * 100 / all) %") }
+    }
+    console?.finishProgress()
+    guard communicator.rank == 0 else { return .finished }
+    warn(result.damaged)
+    print(json ? result.json.text : result.text)
+    return .finished
+  }
+}
+
+/// Tells the user of newer checkpoints that were passed over.
+func warn(_ damaged: [String]) {
+  for message in damaged { report(warning: "passed over: \(message)") }
+}
