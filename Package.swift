@@ -68,7 +68,7 @@ let package = Package(
     tests(of: "Core", ["HDF5", "CKernels", "Random"], exclude: ["Fixtures"]),
     tests(of: "Sequences", ["HDF5", "Random"]),
     tests(of: "Training", ["Core", "Sequences", "HDF5", "MPI", "MultiRank"]),
-    tests(of: "Evaluation", ["Core", "Sequences", "HDF5"]),
+    tests(of: "Evaluation", ["Core", "Sequences", "HDF5", "Random", "Training", "MultiRank", "seqtrain"]),
     .testTarget(
       name: "SeqtrainTests", dependencies: ["seqtrain", "MultiRank", "TestSupport", "HDF5"],
       swiftSettings: swiftSettings),

@@ -1,0 +1,72 @@
+import HDF5
+import TestSupport
+import Testing
+import Training
+
+@Suite(.serialized) struct InspectionTests {
+  @Test func `a run is shown by its newest sound checkpoint`() throws {
+    try SampleRun.with(mode: "auto") { run in
+      let checkpoint = "\(run.path)/checkpoints/step-00000012.h5"
+      let whole = try Inspection(run.path)
+      #expect(whole.damaged.isEmpty)
+      #expect(try Inspection(checkpoint).json.text == whole.json.text)
+      #expect(
+        whole.json.text.hasPrefix(
+          #"{"kind":"checkpoint","format_version":1,"step":12,"epoch":"#), "\(whole.json.text)")
+      // 9 x 5 embedding, 6 x (5 + 6 + 2) recurrent, 9 x (6 + 1) head.
+      #expect(whole.json.text.contains(#","parameters":186,"digest":""#))
+      for line in [
+        "  rnn.weight_ih_l0    6 x 5", "  head.bias           9", "adam", "parameters            186",
+      ] {
+        #expect(whole.text.contains(line), "\(whole.text)")
+      }
+
+      try writeBytes(try readBytes(checkpoint).dropLast(1), to: checkpoint)
+      let result = try runProcess(try builtProgram("seqtrain"), ["inspect", run.path, "--json"])
+      #expect(result.status == 0 && result.output.contains(#""step":8,"#), "\(result)")
+      #expect(result.errors.hasPrefix("seqtrain: warning: passed over: \(checkpoint): "), "\(result)")
+      #expect(throws: TrainingError.self) { try Inspection(checkpoint) }
+    }
+  }
+
+  @Test func `datasets and evaluations are shown too, other files refused`() throws {
+    try SampleRun.with(mode: "auto") { run in
+      let output = "\(run.directory)/e.h5"
+      #expect(try run.seqtrain(["eval", run.path, "--output", output]).status == 0)
+      #expect(
+        try Inspection(output).json.text.hasPrefix(#"{"kind":"evaluation","format_version":1,"checkpoint":"#))
+      #expect(try Inspection(output).text.contains("nats a target"))
+      #expect(try Inspection(run.dataPath).json.text.hasPrefix(#"{"kind":"dataset","tokens":"#))
+      #expect(try Inspection(run.dataPath).text.contains("split test"))
+
+      let foreign = "\(run.directory)/foreign.h5"
+      let file = try File.create(foreign)
+      try file.write("x", [1.0])
+      try file.close()
+      try expectRefusal(try run.seqtrain(["inspect", foreign]), "none of this program")
+      try expectRefusal(try run.seqtrain(["inspect", "\(run.directory)/none"]), "cannot be opened")
+    }
+  }
+
+  @Test func `generation continues a prompt, and refuses what the model cannot read`() throws {
+    try SampleRun.with(mode: "auto") { run in
+      func generate(_ arguments: String...) throws -> ProcessResult {
+        try runProcess(try builtProgram("seqtrain"), ["generate", run.path] + arguments)
+      }
+      let text = try generate("--prompt", "abä", "--length", "40", "--seed", "3")
+      #expect(text.status == 0 && text.output.hasPrefix("abä"), "\(text)")
+      #expect(text.output.unicodeScalars.count == 44)
+      #expect(try generate("--prompt", "abä", "--length", "40", "--seed", "3").output == text.output)
+      #expect(try generate("--prompt", "abä", "--length", "40", "--seed", "4").output != text.output)
+      // The line's end with which it begins is not printed.
+      let empty = try generate("--length", "5", "--temperature", "0")
+      let explicit = try generate("--length", "5", "--temperature", "0", "--prompt", "\n")
+      #expect(explicit.output == "\n" + empty.output)
+      try expectRefusal(try generate("--prompt", "abX"), "\"X\"")
+      for wrong in ["--temperature=-1", "--top-p=0", "--top-k=-1", "--length=-1"] {
+        let result = try generate("--prompt", "a", wrong)
+        #expect(result.status == 64 && result.output.isEmpty, "\(result)")
+      }
+    }
+  }
+}
