@@ -36,13 +36,30 @@ public struct TrainingProgress: Sendable, Equatable {
       ("best_loss", \.bestLoss), ("learning_rate_factor", \.learningRateFactor),
     ]
 
-  init(_ attributes: Attributes) throws {
-    for (name, field) in Self.integers { self[keyPath: field] = try attributes.integer(name) }
-    for (name, field) in Self.numbers { self[keyPath: field] = try attributes.number(name) }
+  /// Reads what `write` has written to the file `path`.
+  ///
+  /// - Throws: `HDF5Error` or `TrainingError` where something is missing or cannot be.
+  package init(_ attributes: Attributes, path: String) throws {
+    // Far above what a run can reach, and far below what overflows.
+    let limit = 1 << 53
+    for (name, field) in Self.integers {
+      let value = try attributes.integer(name)
+      guard (0...limit).contains(value) else {
+        throw TrainingError("\(path): the attribute \(name) is \(value), expected a count up to \(limit)")
+      }
+      self[keyPath: field] = value
+    }
+    for (name, field) in Self.numbers {
+      let value = try attributes.number(name)
+      guard value >= 0 else {
+        throw TrainingError("\(path): the attribute \(name) is \(value), expected 0 or more")
+      }
+      self[keyPath: field] = value
+    }
     stoppedEarly = try attributes.flag("stopped_early")
   }
 
-  func write(to attributes: Attributes) throws {
+  package func write(to attributes: Attributes) throws {
     for (name, field) in Self.integers { try attributes.set(name, self[keyPath: field]) }
     for (name, field) in Self.numbers { try attributes.set(name, self[keyPath: field]) }
     try attributes.set("stopped_early", stoppedEarly)
@@ -61,7 +78,7 @@ extension Communicator {
 
 extension TrainingProgress {
   /// Takes note of a validation: the best loss so far, the plateau schedule's factor, and early stopping.
-  mutating func note(validationLoss loss: Double, schedule: ScheduleConfiguration, patience: Int) {
+  package mutating func note(validationLoss loss: Double, schedule: ScheduleConfiguration, patience: Int) {
     if loss < bestLoss {
       (bestLoss, bestStep) = (loss, step)
       (validationsSinceBest, validationsOnPlateau) = (0, 0)
@@ -73,6 +90,9 @@ extension TrainingProgress {
       learningRateFactor *= schedule.factor
       validationsOnPlateau = 0
     }
-    if patience > 0, validationsSinceBest >= patience { stoppedEarly = true }
+    stoppedEarly = hasLostPatience(patience)
   }
+
+  /// Whether early stopping ends a run that waits for so many validations without improvement; 0 for never.
+  func hasLostPatience(_ patience: Int) -> Bool { patience > 0 && validationsSinceBest >= patience }
 }

@@ -3,9 +3,9 @@ import HDF5
 import Sequences
 
 /// An array of a checkpoint: a dataset and what to write there.
-struct CheckpointArray {
+package struct CheckpointArray {
   /// The values, in row-major order.
-  enum Values {
+  package enum Values {
     case floats(UnsafeBufferPointer<Float>)
     case integers([Int64])
   }
@@ -14,6 +14,13 @@ struct CheckpointArray {
   let shape: [Int]
   let values: Values
   let description: String
+
+  package init(path: String, shape: [Int], values: Values, description: String) {
+    self.path = path
+    self.shape = shape
+    self.values = values
+    self.description = description
+  }
 }
 
 /// The groups of a checkpoint whose arrays are the training state.
@@ -22,7 +29,7 @@ enum CheckpointGroup: String, CaseIterable {
 }
 
 /// What a checkpoint says about itself besides its arrays.
-struct CheckpointHeader: Equatable {
+package struct CheckpointHeader: Equatable {
   /// The newest version of the format that this program reads, and the one that it writes.
   static let formatVersion = 1
   static let kind = "checkpoint"
@@ -35,7 +42,18 @@ struct CheckpointHeader: Equatable {
   var datasetFingerprint: String
   /// The optimiser's name.
   var optimizer: String
-  var progress: TrainingProgress
+  package var progress: TrainingProgress
+
+  package init(
+    configuration: String, vocabulary: Vocabulary, datasetFingerprint: String, optimizer: String,
+    progress: TrainingProgress
+  ) {
+    self.configuration = configuration
+    self.vocabulary = vocabulary
+    self.datasetFingerprint = datasetFingerprint
+    self.optimizer = optimizer
+    self.progress = progress
+  }
 }
 
 /// The HDF5 file of a checkpoint.
@@ -47,9 +65,9 @@ struct CheckpointHeader: Equatable {
 ///     /optimizer/STATE/NAME   float32, named as in torch.optim
 ///     /states/NAME        float32 [lanes, H], what the next chunk begins with
 ///     /cursors/NAME       int64 [lanes], where each lane goes on in the data
-struct CheckpointFile {
-  let path: String
-  let header: CheckpointHeader
+package struct CheckpointFile {
+  package let path: String
+  package let header: CheckpointHeader
   /// The version of the format that it is written in.
   let formatVersion: Int
   private let file: File
@@ -57,7 +75,7 @@ struct CheckpointFile {
   /// Opens a checkpoint and reads its header.
   ///
   /// - Throws: `HDF5Error` or `TrainingError` where the file is not a checkpoint that this program can read.
-  init(_ path: String) throws {
+  package init(_ path: String) throws {
     self.path = path
     file = try File.open(path)
     let attributes = file.attributes
@@ -66,6 +84,7 @@ struct CheckpointFile {
         "\(path): not a checkpoint; expected the attribute kind = \"\(CheckpointHeader.kind)\"")
     }
     let version = try attributes.integer("format_version")
+    guard version > 0 else { throw TrainingError("\(path): format version \(version); it is damaged") }
     guard version <= CheckpointHeader.formatVersion else {
       throw TrainingError(
         "\(path): format version \(version), and this program reads up to \(CheckpointHeader.formatVersion); "
@@ -77,7 +96,7 @@ struct CheckpointFile {
       vocabulary: try Vocabulary(from: file),
       datasetFingerprint: try attributes.string("dataset_fingerprint"),
       optimizer: try attributes.string("optimizer"),
-      progress: try TrainingProgress(attributes))
+      progress: try TrainingProgress(attributes, path: path))
   }
 
   /// The shape of an array, or nil where there is none of that path.
@@ -100,7 +119,7 @@ struct CheckpointFile {
 
   /// SHA-256, in hexadecimal, over the bytes of all weights, optimiser states, carried states and cursors in the order of
   /// their paths: equal digests mean the same training state.
-  func digest() throws -> String {
+  package func digest() throws -> String {
     var hash = SHA256()
     for path in try CheckpointGroup.allCases.flatMap(paths(of:)).sorted() {
       if path.hasPrefix(CheckpointGroup.cursors.rawValue) {

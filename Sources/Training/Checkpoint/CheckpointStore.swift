@@ -19,8 +19,10 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
 ///
 /// A checkpoint is whole or absent. It is written under another name, read again, synchronised with the disk; its manifest
 /// takes its name first, and the checkpoint's own renaming makes it count. `best.h5` is a link to the best one.
-struct CheckpointStore {
-  let directory: String
+package struct CheckpointStore {
+  package let directory: String
+
+  package init(directory: String) { self.directory = directory }
 
   private static func name(_ step: Int) -> String {
     let digits = String(step)
@@ -32,7 +34,7 @@ struct CheckpointStore {
   private var bestLink: String { "\(directory)/best.h5" }
 
   /// The steps of all checkpoints there are, ascending, whether sound or not.
-  func steps() throws -> [Int] {
+  package func steps() throws -> [Int] {
     guard Files.isDirectory(directory) else { return [] }
     return try Files.names(in: directory).compactMap { name in
       guard name.hasPrefix("step-"), name.hasSuffix(".h5") else { return nil }
@@ -43,7 +45,7 @@ struct CheckpointStore {
   /// Writes a checkpoint.
   ///
   /// - Throws: What the file system or HDF5 report; then no file of this step exists, and the others are as they were.
-  func write(_ header: CheckpointHeader, _ arrays: [CheckpointArray]) throws {
+  package func write(_ header: CheckpointHeader, _ arrays: [CheckpointArray]) throws {
     let step = header.progress.step
     try createAtomically(
       path(step), existing: .replace,
@@ -78,8 +80,10 @@ struct CheckpointStore {
     String(path.dropLast(path.hasSuffix(".h5") ? 3 : 0)) + ".json"
   }
 
-  /// Opens the checkpoint at `path`, checked against the manifest beside it where there is one.
-  static func open(_ path: String) throws -> CheckpointFile {
+  /// Opens the checkpoint at `path`, checked against the manifest beside it where there is one. The manifest of a
+  /// link, such as `best.h5`, lies beside what it leads to.
+  package static func open(_ path: String) throws -> CheckpointFile {
+    let path = resolved(path) ?? path
     let manifestPath = manifestPath(of: path)
     if Files.exists(manifestPath) {
       let text = try Files.read(manifestPath, atMost: 1 << 20)
@@ -99,7 +103,7 @@ struct CheckpointStore {
   }
 
   /// The newest checkpoint that is sound, with what was wrong with newer ones.
-  func newestSound() throws -> (file: CheckpointFile?, failures: [String]) {
+  package func newestSound() throws -> (file: CheckpointFile?, failures: [String]) {
     var failures: [String] = []
     for step in try steps().reversed() {
       do { return (try open(step), failures) } catch { failures.append("\(error)") }
@@ -108,16 +112,24 @@ struct CheckpointStore {
   }
 
   /// The path of the checkpoint with the lowest validation loss, if there has been a validation.
-  var bestPath: String? {
-    guard let resolved = realpath(bestLink, nil) else { return nil }
+  package var bestPath: String? { Self.resolved(bestLink) }
+
+  /// What a path leads to through links; nil where there is nothing.
+  private static func resolved(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
     defer { free(resolved) }
     return String(cString: resolved)
   }
 
-  /// Keeps the newest `keep` checkpoints and the best one; deletes the others, and what an interrupted run left behind.
-  /// To be called after each `write`, and with `bestStep` only where that step's checkpoint has been written.
-  func prune(keep: Int, bestStep: Int?) throws {
-    let steps = try steps()
+  /// Keeps the newest `keep` checkpoints up to that of `step`, which has just been written, and the best one; deletes
+  /// those before, and what an interrupted run left behind.
+  ///
+  /// Later ones could not be read when the run resumed from one before. They count for nothing, and are replaced when
+  /// the run comes there.
+  ///
+  /// - Parameter bestStep: A step whose checkpoint has been written, if any.
+  package func prune(at step: Int, keep: Int, bestStep: Int?) throws {
+    let steps = try steps().filter { $0 <= step }
     let kept = Set(steps.suffix(keep) + (bestStep.map { [$0] } ?? []))
     for step in steps where !kept.contains(step) {
       unlink(path(step))

@@ -7,7 +7,7 @@ import MPI
 /// Every rank reduces and updates its own slices of the flat vector. The sum of an element is the tree of
 /// `ShardTree` over all shards, so its bits do not depend on the number of ranks or on the way they exchange.
 /// All ranks call the same functions in the same order.
-protocol GradientExchange: AnyObject {
+package protocol GradientExchange: AnyObject {
   /// The weights, and a vector of gradients for each shard of the rank.
   var memory: ParameterMemory { get }
   /// The parts of the vector that this rank reduces and updates.

@@ -6,9 +6,9 @@ import MPI
 /// A rank first sums the largest subtrees within its own shards. An all-to-all brings every rank its slices of all
 /// ranks' subtrees, from which it finishes the tree; the updated slices are gathered by all. Each rank so sends and
 /// receives about twice the gradient, whatever their number, where ranks have one subtree each.
-final class MessageExchange: GradientExchange {
-  let memory: ParameterMemory
-  let slices: [Range<Int>]
+package final class MessageExchange: GradientExchange {
+  package let memory: ParameterMemory
+  package let slices: [Range<Int>]
 
   private let communicator: Communicator
   private let pieces: [Piece]
@@ -37,7 +37,7 @@ final class MessageExchange: GradientExchange {
     let outgoingBlocks: RankBlocks
   }
 
-  init(_ communicator: Communicator, layout: ParameterLayout, plan: ShardPlan) throws {
+  package init(_ communicator: Communicator, layout: ParameterLayout, plan: ShardPlan) throws {
     let (rank, ranks) = (communicator.rank, communicator.size)
     let ownership = Ownership(layout, ranks: ranks)
     let shards = plan.shards(of: rank)
@@ -74,13 +74,13 @@ final class MessageExchange: GradientExchange {
     }
   }
 
-  func finished(piece: Int) {
+  package func finished(piece: Int) {
     precondition(piece == finishedPieces, "pieces are finished in their order")
     addTrees(ownAdditions, memory.gradients, elements: pieces[piece].elements)
     finishedPieces += 1
   }
 
-  func reduce() throws -> UnsafePointer<Float> {
+  package func reduce() throws -> UnsafePointer<Float> {
     // A rank that could not read its data has not finished all; the others wait for its part all the same.
     while finishedPieces < pieces.count { finished(piece: finishedPieces) }
     finishedPieces = 0
@@ -93,12 +93,12 @@ final class MessageExchange: GradientExchange {
     return UnsafePointer(memory.gradients[0])
   }
 
-  func shareWeights() throws {
+  package func shareWeights() throws {
     try communicator.broadcast(
       UnsafeMutableBufferPointer(start: memory.weights, count: memory.layout.count))
   }
 
-  func publish() throws {
+  package func publish() throws {
     for piece in pieces {
       let weights = UnsafeMutableBufferPointer(
         start: memory.weights + piece.elements.lowerBound, count: piece.elements.count)

@@ -4,17 +4,17 @@ import Core
 ///
 /// Each piece of the layout is split over the ranks in whole blocks of `ParameterLayout.alignment` elements, so that
 /// a piece can be exchanged as soon as backward has finished it, and a block's norm is one rank's to compute.
-struct Ownership {
+package struct Ownership {
   private let layout: ParameterLayout
   private let ranks: Int
 
-  init(_ layout: ParameterLayout, ranks: Int) {
+  package init(_ layout: ParameterLayout, ranks: Int) {
     self.layout = layout
     self.ranks = ranks
   }
 
   /// The elements of a piece that a rank owns.
-  func range(of rank: Int, piece: Int) -> Range<Int> {
+  package func range(of rank: Int, piece: Int) -> Range<Int> {
     let piece = layout.pieces[piece]
     let blocks = piece.count / ParameterLayout.alignment
     func bound(_ rank: Int) -> Int {
@@ -24,12 +24,12 @@ struct Ownership {
   }
 
   /// The elements that a rank owns: a range of each piece.
-  func ranges(of rank: Int) -> [Range<Int>] {
+  package func ranges(of rank: Int) -> [Range<Int>] {
     layout.pieces.indices.map { range(of: rank, piece: $0) }
   }
 
   /// The number of elements of a piece that each rank owns.
-  func counts(ofPiece piece: Int) -> [Int] {
+  package func counts(ofPiece piece: Int) -> [Int] {
     (0..<ranks).map { range(of: $0, piece: piece).count }
   }
 }

@@ -3,7 +3,7 @@
 /// The tree of shards lo..<hi splits them at the largest power of two below their number, and is the sum of the
 /// left tree and the right one. A rank that owns some shards sums the largest subtrees that lie wholly within its
 /// range; what remains of the tree is the same for any number of ranks.
-enum ShardTree {
+package enum ShardTree {
   /// The first shard of the right subtree of lo..<hi.
   static func middle(of shards: Range<Int>) -> Int {
     precondition(shards.count > 1, "a leaf has no subtrees")
@@ -13,7 +13,7 @@ enum ShardTree {
   }
 
   /// The largest subtrees of the tree over `all` that lie wholly within `own`, in ascending order.
-  static func subtrees(within own: Range<Int>, of all: Range<Int>) -> [Range<Int>] {
+  package static func subtrees(within own: Range<Int>, of all: Range<Int>) -> [Range<Int>] {
     if own.isEmpty || own.upperBound <= all.lowerBound || all.upperBound <= own.lowerBound { return [] }
     if own.lowerBound <= all.lowerBound && all.upperBound <= own.upperBound { return [all] }
     let middle = middle(of: all)
@@ -23,7 +23,7 @@ enum ShardTree {
 
   /// Calls `add(left, right)` for every addition of the tree over `shards` that has the trees of `leaves` as its leaves,
   /// operands before sums. A tree is named by its first leaf's index; the sum of left and right is left afterwards.
-  static func additions(over shards: Range<Int>, leaves: [Range<Int>]) -> [(left: Int, right: Int)] {
+  package static func additions(over shards: Range<Int>, leaves: [Range<Int>]) -> [(left: Int, right: Int)] {
     var additions: [(left: Int, right: Int)] = []
     @discardableResult
     func visit(_ shards: Range<Int>) -> Int {
@@ -40,20 +40,25 @@ enum ShardTree {
 }
 
 /// Which shards belong to which rank: contiguous ranges, as even as can be.
-struct ShardPlan: Equatable {
-  let shards: Int
-  let ranks: Int
+package struct ShardPlan: Equatable {
+  package let shards: Int
+  package let ranks: Int
+
+  package init(shards: Int, ranks: Int) {
+    self.shards = shards
+    self.ranks = ranks
+  }
 
   /// The shards of a rank. Every rank has at least one where there are no more ranks than shards.
-  func shards(of rank: Int) -> Range<Int> {
+  package func shards(of rank: Int) -> Range<Int> {
     shards * rank / ranks..<shards * (rank + 1) / ranks
   }
 
   /// The subtrees that each rank sums by itself, of all ranks in ascending order.
-  var subtrees: [Range<Int>] { (0..<ranks).flatMap(subtrees(of:)) }
+  package var subtrees: [Range<Int>] { (0..<ranks).flatMap(subtrees(of:)) }
 
   /// The subtrees that a rank sums by itself.
-  func subtrees(of rank: Int) -> [Range<Int>] {
+  package func subtrees(of rank: Int) -> [Range<Int>] {
     ShardTree.subtrees(within: shards(of: rank), of: 0..<shards)
   }
 }

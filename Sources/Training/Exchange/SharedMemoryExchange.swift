@@ -5,16 +5,16 @@ import MPI
 ///
 /// There is one copy of the weights. A rank sums its slices straight from the gradients of all shards, in place, and
 /// updates its slices of the weights; the ranks only wait for each other.
-final class SharedMemoryExchange: GradientExchange {
-  let memory: ParameterMemory
-  let slices: [Range<Int>]
+package final class SharedMemoryExchange: GradientExchange {
+  package let memory: ParameterMemory
+  package let slices: [Range<Int>]
 
   private let window: SharedMemory
   private let additions: [(left: Int, right: Int)]
   /// The gradients of all shards of the run.
   private let gradients: [UnsafeMutablePointer<Float>]
 
-  init(_ host: Communicator, layout: ParameterLayout, plan: ShardPlan) throws {
+  package init(_ host: Communicator, layout: ParameterLayout, plan: ShardPlan) throws {
     func floats(of rank: Int) -> Int { layout.count * (plan.shards(of: rank).count + (rank == 0 ? 1 : 0)) }
     let window = try SharedMemory(host, byteCount: floats(of: host.rank) * MemoryLayout<Float>.stride)
     func base(of rank: Int) -> UnsafeMutablePointer<Float> {
@@ -38,17 +38,17 @@ final class SharedMemoryExchange: GradientExchange {
       gradients: Array(gradients[plan.shards(of: host.rank)]), owner: window)
   }
 
-  func finished(piece: Int) {}
+  package func finished(piece: Int) {}
 
-  func reduce() throws -> UnsafePointer<Float> {
+  package func reduce() throws -> UnsafePointer<Float> {
     try window.synchronize()
     for slice in slices { addTrees(additions, gradients, elements: slice) }
     return UnsafePointer(gradients[0])
   }
 
-  func shareWeights() throws { try window.synchronize() }
+  package func shareWeights() throws { try window.synchronize() }
 
-  func publish() throws {
+  package func publish() throws {
     try window.synchronize()
   }
 }

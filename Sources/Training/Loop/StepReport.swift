@@ -3,28 +3,30 @@ import Core
 import MPI
 
 /// What all ranks know of a step before anything is updated.
-struct StepSummary {
+package struct StepSummary {
   /// The sum of the losses of all targets, in nats.
   var loss = 0.0
   /// The sum of the weights of all targets.
-  var targets = 0.0
+  package var targets = 0.0
   /// The sum of squares of the summed gradients.
-  var squares = 0.0
+  package var squares = 0.0
   /// Whether any rank has been asked to stop.
   var stops = false
   /// Whether any rank could not read its data.
   var failed = false
   /// The first thing that is not finite, if any.
   var nonFinite: NonFinite?
+
+  package init() {}
 }
 
 /// Something that is not finite, and where.
-enum NonFinite: Equatable, CustomStringConvertible {
+package enum NonFinite: Equatable, CustomStringConvertible {
   case loss(rank: Int, lane: Int)
   case state(rank: Int, name: String, lane: Int)
   case gradient(name: String)
 
-  var description: String {
+  package var description: String {
     switch self {
     case .loss(let rank, let lane): "the loss of lane \(lane) on rank \(rank)"
     case .state(let rank, let name, let lane): "the state \(name) of lane \(lane) on rank \(rank)"

@@ -6,22 +6,22 @@ import Sequences
 /// Trains a language model: the loop over steps, and what happens between them.
 ///
 /// All ranks hold one, made from the same configuration, and call the same functions in the same order.
-final class Trainer {
+package final class Trainer {
   let configuration: Configuration
   let schedule: Schedule
   /// How far the run has come.
-  private(set) var progress = TrainingProgress()
+  package private(set) var progress = TrainingProgress()
 
   private let communicator: Communicator
   private let dataset: SequenceDataset
-  private let step: TrainingStep
+  package let step: TrainingStep
   private let state: TrainerState
   private let evaluator: Evaluator?
   private let learningRate: LearningRate
   private let lanesOfRank: [Range<Int>]
   private let store: CheckpointStore
   /// Whom rank 0 tells how the run goes.
-  var observer: (any TrainingObserver)?
+  package var observer: (any TrainingObserver)?
   private var skipped = 0
   private var savedStep = -1
 
@@ -31,7 +31,7 @@ final class Trainer {
   ///   - configuration: With everything resolved: `shards` set, cross-checked with the number of ranks.
   ///   - schedule: How the train split is laid over the lanes.
   /// - Throws: `DataError` where there is no validation split to measure on, `MPIError`.
-  init(
+  package init(
     _ configuration: Configuration, dataset: SequenceDataset, schedule: Schedule, store: CheckpointStore,
     communicator: Communicator
   ) throws {
@@ -62,7 +62,7 @@ final class Trainer {
   var parameterCount: Int { step.exchange.memory.layout.parameterCount }
 
   /// The number of updates of the whole run, unless early stopping ends it before.
-  var totalSteps: Int { learningRate.steps }
+  package var totalSteps: Int { learningRate.steps }
 
   /// Whether nothing is left to do.
   var isFinished: Bool { progress.step >= totalSteps || progress.stoppedEarly }
@@ -70,15 +70,17 @@ final class Trainer {
   /// Takes up the state of a checkpoint, which rank 0 has open; the others pass nil. Collective.
   ///
   /// - Throws: On all ranks, `TrainingError` or `HDF5Error` where the checkpoint does not fit the configuration.
-  func resume(from file: CheckpointFile?) throws {
+  package func resume(from file: CheckpointFile?) throws {
     progress = try communicator.broadcast(file?.header.progress ?? progress)
     try state.restore(from: file)
+    // The patience may have changed.
+    progress.stoppedEarly = progress.hasLostPatience(configuration.evaluation.patience)
     savedStep = progress.step
   }
 
   /// Trains until the run is finished, or until a step after which any rank's `shouldStop` was true; then the state is in
   /// a checkpoint. Collective.
-  func run(shouldStop: () -> Bool) throws -> Ending {
+  package func run(shouldStop: () -> Bool) throws -> Ending {
     let feeder = try communicator.agree {
       try ChunkFeeder(
         dataset, schedule, lanes: lanesOfRank[communicator.rank], epoch: progress.epoch, chunk: progress.chunk
@@ -119,7 +121,7 @@ final class Trainer {
     let cause = try diagnosis().map { "; the first such tensor is \($0)" } ?? ""
     let found = "step \(progress.step): \(nonFinite) is not finite\(cause)"
     guard training.nonFinite == .skip, skipped <= training.nonFiniteLimit else {
-      let times = training.nonFinite == .skip ? ", for the \(skipped)th step in a row" : ""
+      let times = training.nonFinite == .skip ? ", after \(skipped - 1) skipped in a row" : ""
       return try communicator.agree {
         throw TrainingError(
           "\(found)\(times); nothing was updated, and the last checkpoint stands; a lower "
@@ -127,7 +129,7 @@ final class Trainer {
       }
     }
     observer?.note("\(found); the step is skipped")
-    step.model.restoreStates()
+    step.restoreStates()
   }
 
   /// The first tensor that is not finite on the lowest rank that finds one. Collective.
@@ -163,7 +165,8 @@ final class Trainer {
     try state.collect { arrays in
       try store.write(header, arrays + cursors())
       try store.prune(
-        keep: configuration.checkpoint.keep, bestStep: progress.bestLoss.isFinite ? progress.bestStep : nil)
+        at: progress.step, keep: configuration.checkpoint.keep,
+        bestStep: progress.bestLoss.isFinite ? progress.bestStep : nil)
     }
     savedStep = progress.step
   }
@@ -197,7 +200,7 @@ public enum Ending: Sendable {
 }
 
 /// What is told of a run as it goes, on rank 0.
-protocol TrainingObserver: AnyObject {
+package protocol TrainingObserver: AnyObject {
   func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double) throws
   func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) throws
   func note(_ message: String)
@@ -219,7 +222,7 @@ extension TrainingConfiguration {
   var seedBits: UInt64 { UInt64(bitPattern: Int64(seed)) }
 
   /// The updates of a run over a split of so many chunks an epoch: `steps`, or `epochs`, whichever comes first.
-  func totalSteps(chunksPerEpoch: Int) -> Int {
+  package func totalSteps(chunksPerEpoch: Int) -> Int {
     let inEpochs = epochs > 0 ? max(1, epochs * chunksPerEpoch / accumulate) : Int.max
     return min(steps > 0 ? steps : Int.max, inEpochs)
   }

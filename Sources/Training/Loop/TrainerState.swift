@@ -21,27 +21,24 @@ struct TrainerState {
   ///
   /// - Throws: On all ranks what `body` throws, and `MPIError`.
   func collect(_ body: ([CheckpointArray]) throws -> Void) throws {
-    let weights = UnsafeBufferPointer(start: exchange.memory.weights, count: layout.count)
-    var arrays = byName(weights, group: "parameters", description: "the weights")
-    var owners: [Buffer<Float>] = []
-    for (name, state) in zip(type(of: optimizer).stateNames, optimizer.states) {
-      let vector = try gather(state)
-      owners.append(vector)
-      arrays += byName(
-        UnsafeBufferPointer(vector.elements), group: "optimizer/\(name)",
-        description: "the optimiser's \(name) of the parameter of the same name")
-    }
-    for state in model.states {
-      let all = try gather(state)
-      owners.append(all)
-      arrays.append(
+    let moments = try optimizer.states.map(gather)
+    let states = try model.states.map { (name: $0.name, width: $0.values.columns, values: try gather($0)) }
+    try communicator.agree {
+      guard isWriter else { return }
+      let weights = UnsafeBufferPointer(start: exchange.memory.weights, count: layout.count)
+      var arrays = byName(weights, group: "parameters", description: "the weights")
+      for (name, vector) in zip(type(of: optimizer).stateNames, moments) {
+        arrays += byName(
+          UnsafeBufferPointer(vector.elements), group: "optimizer/\(name)",
+          description: "the optimiser's \(name) of the parameter of the same name")
+      }
+      arrays += states.map { state in
         CheckpointArray(
-          path: "states/\(state.name)", shape: [lanesOfRank.joined().count, state.values.columns],
-          values: .floats(UnsafeBufferPointer(all.elements)),
-          description: "the state \(state.name) that each lane's next chunk begins with"))
-    }
-    try withExtendedLifetime(owners) {
-      try communicator.agree { if isWriter { try body(arrays) } }
+          path: "states/\(state.name)", shape: [lanesOfRank.joined().count, state.width],
+          values: .floats(UnsafeBufferPointer(state.values.elements)),
+          description: "the state \(state.name) that each lane's next chunk begins with")
+      }
+      try withExtendedLifetime((moments, states)) { try body(arrays) }
     }
   }
 
@@ -88,38 +85,33 @@ struct TrainerState {
     state.values.base.update(from: all.base + own.lowerBound * width, count: own.count * width)
   }
 
-  /// An optimiser's state of all ranks, indexed like the flat vector; on rank 0 only it is whole.
+  /// An optimiser's state of all ranks, indexed like the flat vector, on rank 0; empty elsewhere.
   private func gather(_ state: Buffer<Float>) throws -> Buffer<Float> {
-    let vector = Buffer<Float>(count: layout.count)
-    for range in ranges {
-      (vector.base + range.elements.lowerBound).update(
-        from: state.base + range.stateOffset, count: range.elements.count)
-    }
+    let vector = Buffer<Float>(count: isWriter ? layout.count : 0)
     let ownership = Ownership(layout, ranks: communicator.size)
     for (index, piece) in layout.pieces.enumerated() {
       let own = ownership.range(of: communicator.rank, piece: index)
-      try gather(
-        UnsafeBufferPointer(rebasing: vector.elements[own]), into: vector.elements[piece],
+      let part = Buffer<Float>(count: own.count)
+      for range in ranges where own.contains(range.elements.lowerBound) {
+        (part.base + range.elements.lowerBound - own.lowerBound).update(
+          from: state.base + range.stateOffset, count: range.elements.count)
+      }
+      try communicator.gather(
+        UnsafeBufferPointer(part.elements),
+        into: isWriter ? UnsafeMutableBufferPointer(rebasing: vector.elements[piece]) : vector.elements,
         RankBlocks(counts: ownership.counts(ofPiece: index)))
     }
     return vector
   }
 
-  /// A carried state of all lanes, on rank 0.
+  /// A carried state of all lanes, on rank 0; empty elsewhere.
   private func gather(_ state: CarriedState) throws -> Buffer<Float> {
     let width = state.values.columns
-    let all = Buffer<Float>(count: lanesOfRank.joined().count * width)
-    try gather(
-      UnsafeBufferPointer(start: state.values.base, count: state.values.count), into: all.elements[...],
+    let all = Buffer<Float>(count: isWriter ? lanesOfRank.joined().count * width : 0)
+    try communicator.gather(
+      UnsafeBufferPointer(start: state.values.base, count: state.values.count), into: all.elements,
       RankBlocks(counts: lanesOfRank.map { $0.count * width }))
     return all
-  }
-
-  private func gather(
-    _ own: UnsafeBufferPointer<Float>, into all: Slice<UnsafeMutableBufferPointer<Float>>,
-    _ blocks: RankBlocks
-  ) throws {
-    try communicator.gather(own, into: UnsafeMutableBufferPointer(rebasing: all), blocks)
   }
 
   /// The parts of a flat vector as arrays named for the parameters.

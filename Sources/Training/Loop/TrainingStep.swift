@@ -4,21 +4,21 @@ import MPI
 import Sequences
 
 /// What came of a step.
-struct StepOutcome {
+package struct StepOutcome {
   /// The mean loss, in nats a target.
-  let loss: Double
+  package let loss: Double
   /// The number of targets.
-  let targets: Int
+  package let targets: Int
   /// The global norm of the gradient of the mean loss, before clipping.
-  let norm: Double
+  package let norm: Double
   /// Whether the gradient was clipped.
-  let clipped: Bool
+  package let clipped: Bool
   /// What was not finite, if anything; then nothing has been updated.
-  let nonFinite: NonFinite?
+  package let nonFinite: NonFinite?
   /// Whether any rank has been asked to stop.
-  let stops: Bool
+  package let stops: Bool
   /// The epoch of the last chunk, and its number in it.
-  let position: (epoch: Int, chunk: Int)
+  package let position: (epoch: Int, chunk: Int)
 }
 
 /// One update of the weights, from the data to the weights that all ranks share.
@@ -26,8 +26,8 @@ struct StepOutcome {
 ///     chunks -> forward, backward -> exchange -> losses, norms and flags to all -> clip -> update -> publish
 ///
 /// Every rank makes the same collective calls in the same order.
-final class TrainingStep {
-  let model: LanguageModel
+package final class TrainingStep {
+  package let model: LanguageModel
   let exchange: any GradientExchange
   let optimizer: any Optimizer
 
@@ -35,6 +35,8 @@ final class TrainingStep {
   private let report: StepReport
   private let accumulate: Int
   private let clipNorm: Double
+  /// The carried states before the step, in the order of the model's.
+  private let entering: [Buffer<Float>]
   private var position = (epoch: 0, chunk: 0)
 
   /// - Parameters:
@@ -50,6 +52,7 @@ final class TrainingStep {
     self.optimizer = optimizer
     self.accumulate = accumulate
     self.clipNorm = clipNorm
+    entering = model.states.map { Buffer(count: $0.values.count) }
     report = StepReport(
       communicator, layout: exchange.memory.layout, lanesOfRank: lanesOfRank,
       stateNames: model.states.map(\.name))
@@ -66,6 +69,9 @@ final class TrainingStep {
   func run(
     step: Int, firstChunk: Int, learningRate: Double, stop: Bool, nextChunk: () throws -> Chunk
   ) throws -> StepOutcome {
+    for (state, copy) in zip(model.states, entering) {
+      copy.base.update(from: state.values.base, count: copy.count)
+    }
     let meter = model.meter
     meter.measure(.optimizer) { exchange.clearGradients() }
     report.begin(stops: stop)
@@ -88,6 +94,13 @@ final class TrainingStep {
     return StepOutcome(
       loss: summary.loss / max(summary.targets, 1), targets: Int(summary.targets), norm: scale.norm,
       clipped: scale.clipped, nonFinite: summary.nonFinite, stops: summary.stops, position: position)
+  }
+
+  /// Puts the carried states back to what they were before the last step, whatever number of chunks it had.
+  func restoreStates() {
+    for (state, copy) in zip(model.states, entering) {
+      state.values.base.update(from: copy.base, count: copy.count)
+    }
   }
 
   /// Adds the gradients of the step's chunks. A rank that cannot read its data still takes part in the exchange, where all
@@ -113,12 +126,12 @@ final class TrainingStep {
 
 /// What the summed gradient is multiplied by: it is divided by the sum of the target weights once, and scaled down to the
 /// norm at which it is clipped (Pascanu et al. 2013), as `torch.nn.utils.clip_grad_norm_` does.
-struct GradientScale: Equatable {
-  let norm: Double
-  let factor: Double
-  let clipped: Bool
+package struct GradientScale: Equatable {
+  package let norm: Double
+  package let factor: Double
+  package let clipped: Bool
 
-  init(_ summary: StepSummary, clipNorm: Double) {
+  package init(_ summary: StepSummary, clipNorm: Double) {
     let targets = max(summary.targets, 1)
     norm = summary.squares.squareRoot() / targets
     let coefficient = clipNorm > 0 ? min(1, clipNorm / (norm + 1e-6)) : 1

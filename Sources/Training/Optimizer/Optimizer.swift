@@ -2,29 +2,41 @@ import CKernels
 import Core
 
 /// A part of one parameter in the slices that a rank updates.
-struct UpdateRange {
+package struct UpdateRange {
   /// The elements in the flat vector of parameters.
-  let elements: Range<Int>
+  package let elements: Range<Int>
   /// Where they begin in the optimiser's state, which covers the rank's slices and nothing else.
-  let stateOffset: Int
+  package let stateOffset: Int
   /// Whether weight decay applies to the parameter.
-  let decays: Bool
+  package let decays: Bool
+
+  package init(elements: Range<Int>, stateOffset: Int, decays: Bool) {
+    self.elements = elements
+    self.stateOffset = stateOffset
+    self.decays = decays
+  }
 }
 
 /// What an update does with the gradients of a step.
-struct UpdateScale {
+package struct UpdateScale {
   /// What each element of the summed gradient is multiplied by: normalisation and clipping in one.
   let gradient: Float
   /// The learning rate of the step.
   let learningRate: Double
   /// The number of the update, from 1.
   let step: Int
+
+  package init(gradient: Float, learningRate: Double, step: Int) {
+    self.gradient = gradient
+    self.learningRate = learningRate
+    self.step = step
+  }
 }
 
 /// A rule that turns gradients into new weights, element by element, with states of the weights' shape.
 ///
 /// It works on the slices of the flat vector that its rank owns, and its states exist only there.
-protocol Optimizer: AnyObject {
+package protocol Optimizer: AnyObject {
   /// The names of its states, as `torch.optim` has them.
   static var stateNames: [String] { get }
   /// The states over the rank's slices, in the order of `stateNames`.
@@ -35,16 +47,16 @@ protocol Optimizer: AnyObject {
 
 /// Stochastic gradient descent with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013), as
 /// `torch.optim.SGD` computes it, with decoupled weight decay.
-final class SGD: Optimizer {
-  static let stateNames = ["momentum_buffer"]
+package final class SGD: Optimizer {
+  package static let stateNames = ["momentum_buffer"]
 
-  let states: [Buffer<Float>]
+  package let states: [Buffer<Float>]
   private let ranges: [UpdateRange]
   private let momentum: Double
   private let nesterov: Bool
   private let weightDecay: Double
 
-  init(_ ranges: [UpdateRange], momentum: Double, nesterov: Bool, weightDecay: Double) {
+  package init(_ ranges: [UpdateRange], momentum: Double, nesterov: Bool, weightDecay: Double) {
     self.ranges = ranges
     self.momentum = momentum
     self.nesterov = nesterov
@@ -52,7 +64,9 @@ final class SGD: Optimizer {
     states = [Buffer(count: ranges.stateCount)]
   }
 
-  func update(weights: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>, _ scale: UpdateScale) {
+  package func update(
+    weights: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>, _ scale: UpdateScale
+  ) {
     for range in ranges {
       let start = range.elements.lowerBound
       st_sgd(
@@ -64,17 +78,17 @@ final class SGD: Optimizer {
 }
 
 /// Adam (Kingma & Ba 2015), and AdamW (Loshchilov & Hutter 2019) where the weight decay is not zero.
-final class Adam: Optimizer {
-  static let stateNames = ["exp_avg", "exp_avg_sq"]
+package final class Adam: Optimizer {
+  package static let stateNames = ["exp_avg", "exp_avg_sq"]
 
-  let states: [Buffer<Float>]
+  package let states: [Buffer<Float>]
   private let ranges: [UpdateRange]
   private let beta1: Double
   private let beta2: Double
   private let epsilon: Double
   private let weightDecay: Double
 
-  init(_ ranges: [UpdateRange], beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double) {
+  package init(_ ranges: [UpdateRange], beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double) {
     self.ranges = ranges
     self.beta1 = beta1
     self.beta2 = beta2
@@ -83,7 +97,9 @@ final class Adam: Optimizer {
     states = [Buffer(count: ranges.stateCount), Buffer(count: ranges.stateCount)]
   }
 
-  func update(weights: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>, _ scale: UpdateScale) {
+  package func update(
+    weights: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>, _ scale: UpdateScale
+  ) {
     let correction1 = Float(1 - power(beta1, scale.step))
     let correction2 = Float(1 - power(beta2, scale.step))
     for range in ranges {
@@ -109,7 +125,7 @@ private func power(_ x: Double, _ n: Int) -> Double {
 
 extension [UpdateRange] {
   /// The parts of `layout`'s parameters in `slices`; `decays` tells the parameters that weight decay applies to.
-  init(_ layout: ParameterLayout, slices: [Range<Int>], decays: (Parameter) -> Bool) {
+  package init(_ layout: ParameterLayout, slices: [Range<Int>], decays: (Parameter) -> Bool) {
     self = []
     var stateOffset = 0
     for slice in slices {

@@ -42,9 +42,10 @@ final class JobReporter: TrainingObserver {
       \(trainer.schedule.mode) mode, \(trainer.totalSteps) updates
       """)
     if trainer.isFinished {
-      logger.info(
-        "the run is finished at step \(resumedStep); to extend it, set training.steps or training.epochs higher"
-      )
+      let remedy =
+        trainer.progress.stoppedEarly
+        ? "evaluation.patience higher, or 0" : "training.steps or training.epochs higher"
+      logger.info("the run is finished at step \(resumedStep); to extend it, set \(remedy)")
     } else if resumedStep > 0 {
       logger.info("resumed at step \(resumedStep)")
     }
