@@ -60,14 +60,15 @@ let package = Package(
       name: "TestSupport", dependencies: ["CAllocationCounter"], path: "Tests/TestSupport",
       swiftSettings: swiftSettings),
     .executableTarget(
-      name: "MultiRank", dependencies: ["MPI", "HDF5", "Training", "Core"], path: "Tests/MultiRank",
+      name: "MultiRank", dependencies: ["MPI", "HDF5", "Training", "Core", "Sequences"],
+      path: "Tests/MultiRank",
       swiftSettings: swiftSettings),
     tests(of: "MPI", ["MultiRank"]),
     tests(of: "HDF5", ["CHDF5", "MultiRank"]),
     tests(of: "Random"),
     tests(of: "Core", ["HDF5", "CKernels", "Random"], exclude: ["Fixtures"]),
     tests(of: "Sequences", ["HDF5", "Random"]),
-    tests(of: "Training", ["Core", "Sequences", "HDF5", "MPI", "MultiRank"]),
+    tests(of: "Training", ["Core", "Sequences", "HDF5", "MPI", "MultiRank", crypto]),
     tests(of: "Evaluation", ["Core", "Sequences", "HDF5", "Random", "Training", "MultiRank", "seqtrain"]),
     .testTarget(
       name: "SeqtrainTests", dependencies: ["seqtrain", "MultiRank", "TestSupport", "HDF5"],

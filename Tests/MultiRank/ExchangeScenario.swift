@@ -1,0 +1,73 @@
+import Core
+import MPI
+import Training
+
+/// Both exchanges, for 5 and 8 shards: every rank's slices hold the bits of the one tree over all shards, and weights
+/// updated by their owners are known to all. Twice over, as steps follow each other.
+func exchanges(_ world: Communicator) throws {
+  var configuration = ModelConfiguration()
+  (configuration.embedding, configuration.hidden) = (24, 40)
+  let layout = LanguageModel.layout(configuration, vocabulary: 37)
+  for shards in [5, 8] where world.size <= shards {
+    let plan = ShardPlan(shards: shards, ranks: world.size)
+    let shared = try SharedMemoryExchange(world.splitByHost(), layout: layout, plan: plan)
+    let messages = try MessageExchange(world, layout: layout, plan: plan)
+    for round in 0..<2 {
+      for exchange in [shared, messages] as [any GradientExchange] {
+        try checkSums(exchange, plan, rank: world.rank, round: round)
+        try checkWeights(exchange, world, round: round)
+      }
+    }
+    // A rank that could not read its data has finished no piece.
+    try checkSums(messages, plan, rank: world.rank, round: 2, finishing: world.rank > 0)
+    try checkSums(shared, plan, rank: world.rank, round: 2, finishing: world.rank > 0)
+  }
+}
+
+private func checkSums(
+  _ exchange: any GradientExchange, _ plan: ShardPlan, rank: Int, round: Int, finishing: Bool = true
+) throws {
+  let layout = exchange.memory.layout
+  for (shard, gradient) in zip(plan.shards(of: rank), exchange.memory.gradients) {
+    for index in 0..<layout.count { gradient[index] = mark(shard, index, round) }
+  }
+  if finishing { for piece in layout.pieces.indices { exchange.finished(piece: piece) } }
+  let sums = try exchange.reduce()
+  for index in exchange.slices.joined() {
+    let expected = treeSum(0..<plan.shards) { mark($0, index, round) }
+    try expect(
+      sums[index] == expected,
+      "\(type(of: exchange)), \(plan), element \(index): expected \(expected), found \(sums[index])")
+  }
+  try exchange.publish()
+}
+
+private func checkWeights(_ exchange: any GradientExchange, _ world: Communicator, round: Int) throws {
+  let memory = exchange.memory
+  if world.rank == 0 {
+    for index in 0..<memory.layout.count { memory.weights[index] = mark(77, index, round) }
+  }
+  try exchange.shareWeights()
+  for index in 0..<memory.layout.count { try expectEqual(memory.weights[index], mark(77, index, round)) }
+  try world.barrier()
+  for index in exchange.slices.joined() { memory.weights[index] = mark(99, index, round) }
+  try exchange.publish()
+  for index in 0..<memory.layout.count { try expectEqual(memory.weights[index], mark(99, index, round)) }
+  try world.barrier()
+}
+
+/// The sum as its definition has it: a leaf, or the sum of the left tree, of the largest power of two of leaves below their
+/// number, and the right one.
+private func treeSum(_ shards: Range<Int>, _ value: (Int) -> Float) -> Float {
+  if shards.count == 1 { return value(shards.lowerBound) }
+  var left = 1
+  while 2 * left < shards.count { left *= 2 }
+  let middle = shards.lowerBound + left
+  return treeSum(shards.lowerBound..<middle, value) + treeSum(middle..<shards.upperBound, value)
+}
+
+/// A number whose sums depend on their order.
+private func mark(_ shard: Int, _ index: Int, _ round: Int) -> Float {
+  let bits = UInt32(truncatingIfNeeded: (shard &* 7919 &+ index &* 104_729 &+ round) &* 2_654_435_761) >> 8
+  return (Float(bits) / Float(1 << 24) - 0.5) * Float(sign: .plus, exponent: shard % 5, significand: 1)
+}

@@ -1,0 +1,124 @@
+import Evaluation
+import Glibc
+import MPI
+import Sequences
+import Training
+
+/// What the training module promises; `train` takes arguments, see `TrainingCommand`.
+nonisolated(unsafe) let trainingScenarios: [String: (Communicator) throws -> Void] = [
+  "exchanges": exchanges,
+  "train": { world in
+    for words in CommandLine.arguments.dropFirst(2).split(separator: "--") {
+      try TrainingCommand(Array(words)).run(world)
+    }
+  },
+]
+
+/// Trains as one of the arguments of `MultiRank train DATASET DIRECTORY [KEY=VALUE...] [-- ...]...` says, going on from the
+/// checkpoints in the directory, and prints a line: the directory, how it ended, the step, the steps that were
+/// skipped, and the digest of the newest checkpoint.
+///
+/// Besides settings there are `@stop=RANK:STEP`, for the rank to ask after that step that all stop; `@nan=STEP:COUNT`, for a
+/// weight that is not a number in so many steps from that one on; and `@trace`, for a line for every step and
+/// validation.
+struct TrainingCommand {
+  private let dataset: String
+  private let directory: String
+  private var configuration = Configuration()
+  private var stop: (rank: Int, step: Int)?
+  private var damage: Range<Int>?
+  private var traces = false
+
+  init(_ words: [String]) throws {
+    try expect(words.count >= 2, "DATASET DIRECTORY are given")
+    (dataset, directory) = (words[0], words[1])
+    configuration.data.path = dataset
+    for word in words.dropFirst(2) {
+      let numbers = word.drop { $0 != "=" }.dropFirst().split(separator: ":").compactMap { Int($0) }
+      switch word.prefix(while: { $0 != "=" }) {
+      case "@stop": stop = (numbers[0], numbers[1])
+      case "@nan": damage = numbers[0]..<numbers[0] + numbers[1]
+      case "@trace": traces = true
+      default: try configuration.set(word)
+      }
+    }
+  }
+
+  func run(_ world: Communicator) throws {
+    let configuration = try configuration.resolved(ranks: world.size)
+    let training = configuration.training
+    let data = try SequenceDataset(dataset)
+    let schedule = try Schedule(
+      streams: data.split("train").streams, lanes: training.lanes, chunk: training.chunk,
+      mode: configuration.data.mode, traversal: .training(seed: UInt64(training.seed)))
+    let store = CheckpointStore(directory: directory)
+    let trainer = try Trainer(
+      configuration, dataset: data, schedule: schedule, store: store, communicator: world)
+    let file = world.rank == 0 ? try store.newestSound().file : nil
+    if try world.any(file != nil) { try trainer.resume(from: file) }
+    let observer = ScenarioObserver(trainer, world, damage: damage, traces: traces && world.rank == 0)
+    trainer.observer = observer
+    try observer.damageWeights(beforeStep: trainer.progress.step + 1)
+    let ending = try trainer.run {
+      stop.map { world.rank == $0.rank && trainer.progress.step >= $0.step - 1 } ?? false
+    }
+    guard world.rank == 0 else { return }
+    let digest = try store.newestSound().file?.digest() ?? "none"
+    let name = directory.split(separator: "/").last ?? ""
+    print("\(name) \(ending) \(trainer.progress.step) \(observer.skipped) \(digest)")
+  }
+}
+
+/// Watches on every rank, and damages a weight when it is asked to.
+private final class ScenarioObserver: TrainingObserver {
+  private(set) var skipped = 0
+  private unowned let trainer: Trainer
+  private let world: Communicator
+  private let damage: Range<Int>?
+  private let traces: Bool
+  private var whole: Float?
+
+  init(_ trainer: Trainer, _ world: Communicator, damage: Range<Int>?, traces: Bool) {
+    self.trainer = trainer
+    self.world = world
+    self.damage = damage
+    self.traces = traces
+  }
+
+  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double) throws {
+    if traces {
+      print("step \(progress.step) \(progress.epoch) \(outcome.loss) \(outcome.norm) \(learningRate)")
+    }
+    try damageWeights(beforeStep: progress.step + 1)
+  }
+
+  func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) {
+    guard traces else { return }
+    print(
+      "validation \(progress.step) \(metrics.loss) \(progress.bestStep) \(progress.learningRateFactor) "
+        + "\(progress.stoppedEarly)")
+  }
+
+  func note(_ message: String) {
+    skipped += 1
+    if traces { print(message) }
+  }
+
+  /// Makes the first weight NaN before the first step that is to find it so, and whole again after the last. Ranks may share
+  /// the weights, so they wait for each other.
+  func damageWeights(beforeStep step: Int) throws {
+    guard let damage else { return }
+    let weight = trainer.step.model.memory.weights
+    try world.barrier()
+    let value = weight.pointee
+    try world.barrier()
+    if step == damage.lowerBound {
+      whole = value
+      weight.pointee = .nan
+    } else if step == damage.upperBound, let whole {
+      weight.pointee = whole
+    }
+    try world.barrier()
+    trainer.step.model.prepareWeights()
+  }
+}
