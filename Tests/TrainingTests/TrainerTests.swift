@@ -1,0 +1,144 @@
+import Glibc
+import TestSupport
+import Testing
+import Training
+
+/// Whole trainings of a small model, by the scenario `train`.
+@Suite(.serialized) struct TrainerTests {
+  /// Settings that each take another way through the step.
+  static let variants: [(name: String, settings: [String])] = [
+    ("adam", []),
+    ("clipped", ["training.clip_norm=0.01"]),
+    ("accumulate", ["training.accumulate=3"]),
+    ("dropout", ["model.dropout=0.3"]),
+    ("bfloat16", ["training.precision=bfloat16"]),
+    ("sgd", ["training.optimizer.name=sgd", "training.optimizer.learning_rate=0.5"]),
+    (
+      "nesterov",
+      [
+        "training.optimizer.name=sgd", "training.optimizer.momentum=0.9", "training.optimizer.nesterov=true",
+        "training.optimizer.weight_decay=0.01",
+      ]
+    ),
+    ("adamw", ["training.optimizer.name=adamw", "training.optimizer.weight_decay=0.1"]),
+    ("tied", ["model.tied=true", "model.embedding=16"]),
+    ("learnt", ["model.initial_state=learnt", "model.layer_norm=true"]),
+    ("forgetful", ["model.initial_state=zero"]),
+    ("rnn", ["model.cell=rnn", "data.mode=packed", "training.accumulate=2", "model.initial_state=learnt"]),
+  ]
+
+  @Test func theNumberOfRanksChangesNothing() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: (0..<300).map { 1 + $0 * 7 % 23 })
+      var digests: [[String]] = []
+      for ranks in [1, 2, 3, 8] {
+        let (lines, result) = try train(
+          base, ranks: ranks, Self.variants.map { ("\($0.name)-\(ranks)", $0.settings) })
+        #expect(result.status == 0, "\(result)")
+        #expect(lines.map(\.name) == Self.variants.map { "\($0.name)-\(ranks)" })
+        #expect(lines.allSatisfy { $0.ending == "finished" && $0.step == 6 && $0.skipped == 0 })
+        digests.append(lines.map(\.digest))
+      }
+      for (index, variant) in Self.variants.enumerated() {
+        let found = digests.map { index < $0.count ? $0[index] : "none" }
+        #expect(Set(found).count == 1, "\(variant.name): \(found)")
+      }
+      #expect(Set(digests[0]).count == Self.variants.count, "each variant is another training")
+
+      let (unclipped, result) = try train(
+        base, ranks: 2, [0, 1e6].map { ("clip-\($0)", ["training.clip_norm=\($0)"]) })
+      #expect(unclipped.count == 2 && unclipped[0].digest == unclipped[1].digest, "\(result)")
+    }
+  }
+
+  /// Through several epochs of packed streams, with dropout and accumulation: in one go, in two halves, and in a chain
+  /// of stops by one rank or another on other numbers of ranks.
+  @Test func stopsAndResumesChangeNothing() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: (0..<150).map { 2 + $0 * 7 % 23 })
+      let settings = [
+        "training.steps=40", "data.mode=packed", "model.dropout=0.2", "training.accumulate=2",
+        "training.schedule.name=inverse_sqrt", "training.schedule.warmup=8",
+      ]
+      let (lines, result) = try train(
+        base, ranks: 2,
+        [
+          ("whole", settings), ("validated", settings + ["evaluation.every=7", "checkpoint.every=9"]),
+          ("halves", settings + ["training.steps=20"]), ("halves", settings),
+        ])
+      #expect(result.status == 0, "\(result)")
+      #expect(lines.map(\.step) == [40, 40, 20, 40])
+      let whole = try #require(lines.first).digest
+      #expect(lines.map { $0.digest == whole } == [true, true, false, true], "\(lines)")
+
+      for (ranks, rank, step) in [(1, 0, 13), (3, 2, 20), (8, 5, 31), (2, 0, 0)] {
+        let stop = step > 0 ? ["@stop=\(rank):\(step)"] : []
+        let (lines, result) = try train(base, ranks: ranks, [("chain", settings + stop)])
+        let line = try #require(lines.first, "\(result)")
+        #expect(line.ending == (step > 0 ? "stopped" : "finished"))
+        #expect(line.step == (step > 0 ? step : 40))
+        if step == 0 { #expect(line.digest == whole) }
+      }
+    }
+  }
+
+  @Test func theNewestAndTheBestCheckpointsAreKept() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      let (lines, result) = try train(
+        base, ranks: 1,
+        [
+          (
+            "run",
+            [
+              "training.steps=14", "checkpoint.every=4", "checkpoint.keep=2", "evaluation.every=3",
+              "training.optimizer.learning_rate=5",
+            ]
+          )
+        ])
+      #expect(lines.map(\.step) == [14], "\(result)")
+      let store = CheckpointStore(directory: "\(base)/run")
+      let progress = try #require(try store.newestSound().file).header.progress
+      let best = progress.bestStep
+      #expect(best > 0 && best < 12, "a learning rate this high has its best early; at step \(best)")
+      let steps = try store.steps()
+      #expect(steps == [best, 12, 14])
+      #expect(store.bestPath?.hasSuffix("/step-\(best < 10 ? "0000000" : "000000")\(best).h5") == true)
+      let names = steps.map { "step-" + String(repeating: "0", count: 8 - "\($0)".count) + "\($0)" }
+      #expect(
+        try directoryEntries("\(base)/run") == (["best.h5"] + names.flatMap { ["\($0).h5", "\($0).json"] }))
+    }
+  }
+
+  @Test func earlyStoppingEndsTheRunUntilThePatienceIsRaised() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      let settings = [
+        "training.steps=30", "evaluation.every=1", "training.optimizer.learning_rate=5", "@trace",
+      ]
+      let (lines, result) = try train(
+        base, ranks: 2,
+        [
+          ("run", settings + ["evaluation.patience=2"]), ("run", settings + ["evaluation.patience=2"]),
+          ("run", settings + ["evaluation.patience=0"]),
+        ])
+      #expect(lines.map(\.ending) == ["finished", "finished", "finished"], "\(result)")
+      let steps = lines.map(\.step)
+      #expect(steps[0] < 30 && steps == [steps[0], steps[0], 30], "\(result)")
+      let validations = result.output.split(separator: "\n").filter { $0.hasPrefix("validation ") }
+      #expect(validations.count == 30)
+    }
+  }
+
+  /// Epochs end the run where their last whole step ends; what is left of a step is not begun.
+  @Test func epochsEndTheRun() throws {
+    try withTemporaryDirectory { base in
+      // 24 lanes of 33 of the 901 * 0.9 - 1 pairs: 5 chunks of 8 an epoch.
+      try makeTrainingData("\(base)/data.h5", streams: [901])
+      let settings = ["training.steps=0", "training.epochs=3", "data.mode=contiguous"]
+      let (lines, result) = try train(
+        base, ranks: 2, [("one", settings), ("two", settings + ["training.accumulate=2"])])
+      #expect(lines.map(\.step) == [15, 7], "\(result)")
+    }
+  }
+}

@@ -1,0 +1,177 @@
+import Glibc
+import HDF5
+import TestSupport
+import Testing
+import Training
+
+/// Trainings that go wrong on one rank or all: one message, no rank left waiting, the last checkpoint as it was.
+@Suite(.serialized) struct TrainingFailureTests {
+  /// The lines of a message, one for each rank that reports.
+  private func messages(_ result: ProcessResult) -> [String] {
+    result.output.split(separator: "\n").filter { $0.hasPrefix("rank ") }.map(String.init)
+  }
+
+  @Test func aWeightThatIsNotANumberEndsTheJobBeforeAnythingIsUpdated() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      for ranks in [1, 3] {
+        let run = "run-\(ranks)"
+        let (_, result) = try train(
+          base, ranks: ranks, [(run, ["training.steps=10", "checkpoint.every=4", "@nan=6:1"])])
+        #expect(result.status == 2 && !result.timedOut, "\(result)")
+        let found = messages(result)
+        #expect(found.count == 1, "\(result)")
+        let message = found.first ?? ""
+        #expect(
+          message.hasPrefix(
+            "rank 0: step 6: the loss of lane 0 on rank 0 is not finite; the first such tensor is head.weight "
+              + "(rank 0); nothing was updated, and the last checkpoint stands; "), "\(message)")
+        let store = CheckpointStore(directory: "\(base)/\(run)")
+        #expect(try store.steps() == [4])
+        #expect(try store.newestSound().file?.header.progress.step == 4)
+      }
+    }
+  }
+
+  @Test func aLearningRateFarTooHighEndsTheJob() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      let settings = [
+        "training.steps=200", "training.optimizer.learning_rate=1000", "training.optimizer.name=sgd",
+        "training.clip_norm=0", "model.cell=rnn", "model.activation=relu",
+      ]
+      var found: [String] = []
+      for ranks in [1, 2] {
+        let (_, result) = try train(base, ranks: ranks, [("run-\(ranks)", settings)])
+        #expect(result.status == 2, "\(result)")
+        #expect(messages(result).count == 1 && messages(result)[0].contains(" is not finite"), "\(result)")
+        found.append(messages(result).first.map { String($0.prefix { $0 != "(" }) } ?? "")
+      }
+      // The same step, lane and tensor, whatever the ranks.
+      #expect(
+        found[0].replacing(/on rank \d+/, with: "") == found[1].replacing(/on rank \d+/, with: ""), "\(found)"
+      )
+    }
+  }
+
+  /// A skipped step leaves weights, optimiser and states as they were, and takes its data with it; the states of all its
+  /// chunks are undone.
+  @Test func aSkippedStepLeavesTheStateAsItWas() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      let settings = [
+        "training.steps=10", "training.accumulate=2", "training.non_finite=skip", "checkpoint.every=1",
+        "checkpoint.keep=20", "training.non_finite_limit=2",
+      ]
+      var digests: Set<String> = []
+      for ranks in [1, 2, 8] {
+        let (lines, result) = try train(
+          base, ranks: ranks, [("run-\(ranks)", settings + ["@nan=5:2", "@trace"])])
+        let line = try #require(lines.first, "\(result)")
+        #expect(line.ending == "finished" && line.step == 10 && line.skipped == 2, "\(result)")
+        #expect(result.output.contains("; the step is skipped\n"))
+        digests.insert(line.digest)
+      }
+      #expect(digests.count == 1)
+
+      // The checkpoints of the skipped steps would hold the weight that the scenario has put there.
+      func arrays(_ step: Int) throws -> [String: [Float]] {
+        let file = try File.open("\(base)/run-2/step-0000000\(step).h5")
+        let paths = try file.datasetPaths().filter { $0.hasPrefix("optimizer/") || $0.hasPrefix("states/") }
+        return Dictionary(
+          uniqueKeysWithValues: try paths.map { ($0, try file.dataset($0).readArray(of: Float.self)) })
+      }
+      let before = try arrays(4)
+      #expect(before.count > 10)
+      #expect(try arrays(5) == before)
+      #expect(try arrays(6) == before)
+      #expect(try arrays(7) != before)
+    }
+  }
+
+  @Test func onlySoManyStepsInARowAreSkipped() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      let settings = [
+        "training.steps=10", "training.non_finite=skip", "training.non_finite_limit=2", "@nan=5:3", "@trace",
+      ]
+      let (_, result) = try train(base, ranks: 2, [("run", settings)])
+      #expect(result.status == 2, "\(result)")
+      let found = messages(result)
+      #expect(found.count == 1)
+      #expect(found.first?.hasPrefix("rank 0: step 7: ") == true, "\(result)")
+      #expect(found.first?.contains("head.weight (rank 0), after 2 skipped in a row; nothing") == true)
+    }
+  }
+
+  /// The second chunk of the file's values is damaged, which only the last lane comes to, when it has read and trained on
+  /// its first 7 chunks.
+  @Test func dataThatOneRankCannotReadEndTheJob() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [307_000])
+      var bytes = try readBytes("\(base)/data.h5")
+      // The tokens lie in chunks of 256 KiB, one byte each: where the second ends is as good a place as any.
+      let place = try #require(lastToken(of: bytes))
+      bytes[place - 100] ^= 1
+      try writeBytes(bytes, to: "\(base)/bad.h5")
+      let settings = [
+        "training.lanes=8", "training.chunk=2048", "model.hidden=4", "model.embedding=2", "model.layers=1",
+        "training.steps=100", "checkpoint.every=2",
+      ]
+      for ranks in [1, 3] {
+        let (_, result) = try train(base, ranks: ranks, [("run-\(ranks)", settings)], data: "bad.h5")
+        #expect(result.status == 2 && !result.timedOut, "\(result)")
+        let found = messages(result)
+        #expect(found.count == 1, "\(result)")
+        let prefix = ranks == 1 ? "rank 0: " : "rank 0: rank \(ranks - 1): "
+        #expect(found.first?.hasPrefix("\(prefix)\(base)/bad.h5: ") == true, "\(result)")
+        let newest = try CheckpointStore(directory: "\(base)/run-\(ranks)").newestSound()
+        #expect(newest.file?.header.progress.step == 6 && newest.failures.isEmpty)
+      }
+    }
+  }
+
+  /// Where the longest run of bytes that are tokens ends: within the data, before the padding of the last chunk.
+  private func lastToken(of bytes: [UInt8]) -> Int? {
+    bytes.indices.last {
+      bytes[$0] > 0 && bytes[$0] < 11 && $0 > 100 && bytes[($0 - 100)...$0].allSatisfy { $0 < 11 }
+    }
+  }
+
+  @Test func aCheckpointThatCannotBeWrittenEndsTheJob() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      // Nobody may make a file there, not even root.
+      let arguments =
+        ["train", "\(base)/data.h5", "/proc/self"] + smallSettings + ["checkpoint.every=2"]
+      let result = try mpirun(ranks: 3, "MultiRank", arguments)
+      #expect(result.status == 2 && !result.timedOut, "\(result)")
+      #expect(messages(result).count == 1, "\(result)")
+      #expect(messages(result).first?.contains("/proc/self/") == true, "\(result)")
+    }
+  }
+
+  /// A limit on the size of files stands for a full disk: writes fail in the midst of a file.
+  @Test(arguments: [4, 16, 40]) func aFullDiskCommitsNothing(kibibytes: Int) throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      let (lines, _) = try train(base, ranks: 1, [("run", ["training.steps=3"])])
+      let first = try #require(lines.first)
+      let names = try directoryEntries("\(base)/run")
+      let command =
+        [
+          try builtProgram("MultiRank"), "train", "\(base)/data.h5", "\(base)/run",
+        ] + smallSettings
+      let result = try runProcess(
+        "bash", ["-c", "trap '' XFSZ; ulimit -f \(kibibytes); exec \"$@\"", "bash"] + command,
+        environment: ["OMP_NUM_THREADS": "1"])
+      #expect(result.status == 2, "\(result)")
+      #expect(messages(result).count == 1, "\(result)")
+      #expect(try directoryEntries("\(base)/run") == names)
+      #expect(try CheckpointStore(directory: "\(base)/run").newestSound().file?.digest() == first.digest)
+      // With room again, it goes on as if nothing had been.
+      let (again, _) = try train(base, ranks: 2, [("run", []), ("whole", [])])
+      #expect(again.map(\.step) == [6, 6] && again[0].digest == again[1].digest)
+    }
+  }
+}
