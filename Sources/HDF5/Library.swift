@@ -1,4 +1,5 @@
 import CHDF5
+import Glibc
 import Synchronization
 
 /// The one way into the C library.
@@ -9,6 +10,9 @@ package enum Library {
   /// Opens the library, once. At exit it must not close what is open: a file left half-written by an exit would then
   /// look finished. No plugins: a file names its filters, and a filter's plugin is code.
   private static let isOpen: Bool = {
+    // No locks either, unless the user wants them: files are written under other names and renamed when they are
+    // whole, and some network file systems cannot lock.
+    setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0)
     H5dont_atexit()
     return H5open() >= 0 && H5PLset_loading_state(0) >= 0
   }()

@@ -37,14 +37,15 @@ public struct TrainingJob: Sendable {
 
     // The embedded text is made in the run's directory, which is begun before; all else is looked at before anything
     // is written.
-    let isEmbedded = configuration.data.path.isEmpty
-    let dataPath = isEmbedded ? "\(run.path)/data.h5" : configuration.data.path
+    let isEmbedded = configuration.data.path == run.embeddedDataPath
     func begin() throws -> String? {
-      try communicator.agree { try plan.flatMap { try run.open($0.configuration, previous: $0.previous, fresh: fresh) } }
+      try communicator.agree {
+        try plan.flatMap { try run.open($0.configuration, previous: $0.previous, fresh: fresh) }
+      }
     }
     var warning = isEmbedded ? try begin() : nil
-    if isEmbedded { try communicator.agree { if isFirst { try makeEmbeddedData(dataPath) } } }
-    let (dataset, schedule) = try communicator.agree { try openData(dataPath, configuration) }
+    if isEmbedded { try communicator.agree { if isFirst { try makeEmbeddedData(run.embeddedDataPath) } } }
+    let (dataset, schedule) = try communicator.agree { try openData(configuration) }
     let store = CheckpointStore(directory: run.checkpointsPath)
     let checkpoint = try communicator.agree { isFirst ? try newestCheckpoint(store, dataset) : nil }
     if !isEmbedded { warning = try begin() }
@@ -80,6 +81,7 @@ public struct TrainingJob: Sendable {
     var configuration =
       try configurationPath.map { try Configuration(path: $0) } ?? previous ?? Configuration()
     for setting in settings { try configuration.set(setting) }
+    if configuration.data.path.isEmpty { configuration.data.path = run.embeddedDataPath }
     return Plan(
       configuration: try configuration.resolved(ranks: ranks, previous: previous), previous: previous)
   }
@@ -90,9 +92,9 @@ public struct TrainingJob: Sendable {
     try TaleCorpus().run(output: path, command: "seqtrain data generate grammar --output \(path)")
   }
 
-  private func openData(_ path: String, _ configuration: Configuration) throws -> (SequenceDataset, Schedule) {
+  private func openData(_ configuration: Configuration) throws -> (SequenceDataset, Schedule) {
     let training = configuration.training
-    let dataset = try SequenceDataset(path)
+    let dataset = try SequenceDataset(configuration.data.path)
     if configuration.evaluation.every > 0 { _ = try dataset.split("validation") }
     let schedule = try Schedule(
       streams: dataset.split("train").streams, lanes: training.lanes, chunk: training.chunk,

@@ -97,15 +97,15 @@ import Testing
   }
 
   @Test(arguments: CellKind.allCases)
-  func `biases begin at zero but the forget gate's`(_ cell: CellKind) throws {
+  func `biases begin at zero but those of the gates that keep the state`(_ cell: CellKind) throws {
     let weights = weights(cell) { $0.initialization.forgetBias = 1.5 }
     for layer in 0..<2 {
       let input = try #require(weights["rnn.bias_ih_l\(layer)"])
       let recurrent = try #require(weights["rnn.bias_hh_l\(layer)"])
       // What the gates feel is the sum of both.
       for (index, (a, b)) in zip(input, recurrent).enumerated() {
-        let isForgetGate = cell == .lstm && (40..<80).contains(index)
-        #expect(a + b == (isForgetGate ? 1.5 : 0), "layer \(layer), row \(index)")
+        let keeps = cell != .rnn && (40..<80).contains(index)
+        #expect(a + b == (keeps ? 1.5 : 0), "layer \(layer), row \(index)")
       }
     }
     #expect(try #require(weights["head.bias"]).allSatisfy { $0 == 0 })

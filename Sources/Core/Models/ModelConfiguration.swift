@@ -38,7 +38,8 @@ public struct ModelConfiguration: Sendable, Equatable {
     public var input = WeightInitialization.xavier
     /// The matrices that read the previous state.
     public var recurrent = WeightInitialization.orthogonal
-    /// The LSTM's forget-gate bias (Jozefowicz et al. 2015); the other biases begin at zero.
+    /// The bias of the gate that keeps the state, the LSTM's forget gate and the GRU's update gate (Gers et al. 2000;
+    /// Jozefowicz et al. 2015); the other biases begin at zero.
     public var forgetBias = 1.0
 
     /// The defaults.

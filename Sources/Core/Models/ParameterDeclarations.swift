@@ -40,9 +40,10 @@ struct ParameterDeclarations {
         name, [gates * hidden, inputs],
         .weights(rule, outputs: hidden, inputs: inputs, blocks: gates, hidden: hidden))
     }
-    let forget = hidden..<2 * hidden
+    // The gate that keeps the state is the second of either cell: f of i f g o, z of r z n.
+    let keeping = hidden..<2 * hidden
     let inputBias: Initializer =
-      configuration.cell == .lstm ? .constantIn(forget, Float(rule.forgetBias)) : .constant(0)
+      configuration.cell == .rnn ? .constant(0) : .constantIn(keeping, Float(rule.forgetBias))
     var parameters = [
       weights(names.weightInput, rule.input, inputs: inputs),
       weights(names.weightRecurrent, rule.recurrent, inputs: hidden),

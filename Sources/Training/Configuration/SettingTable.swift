@@ -37,7 +37,7 @@ extension Setting {
       "How matrices that read the previous state are filled"),
     Setting(
       "model.initialization.forget_bias", \.model.initialization.forgetBias, .within(-1000, 1000),
-      "Forget-gate bias of the lstm cell at the start"),
+      "Bias, at the start, of the gate that keeps the state: lstm's forget gate, gru's update gate"),
   ]
 
   private static let training = [

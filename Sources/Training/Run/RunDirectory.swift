@@ -38,6 +38,8 @@ public final class RunDirectory {
   public var metricsPath: String { "\(path)/metrics.jsonl" }
   /// What was said, with times.
   public var logPath: String { "\(path)/run.log" }
+  /// The embedded text, where the run names no data.
+  public var embeddedDataPath: String { "\(path)/data.h5" }
   /// What the run resumes from.
   public var checkpointsPath: String { "\(path)/checkpoints" }
 
