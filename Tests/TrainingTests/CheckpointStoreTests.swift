@@ -52,7 +52,7 @@ import Training
     try withTwo { store, newest in
       let file = try #require(try store.newestSound().file)
       #expect(try file.header == Self.header(step: 20))
-      #expect(try file.parameterCount() == 6000)
+      #expect(try file.parameterShapes().reduce(0) { $0 + $1.shape.reduce(1, *) } == 6000)
       let bytes = try readBytes("\(newest).h5")
       let digest = SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
       let manifest = String(decoding: try readBytes("\(newest).json"), as: UTF8.self)

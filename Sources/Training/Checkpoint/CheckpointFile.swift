@@ -112,7 +112,7 @@ package struct CheckpointFile {
   }
 
   /// The names of the parameters, in order, with their shapes.
-  func parameterShapes() throws -> [(name: String, shape: [Int])] {
+  package func parameterShapes() throws -> [(name: String, shape: [Int])] {
     let group = try file.group(CheckpointGroup.parameters.rawValue)
     return try group.datasetPaths().map { ($0, try group.dataset($0).shape) }
   }
