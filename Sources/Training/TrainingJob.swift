@@ -7,7 +7,8 @@ import Sequences
 /// Rank 0 owns the run's directory; what it decides there all ranks learn. Everything that can be refused is refused
 /// before anything is written.
 public struct TrainingJob: Sendable {
-  /// The file of the configuration; nil for that of the run, where it has begun, or the defaults.
+  /// The file of the configuration; nil for that of the run, where it has begun, else the
+  /// defaults, or where no data is named `Configuration.firstRun`.
   public var configurationPath: String?
   /// Settings that override it, as `key=value`.
   public var settings: [String]
@@ -78,8 +79,10 @@ public struct TrainingJob: Sendable {
 
   private func resolve(_ run: RunDirectory, ranks: Int) throws -> Plan {
     let previous = fresh ? nil : try run.savedConfiguration()
+    let namesData = settings.contains { $0.hasPrefix("data.path=") }
     var configuration =
-      try configurationPath.map { try Configuration(path: $0) } ?? previous ?? Configuration()
+      try configurationPath.map { try Configuration(path: $0) } ?? previous
+      ?? (namesData ? Configuration() : .firstRun)
     for setting in settings { try configuration.set(setting) }
     if configuration.data.path.isEmpty { configuration.data.path = run.embeddedDataPath }
     return Plan(
