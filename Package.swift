@@ -65,7 +65,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     tests(of: "MPI", ["MultiRank"]),
     tests(of: "HDF5", ["CHDF5", "MultiRank"]),
-    tests(of: "Random"),
+    tests(of: "Random", ["CKernels"]),
     tests(of: "Core", ["HDF5", "CKernels", "Random"], exclude: ["Fixtures"]),
     tests(of: "Sequences", ["HDF5", "Random"]),
     tests(of: "Training", ["Core", "Sequences", "HDF5", "MPI", "MultiRank", crypto]),

@@ -1,2 +1,0 @@
-import Random
-import Testing
