@@ -34,8 +34,8 @@ let package = Package(
   targets: [
     .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
-    .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .target(name: "CKernels", cSettings: kernelSettings),
+    .target(name: "COneDNN"),
     .target(name: "CSupport"),
 
     module("MPI", ["COpenMPI"]),

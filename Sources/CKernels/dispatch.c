@@ -25,9 +25,8 @@ static bool has_avx2(void) {
 static const st_kernels *avx512_kernels(void) { return has_avx512() ? &st_avx512_kernels : NULL; }
 static const st_kernels *avx2_kernels(void) { return has_avx2() ? &st_avx2_kernels : NULL; }
 
-bool st_has_bfloat16(void) {
+static bool has_bfloat16(void) {
   unsigned a, b, c, d;
-  if (!has_avx512()) return false;
   bool amx = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1);
   bool avx512 = __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
   return amx || avx512;
@@ -37,7 +36,7 @@ bool st_has_bfloat16(void) {
 
 static const st_kernels *avx512_kernels(void) { return NULL; }
 static const st_kernels *avx2_kernels(void) { return NULL; }
-bool st_has_bfloat16(void) { return false; }
+static bool has_bfloat16(void) { return false; }
 
 #endif
 
@@ -67,6 +66,8 @@ __attribute__((constructor)) static void choose(void) {
 }
 
 const char *st_instruction_set(void) { return name_in_use; }
+
+bool st_has_bfloat16(void) { return in_use == avx512_kernels() && has_bfloat16(); }
 
 size_t st_product_scratch(void) { return in_use->product_scratch(); }
 
@@ -165,6 +166,10 @@ void st_add_column_sums(long n, long rows, long lanes, long stride, const float 
 
 void st_gather_rows(long rows, long n, const float *table, const int32_t *index, float *out) {
   in_use->gather_rows(rows, n, table, index, out);
+}
+
+void st_round_rows(long n, long rows, long lanes, long stride, const float *x, long ldx, uint16_t *out) {
+  in_use->round_rows(n, rows, lanes, stride, x, ldx, out);
 }
 
 void st_scatter_add_rows(long n, long rows, long lanes, long stride, const float *x, long ldx,

@@ -24,13 +24,14 @@ import Testing
   /// Trains `chunks` chunks with all shards in one model, then with one model for each.
   private func expectSameBits(
     _ cell: CellUnderTest, _ configuration: ModelConfiguration, vocabulary: Int, shape: ChunkShape,
-    precision: Precision, chunks: UInt32
+    arithmetic: Arithmetic, chunks: UInt32
   ) {
     let perShard = shape.lanesPerShard
     func model(shards: Int, firstLane: Int) -> ModelUnderTest {
       let shape = ChunkShape(steps: shape.steps, shards: shards, lanesPerShard: perShard)
       return ModelUnderTest(
-        cell, configuration, vocabulary: vocabulary, shape: shape, precision: precision, firstLane: firstLane)
+        cell, configuration, vocabulary: vocabulary, shape: shape, arithmetic: arithmetic,
+        firstLane: firstLane)
     }
     let together = model(shards: shape.shards, firstLane: 0)
     let alone = (0..<shape.shards).map { model(shards: 1, firstLane: $0 * perShard) }
@@ -54,24 +55,25 @@ import Testing
     }
   }
 
-  @Test(arguments: CellUnderTest.all, Precision.allCases)
-  func `four shards in one model give the bits of four models`(_ cell: CellUnderTest, _ precision: Precision)
-  {
+  @Test(arguments: CellUnderTest.all, Arithmetic.all)
+  func `four shards in one model give the bits of four models`(
+    _ cell: CellUnderTest, _ arithmetic: Arithmetic
+  ) {
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding, configuration.layers) = (20, 9, 2)
     (configuration.layerNorm, configuration.dropout, configuration.initialState) = (true, 0.3, .learnt)
     // More positions in a shard than one block of a product sums.
     expectSameBits(
       cell, configuration, vocabulary: 50, shape: ChunkShape(steps: 100, shards: 4, lanesPerShard: 3),
-      precision: precision, chunks: 2)
+      arithmetic: arithmetic, chunks: 2)
   }
 
-  @Test(arguments: Precision.allCases)
-  func `wide models too`(_ precision: Precision) {
+  @Test(arguments: Arithmetic.all)
+  func `wide models too`(_ arithmetic: Arithmetic) {
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding, configuration.layers) = (280, 70, 1)
     expectSameBits(
       CellUnderTest.all[2], configuration, vocabulary: 300,
-      shape: ChunkShape(steps: 6, shards: 3, lanesPerShard: 5), precision: precision, chunks: 1)
+      shape: ChunkShape(steps: 6, shards: 3, lanesPerShard: 5), arithmetic: arithmetic, chunks: 2)
   }
 }

@@ -20,6 +20,10 @@ void st_add_column_sums(long n, long rows, long lanes, long stride, const float 
 /// out[r, :] = table[index[r], :] for r < rows.
 void st_gather_rows(long rows, long n, const float *table, const int32_t *index, float *out);
 
+/// out[r, :] = x[row(r), :] rounded to bfloat16, the nearest, of two equally near the even one, for r < rows,
+/// with row(r) as in `st_product_weight_gradient`.
+void st_round_rows(long n, long rows, long lanes, long stride, const float *x, long ldx, uint16_t *out);
+
 /// out[index[row(r)], :] += x[row(r), :] for r < rows, in order, with row(r) as in
 /// `st_product_weight_gradient`.
 void st_scatter_add_rows(long n, long rows, long lanes, long stride, const float *x, long ldx,

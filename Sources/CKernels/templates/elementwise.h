@@ -47,6 +47,19 @@ static void gather_rows(long rows, long n, const float *table, const int32_t *in
   for (long r = 0; r < rows; r++) memcpy(out + r * n, table + index[r] * n, (size_t)n * sizeof *out);
 }
 
+static void round_rows(long n, long rows, long lanes, long stride, const float *x, long ldx, uint16_t *out) {
+  for (long r = 0; r < rows; r++, out += n) {
+    const float *row = x + lane_row(r, lanes, stride) * ldx;
+    long j = 0;
+    for (; j + WIDTH <= n; j += WIDTH) {
+      halves bits = to_bfloat16(load(row + j));
+      memcpy(out + j, &bits, sizeof bits);
+    }
+    halves bits = to_bfloat16(load_part(row + j, part_of(n - j)));
+    memcpy(out + j, &bits, (size_t)(n - j) * sizeof *out);
+  }
+}
+
 static void scatter_add_rows(long n, long rows, long lanes, long stride, const float *x, long ldx,
                              const int32_t *index, float *out) {
   for (long r = 0; r < rows; r++) {

@@ -27,6 +27,7 @@ typedef double doubles __attribute__((ext_vector_type(8)));
 typedef uint32_t words __attribute__((ext_vector_type(16)));
 typedef int32_t integers __attribute__((ext_vector_type(16)));
 typedef uint64_t long_words __attribute__((ext_vector_type(8)));
+typedef uint16_t halves __attribute__((ext_vector_type(16)));
 
 INLINE words as_words(floats x) { return (words)x; }
 INLINE floats as_floats(words x) { return (floats)x; }
@@ -169,6 +170,12 @@ INLINE floats round_to_bfloat16(floats x) {
   words bits = as_words(x);
   words rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) & 0xffff0000u;
   return x == x ? as_floats(rounded) : x;
+}
+
+/// The bits of the nearest bfloat16, as `round_to_bfloat16`. A NaN stays one though its lower bits are lost.
+INLINE halves to_bfloat16(floats x) {
+  words bits = x == x ? as_words(round_to_bfloat16(x)) : as_words(x) | 0x400000u;
+  return __builtin_convertvector(bits >> 16, halves);
 }
 
 /// The row of a time-major [T, stride, .] array that is the r-th of the first `lanes` lanes' rows.

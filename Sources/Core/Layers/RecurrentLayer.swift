@@ -91,9 +91,12 @@ final class RecurrentLayer<Cell: RecurrentCell>: Layer {
     output = Signal(value: h.output, gradient: outputGradient)
     inputBias = Buffer(count: width)
     recurrent = Buffer(rows: context.shape.lanes, columns: width)
-    packedForward = .init(outputs: width, inputs: hidden)
+    packedForward = context.products.makePacked(outputs: width, inputs: hidden, accumulate: false)
     packedGradients = cell.recurrentGradients.map {
-      (part: $0, weights: .init(outputs: hidden, inputs: $0.rows.count))
+      (
+        part: $0,
+        weights: context.products.makePacked(outputs: hidden, inputs: $0.rows.count, accumulate: true)
+      )
     }
   }
 
@@ -130,7 +133,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Layer {
         t, chunk, dh: output.gradient.step(t, of: lanes), h: h.after(t), previous: h.before(t, chunk),
         dPrevious: dPrevious)
       for (part, packed) in packedGradients {
-        context.products.multiply(part.gates.step(t, of: lanes), packed, into: dPrevious, accumulate: true)
+        context.products.multiply(part.gates.step(t, of: lanes), packed, into: dPrevious)
       }
       if t > 0 { h.exchangeGradient(dPrevious, at: t, chunk) }
       h.cutGradient(at: t, chunk)

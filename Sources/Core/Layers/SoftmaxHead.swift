@@ -73,10 +73,9 @@ final class SoftmaxHead {
   }
 
   private func backward(_ dLogits: Matrix, _ rows: Range<Int>) {
-    let (lanes, perShard) = (context.shape.lanes, context.shape.lanesPerShard)
-    for shard in 0..<context.shape.shards {
-      let shardRows = ShardRows(
-        first: shard * perShard, count: rows.count / lanes * perShard, lanes: perShard, stride: lanes)
+    let shape = context.shape
+    for shard in 0..<shape.shards {
+      let shardRows = shape.shardRows(shard, steps: rows.count / shape.lanes)
       context.products.weightGradient(
         dLogits, input.value.rows(rows), rows: shardRows, into: weight.gradients[shard])
       addColumnSums(dLogits, shardRows, to: bias.gradients[shard].base)

@@ -53,7 +53,8 @@ final class TokenProjection: InputProjection {
         rows.count, embedded.columns, embedding.weights.base, tokens.base + rows.lowerBound,
         embedded.base)
       st_fill_rows(rows.count, projected.columns, bias, nil, projected.base, projected.stride)
-      context.products.forward(embedded, weight.weights, into: projected, accumulate: true)
+      context.products.forward(
+        embedded, weight.weights, into: projected, accumulate: true, rows: .ofOneShard)
     }
     return ProjectedInput(table: table, index: index.base, lanes: chunk.lanes)
   }
@@ -69,19 +70,20 @@ final class TokenProjection: InputProjection {
         summed.columns, positions.count, positions.lanes, positions.stride, gateGradients[positions.first],
         gateGradients.stride, index.base + positions.first, table.base)
       context.products.weightGradient(
-        summed, embedded.rows(rows),
-        rows: ShardRows(first: 0, count: rows.count, lanes: rows.count, stride: rows.count),
-        into: weight.gradients[shard])
-      context.products.inputGradient(summed, weight.weights, into: gradient)
+        summed, embedded.rows(rows), rows: .all(rows.count), into: weight.gradients[shard])
+      context.products.inputGradient(summed, weight.weights, into: gradient, rows: .ofOneShard)
+      let count = tableCounts.base[shard]
       st_scatter_add_rows(
-        gradient.columns, rows.count, rows.count, rows.count, gradient.base, gradient.stride,
+        gradient.columns, count, count, count, gradient.base, gradient.stride,
         tokens.base + rows.lowerBound, embedding.gradients[shard].base)
     }
   }
 
-  /// The rows of a shard's table that are in use.
+  /// The rows of a shard's table that are in use. Where the products need a fixed number, all: the gradients of the rest
+  /// are zero.
   private func tableRange(_ shard: Int) -> Range<Int> {
-    shard * tableRows..<shard * tableRows + tableCounts.base[shard]
+    let count = context.products.needsFixedRows ? tableRows : tableCounts.base[shard]
+    return shard * tableRows..<shard * tableRows + count
   }
 
   /// Lists the tokens of a shard in the order of their first occurrence, and the row of each position.

@@ -22,20 +22,26 @@ public struct ChunkShape: Sendable, Equatable {
   public var rows: Int { steps * lanes }
 
   /// The rows that belong to a shard, as the kernels count them: `count` rows, `lanes` of every `stride`, the first
-  /// of them `first`.
-  func shardRows(_ shard: Int) -> ShardRows {
+  /// of them `first`. In an array of all steps, or of as many as are given.
+  package func shardRows(_ shard: Int, steps: Int? = nil) -> ShardRows {
     ShardRows(
-      first: shard * lanesPerShard, count: steps * lanesPerShard, lanes: lanesPerShard, stride: lanes)
+      first: shard * lanesPerShard, count: (steps ?? self.steps) * lanesPerShard, lanes: lanesPerShard,
+      stride: lanes)
   }
 }
 
 /// Rows of a time-major array that belong to one shard: row(r) = first + (r / lanes) stride + r % lanes.
-struct ShardRows {
+package struct ShardRows {
   let first: Int
-  let count: Int
+  package let count: Int
   let lanes: Int
   let stride: Int
 
+  /// All rows of a matrix of `count`.
+  static func all(_ count: Int) -> ShardRows {
+    ShardRows(first: 0, count: count, lanes: count, stride: count)
+  }
+
   /// The array's row of the r-th row of the shard.
-  func row(_ r: Int) -> Int { first + r / lanes * stride + r % lanes }
+  package func row(_ r: Int) -> Int { first + r / lanes * stride + r % lanes }
 }

@@ -37,16 +37,17 @@ public final class LanguageModel {
   /// A model over the weights of `memory`, which has the layout of this configuration, in zero state.
   ///
   /// - Parameters:
+  ///   - bfloat16: What computes the products where `precision` is `.bfloat16`.
   ///   - firstLane: The number of the rank's first lane among all lanes of the run, a part of the key of dropout masks.
   ///   - dropoutSeed: The seed of the dropout masks in training; nil for evaluation, which drops nothing.
   public init(
     _ configuration: ModelConfiguration, memory: ParameterMemory, shape: ChunkShape, precision: Precision,
-    firstLane: Int = 0, dropoutSeed: UInt64? = nil
+    bfloat16: BFloat16Products = .preferred, firstLane: Int = 0, dropoutSeed: UInt64? = nil
   ) {
     let context = LayerContext(
-      shape: shape, memory: memory, products: MatrixProducts(precision: precision, meter: meter),
-      meter: meter,
-      firstLane: firstLane)
+      shape: shape, memory: memory,
+      products: MatrixProducts(precision: precision, bfloat16: bfloat16, shape: shape, meter: meter),
+      meter: meter, firstLane: firstLane)
     var stack = LayerStack(context, configuration)
     for index in 0..<configuration.layers {
       stack.appendRecurrent(index)

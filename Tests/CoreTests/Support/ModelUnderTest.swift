@@ -11,7 +11,7 @@ final class ModelUnderTest {
 
   init(
     _ cell: CellUnderTest, _ configuration: ModelConfiguration, vocabulary: Int, shape: ChunkShape,
-    precision: Precision = .float32, firstLane: Int = 0, dropoutSeed: UInt64? = 7
+    arithmetic: Arithmetic = .float32, firstLane: Int = 0, dropoutSeed: UInt64? = 7
   ) {
     var configuration = configuration
     configuration.cell = cell.kind
@@ -30,8 +30,8 @@ final class ModelUnderTest {
       }
     }
     model = LanguageModel(
-      configuration, memory: memory, shape: shape, precision: precision, firstLane: firstLane,
-      dropoutSeed: dropoutSeed)
+      configuration, memory: memory, shape: shape, precision: arithmetic.precision,
+      bfloat16: arithmetic.bfloat16, firstLane: firstLane, dropoutSeed: dropoutSeed)
   }
 
   /// Trains on a chunk of the run.
