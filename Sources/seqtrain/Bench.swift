@@ -33,6 +33,7 @@ struct Bench: ParallelCommand {
 
   func run(_ communicator: Communicator) throws -> ExitStatus {
     let configuration = try communicator.agree { try self.configuration(ranks: communicator.size) }
+    if communicator.rank == 0 { for note in machineNotes(for: precision) { report(warning: note) } }
     let result = try Benchmark(configuration, vocabulary: vocab, steps: steps, warmup: warmup).run(
       communicator)
     if communicator.rank == 0 { print(json ? result.json.text : result.text) }

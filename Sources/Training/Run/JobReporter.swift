@@ -31,7 +31,7 @@ final class JobReporter: TrainingObserver {
     let logger = reporter.logger
     let training = trainer.configuration.training
     let model = trainer.configuration.model
-    for note in notes { logger.warning("\(note)") }
+    for note in notes + machineNotes(for: training.precision) { logger.warning("\(note)") }
     for change in changes { logger.info("\(change)") }
     logger.info(
       "\(run.path): \(model.cell) \(model.layers) x \(model.hidden), \(trainer.parameterCount) parameters, on \(dataset.path)"

@@ -1,0 +1,15 @@
+import Core
+import Glibc
+
+/// What a user may expect of this machine that it does not do, a line each: for a warning at the start of a job.
+public func machineNotes(for precision: Precision) -> [String] {
+  var notes: [String] = []
+  if let note = precision.emulationNote { notes.append(note) }
+  let cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+  if let threads = getenv("OMP_NUM_THREADS").flatMap({ Int(String(cString: $0)) }), threads > cores {
+    notes.append(
+      "OMP_NUM_THREADS is \(threads), more than this machine's cores (\(cores)); "
+        + "a rank computes in one thread all the same")
+  }
+  return notes
+}
