@@ -29,7 +29,7 @@ public struct EvaluationReport: Sendable {
 
 extension Metrics {
   /// As members of a JSON object.
-  var members: KeyValuePairs<String, JSON> {
+  var members: JSON.Members {
     [
       "loss": .number(loss), "perplexity": .number(perplexity), "bits_per_target": .number(bitsPerTarget),
       "accuracy": .number(accuracy), "targets": .integer(targets),

@@ -10,7 +10,12 @@ extension Precision: ExpressibleByArgument {}
 struct Bench: ParallelCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measures full training steps on random tokens.",
-    discussion: "A step is forward, backward, exchange, clipping and Adam's update; the state is carried.")
+    discussion: """
+      A step is forward, backward, exchange, clipping and Adam's update; the state is carried.
+
+      --breakdown adds where rank 0 spends the step, by part; how fast it computes its matrix products beside the fastest that \
+      one core of this machine can multiply and add; and the bytes of the products' operands and results.
+      """)
 
   @Option(help: "The recurrent cell.") var cell = CellKind.lstm
   @Option(help: "The number of tokens in the vocabulary.") var vocab = 128
@@ -22,6 +27,7 @@ struct Bench: ParallelCommand {
   @Option(help: "The inputs of matrix products.") var precision = Precision.float32
   @Option(help: "The steps that are timed.") var steps = 20
   @Option(help: "The steps before them that are not.") var warmup = 3
+  @Flag(help: "Print where the time of a step goes.") var breakdown = false
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
@@ -36,7 +42,10 @@ struct Bench: ParallelCommand {
     if communicator.rank == 0 { for note in machineNotes(for: precision) { report(warning: note) } }
     let result = try Benchmark(configuration, vocabulary: vocab, steps: steps, warmup: warmup).run(
       communicator)
-    if communicator.rank == 0 { print(json ? result.json.text : result.text) }
+    if communicator.rank == 0 {
+      let peak = breakdown ? BenchmarkResult.measurePeakRate() : nil
+      print(json ? result.json(peak: peak).text : result.text(peak: peak))
+    }
     return .finished
   }
 
@@ -55,21 +64,54 @@ struct Bench: ParallelCommand {
 }
 
 extension BenchmarkResult {
-  fileprivate var json: JSON {
-    .object([
+  /// With the breakdown where a peak is given.
+  fileprivate func json(peak: Double?) -> JSON {
+    var members: JSON.Members = [
       "program": .string("seqtrain"), "ranks": .integer(ranks), "step_seconds_median": .number(medianSeconds),
       "step_seconds_min": .number(minimumSeconds), "tokens_per_second": .number(tokensPerSecond),
       "peak_rss_bytes": .integer(peakMemory),
-    ])
+    ]
+    if let peak {
+      members.append([
+        "breakdown": .array(
+          breakdown.map { .object(["part": .string("\($0.part)"), "seconds": .number($0.seconds)]) }),
+        "product_flops_per_second": .number(productRate), "peak_flops_per_second": .number(peak),
+        "product_bytes_per_step": .number(bytes),
+      ])
+    }
+    return .object(members)
   }
 
-  fileprivate var text: String {
-    """
-    ranks              \(ranks)
-    step, median       \(Progress.decimal(medianSeconds * 1000, places: 2)) ms
-    step, shortest     \(Progress.decimal(minimumSeconds * 1000, places: 2)) ms
-    tokens a second    \(Progress.count(tokensPerSecond))
-    peak memory        \(peakMemory >> 20) MiB on rank 0
-    """
+  fileprivate func text(peak: Double?) -> String {
+    var lines = [
+      "ranks              \(ranks)",
+      "step, median       \(Progress.decimal(medianSeconds * 1000, places: 2)) ms",
+      "step, shortest     \(Progress.decimal(minimumSeconds * 1000, places: 2)) ms",
+      "tokens a second    \(Progress.count(tokensPerSecond))",
+      "peak memory        \(peakMemory >> 20) MiB on rank 0",
+    ]
+    if let peak { lines += ["", "Where rank 0 spends a step:"] + breakdownLines + productLines(peak: peak) }
+    return lines.joined(separator: "\n")
+  }
+
+  private var breakdownLines: [String] {
+    let total = breakdown.reduce(0) { $0 + $1.seconds }
+    return breakdown.map { part, seconds in
+      let time = Progress.decimal(seconds * 1000, places: 3)
+      let share = Progress.decimal(100 * seconds / total, places: 1)
+      return "  \(part)" + spaces(17 - "\(part)".count) + "\(time) ms" + spaces(12 - time.count)
+        + "\(share) %"
+    }
+  }
+
+  private func spaces(_ count: Int) -> String { String(repeating: " ", count: max(1, count)) }
+
+  private func productLines(peak: Double) -> [String] {
+    let (rate, most) = (productRate / 1e9, peak / 1e9)
+    return [
+      "products' speed    \(Progress.decimal(rate, places: 1)) GFLOP/s of the \(Progress.decimal(most, places: 1)) "
+        + "that a core can (\(Int((100 * rate / most).rounded())) %)",
+      "products' memory   \(Progress.decimal(bytes / 1e6, places: 1)) MB of operands and results a step",
+    ]
   }
 }

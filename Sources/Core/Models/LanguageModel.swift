@@ -79,10 +79,12 @@ public final class LanguageModel {
   /// Computes the chunk's losses and adds the gradients of their sum to those of the parameters, shard by shard.
   /// `finished` is told each piece of the layout when its gradients are complete for the chunk.
   public func train(_ chunk: TokenChunk, finished: (Int) -> Void = { _ in }) {
-    computeLosses(chunk)
-    finished(0)
-    for gradient in stateGradients { gradient.clear() }
-    backpropagate(chunk, finished: finished)
+    meter.measure(.pointwise) {
+      computeLosses(chunk)
+      finished(0)
+      for gradient in stateGradients { gradient.clear() }
+      backpropagate(chunk, finished: finished)
+    }
   }
 
   /// The first half of `train`: as far as the gradient of the uppermost layer's output, and those of the head.

@@ -112,7 +112,7 @@ package final class TrainingStep {
         let isLast = index + 1 == accumulate
         position = (chunk.epoch, chunk.index)
         model.train(chunk.buffer.view(number: UInt32(truncatingIfNeeded: firstChunk + index))) { piece in
-          if isLast { exchange.finished(piece: piece) }
+          if isLast { model.meter.measure(.exchange) { exchange.finished(piece: piece) } }
         }
         report.add(model.losses)
       } catch {

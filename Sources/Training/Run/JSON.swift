@@ -7,7 +7,19 @@ public indirect enum JSON: Sendable {
   case number(Double)
   case string(String)
   case array([JSON])
-  case object(KeyValuePairs<String, JSON>)
+  case object(Members)
+
+  /// The members of an object: a dictionary's literal, in its order.
+  public struct Members: ExpressibleByDictionaryLiteral, Sendable {
+    fileprivate var pairs: [(name: String, value: JSON)]
+
+    public init(dictionaryLiteral elements: (String, JSON)...) {
+      pairs = elements.map { (name: $0.0, value: $0.1) }
+    }
+
+    /// More members after those that there are.
+    public mutating func append(_ others: Members) { pairs += others.pairs }
+  }
 
   /// The value on one line.
   public var text: String {
@@ -19,7 +31,7 @@ public indirect enum JSON: Sendable {
     case .string(let value): Self.quoted(value)
     case .array(let values): "[" + values.map(\.text).joined(separator: ",") + "]"
     case .object(let members):
-      "{" + members.map { "\(Self.quoted($0)):\($1.text)" }.joined(separator: ",") + "}"
+      "{" + members.pairs.map { "\(Self.quoted($0.name)):\($0.value.text)" }.joined(separator: ",") + "}"
     }
   }
 
