@@ -13,6 +13,7 @@ public indirect enum JSON: Sendable {
   public struct Members: ExpressibleByDictionaryLiteral, Sendable {
     fileprivate var pairs: [(name: String, value: JSON)]
 
+    /// The members of a literal.
     public init(dictionaryLiteral elements: (String, JSON)...) {
       pairs = elements.map { (name: $0.0, value: $0.1) }
     }
