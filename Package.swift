@@ -41,14 +41,15 @@ let package = Package(
     module("MPI", ["COpenMPI"]),
     module("HDF5", ["CHDF5"]),
     module("Random", ["CKernels"]),
+    module("Threads", ["CSupport"]),
     module("Core", ["CKernels", "COneDNN", "Random"]),
-    module("Sequences", ["HDF5", "Random", crypto]),
+    module("Sequences", ["HDF5", "Random", "Threads", crypto]),
     module("Evaluation", ["Core", "Sequences", "MPI", "HDF5", "Random"]),
     module(
       "Training",
       [
-        "Evaluation", "Core", "Sequences", "MPI", "HDF5", "Random", "CKernels", "CSupport", crypto, logging,
-        yams,
+        "Evaluation", "Core", "Sequences", "MPI", "HDF5", "Random", "Threads", "CKernels", "CSupport", crypto,
+        logging, yams,
       ]),
     .executableTarget(
       name: "seqtrain",

@@ -1,5 +1,5 @@
-import Glibc
 import Synchronization
+import Threads
 
 /// A chunk as the feeder hands it out.
 public struct Chunk: Sendable {
@@ -23,7 +23,7 @@ public struct Chunk: Sendable {
 /// The chunks are those that `Schedule` says, whatever the lanes of others are. Used by one thread at a time.
 public final class ChunkFeeder {
   private let ring: Ring
-  private var thread: pthread_t?
+  private var thread: JoinableThread?
   private var next = 0
   private var isHolding = false
   private var failure: (any Error)?
@@ -35,7 +35,7 @@ public final class ChunkFeeder {
   ///   - lanes: those to be read, among the schedule's; row b of the buffers is lane `lanes.lowerBound + b`.
   ///   - epoch: the epoch of the first chunk.
   ///   - chunk: the first chunk's number in it; the number of chunks in it means the start of the next epoch.
-  /// - Throws: `DataError` where there is no such chunk, or no thread to be had.
+  /// - Throws: `DataError` where there is no such chunk; `ThreadError`.
   public init(
     _ dataset: SequenceDataset, _ schedule: Schedule, lanes: Range<Int>, epoch: Int = 0, chunk: Int = 0
   )
@@ -43,20 +43,7 @@ public final class ChunkFeeder {
   {
     let reader = try ChunkReader(dataset, schedule, lanes: lanes, epoch: epoch, chunk: chunk)
     ring = Ring(reader, steps: schedule.chunk, lanes: lanes.count)
-    let context = Unmanaged.passRetained(ring)
-    var thread = pthread_t()
-    let status = pthread_create(
-      &thread, nil,
-      { context in
-        guard let context else { return nil }
-        Unmanaged<Ring>.fromOpaque(context).takeRetainedValue().run()
-        return nil
-      }, context.toOpaque())
-    guard status == 0 else {
-      context.release()
-      throw DataError("no thread can be started to read the data: \(String(cString: strerror(status)))")
-    }
-    self.thread = thread
+    thread = try JoinableThread { [ring] in ring.run() }
   }
 
   deinit { close() }
@@ -80,11 +67,10 @@ public final class ChunkFeeder {
 
   /// Ends the thread and waits for it. Closing twice does nothing.
   public func close() {
-    guard let thread else { return }
-    self.thread = nil
+    guard let thread = thread.take() else { return }
     ring.isStopped.store(true, ordering: .relaxed)
     ring.empty.signal()
-    pthread_join(thread, nil)
+    thread.join()
   }
 }
 
@@ -131,29 +117,5 @@ private final class Ring: @unchecked Sendable {
         return
       }
     }
-  }
-}
-
-/// A POSIX semaphore.
-private final class CountingSemaphore: @unchecked Sendable {
-  private let semaphore: UnsafeMutablePointer<sem_t>
-
-  init(_ value: Int) {
-    semaphore = .allocate(capacity: 1)
-    semaphore.initialize(to: sem_t())
-    let status = sem_init(semaphore, 0, UInt32(value))
-    precondition(status == 0, "a semaphore with a small value can always be made")
-  }
-
-  deinit {
-    sem_destroy(semaphore)
-    semaphore.deallocate()
-  }
-
-  func signal() { sem_post(semaphore) }
-
-  func wait() {
-    // A signal's handler interrupts.
-    while sem_wait(semaphore) != 0 && errno == EINTR {}
   }
 }

@@ -11,16 +11,20 @@ func exchanges(_ world: Communicator) throws {
   for shards in [5, 8] where world.size <= shards {
     let plan = ShardPlan(shards: shards, ranks: world.size)
     let shared = try SharedMemoryExchange(world.splitByHost(), layout: layout, plan: plan)
-    let messages = try MessageExchange(world, layout: layout, plan: plan)
+    let messages = try [false, true].map {
+      try MessageExchange(world, layout: layout, plan: plan, overlapping: $0)
+    }
+    let exchanges = [shared as any GradientExchange] + messages
     for round in 0..<2 {
-      for exchange in [shared, messages] as [any GradientExchange] {
+      for exchange in exchanges {
         try checkSums(exchange, plan, rank: world.rank, round: round)
         try checkWeights(exchange, world, round: round)
       }
     }
     // A rank that could not read its data has finished no piece.
-    try checkSums(messages, plan, rank: world.rank, round: 2, finishing: world.rank > 0)
-    try checkSums(shared, plan, rank: world.rank, round: 2, finishing: world.rank > 0)
+    for exchange in exchanges {
+      try checkSums(exchange, plan, rank: world.rank, round: 2, finishing: world.rank > 0)
+    }
   }
 }
 

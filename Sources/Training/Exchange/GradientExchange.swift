@@ -1,6 +1,7 @@
 import CKernels
 import Core
 import MPI
+import Threads
 
 /// How the ranks of a run sum their gradients and share the updated weights.
 ///
@@ -24,15 +25,17 @@ package protocol GradientExchange: AnyObject {
   func publish() throws
 }
 
-/// The exchange that suits the ranks' hosts: through shared memory where all are on one, else by messages.
+/// The exchange that suits the ranks' hosts: through shared memory where all are on one, else by messages, on a thread beside
+/// backward where every host has more processors than ranks and lets the ranks use them.
 func makeExchange(
   _ communicator: Communicator, layout: ParameterLayout, plan: ShardPlan
 ) throws -> any GradientExchange {
   let host = try communicator.splitByHost()
   let onOneHost = try communicator.allgather(host.size).allSatisfy { $0 == communicator.size }
-  return onOneHost
-    ? try SharedMemoryExchange(host, layout: layout, plan: plan)
-    : try MessageExchange(communicator, layout: layout, plan: plan)
+  if onOneHost { return try SharedMemoryExchange(host, layout: layout, plan: plan) }
+  let hasSpareProcessor = Processors.online > host.size && Processors.allowed > 1
+  let overlapping = try communicator.allgather(hasSpareProcessor ? 1 : 0).allSatisfy { $0 == 1 }
+  return try MessageExchange(communicator, layout: layout, plan: plan, overlapping: overlapping)
 }
 
 /// Adds trees as `ShardTree.additions` says, in place: the left one becomes the sum. Pointers to equally long vectors.

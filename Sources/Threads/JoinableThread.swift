@@ -1,0 +1,40 @@
+import Glibc
+
+/// A thread of its own for one piece of work.
+public struct JoinableThread: ~Copyable {
+  private let thread: pthread_t
+
+  /// Starts a thread that runs `body`.
+  ///
+  /// - Throws: `ThreadError` where the system allows no further thread.
+  public init(_ body: @escaping @Sendable () -> Void) throws {
+    let work = Unmanaged.passRetained(Work(body))
+    var thread = pthread_t()
+    let status = pthread_create(
+      &thread, nil,
+      { context in
+        guard let context else { return nil }
+        Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body()
+        return nil
+      }, work.toOpaque())
+    guard status == 0 else {
+      work.release()
+      throw ThreadError(description: "no thread can be started: \(String(cString: strerror(status)))")
+    }
+    self.thread = thread
+  }
+
+  /// Waits until its work is done.
+  public consuming func join() { pthread_join(thread, nil) }
+
+  private final class Work {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+}
+
+/// The system's refusal to start a thread.
+public struct ThreadError: Error, CustomStringConvertible {
+  /// The refusal in words.
+  public let description: String
+}
