@@ -2,10 +2,9 @@ import HDF5
 
 /// What an evaluation's file says about itself: what was measured, how, and what came out.
 public struct EvaluationHeader: Sendable, Equatable {
-  /// The value of the attribute `kind`.
-  public static let kind = "evaluation"
-  /// The newest version of the format that this program reads, and the one that it writes.
-  public static let formatVersion = 1
+  /// What an evaluation's file says it is.
+  public static let format = FileFormat(
+    kind: "evaluation", version: 1, origin: "`seqtrain eval --output` makes such files")
 
   /// The path of the checkpoint.
   public let checkpoint: String
@@ -44,16 +43,7 @@ public struct EvaluationHeader: Sendable, Equatable {
   /// - Throws: `HDF5Error` where it is not an evaluation's, of a newer format, or lacks something.
   public init(_ file: File) throws {
     let attributes = file.attributes
-    guard try attributes.contains("kind"), try attributes.string("kind") == Self.kind else {
-      throw HDF5Error(
-        "not an evaluation; expected the attribute kind = \"\(Self.kind)\"", path: file.filePath)
-    }
-    let version = try attributes.integer("format_version")
-    guard version <= Self.formatVersion else {
-      throw HDF5Error(
-        "format version \(version), and this program reads up to \(Self.formatVersion); use a newer one",
-        path: file.filePath)
-    }
+    _ = try Self.format.requireVersion(of: file)
     checkpoint = try attributes.string("checkpoint")
     step = try attributes.integer("step")
     dataset = try attributes.string("dataset")
@@ -69,8 +59,7 @@ public struct EvaluationHeader: Sendable, Equatable {
   /// Writes the header of a new file.
   func write(to file: File) throws {
     let attributes = file.attributes
-    try attributes.set("kind", Self.kind)
-    try attributes.set("format_version", Self.formatVersion)
+    try Self.format.mark(file)
     try attributes.describe(
       "How well a model predicts the targets of a split. A stream of n tokens has n - 1 targets, its tokens but the "
         + "first; streams: results by stream of the split; targets: results by target, one stream after another. "

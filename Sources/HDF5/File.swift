@@ -32,7 +32,19 @@ public final class File: Group, @unchecked Sendable {
   /// - Throws: `HDF5Error` where the file is missing, may not be read, is not HDF5, is truncated, or is still open for
   ///   writing or was when its writer stopped.
   public static func open(_ path: String) throws -> File {
-    let size = try requireHDF5(path)
+    try open(path, advice: "copy or write it anew")
+  }
+
+  /// Opens a file for reading that must be of a format; with the version in which it is written.
+  ///
+  /// - Throws: As `open(_:)` and `FileFormat.requireVersion(of:)`.
+  public static func open(_ path: String, as format: FileFormat) throws -> (file: File, version: Int) {
+    let file = try open(path, advice: format.origin)
+    return (file, try format.requireVersion(of: file))
+  }
+
+  private static func open(_ path: String, advice: String) throws -> File {
+    let size = try requireHDF5(path, advice: advice)
     let id = try withAccess(path: path) { access in
       try Library.call("H5Fopen", path: path) { H5Fopen(path, st_read_only(), access) }
     }
@@ -53,7 +65,8 @@ public final class File: Group, @unchecked Sendable {
       do { try call("H5Fflush") { H5Fflush(id, H5F_SCOPE_GLOBAL) } } catch { failure = error }
     }
     guard file.markClosed() else { return }
-    try Library.call("H5Fclose", path: file.path) { H5Fclose(id) }
+    // Where the flush has failed, closing fails after it, and does not know why.
+    do { try Library.call("H5Fclose", path: file.path) { H5Fclose(id) } } catch { throw failure ?? error }
     if let failure { throw failure }
     if file.hasFailed { throw error("is not complete: an earlier write failed") }
     if file.isWritable { try File.open(file.path).close() }
@@ -79,21 +92,21 @@ public final class File: Group, @unchecked Sendable {
   }
 
   /// The file's size, after finding out by ourselves what the library would only hint at.
-  private static func requireHDF5(_ path: String) throws -> Int {
+  private static func requireHDF5(_ path: String, advice: String) throws -> Int {
+    func refuse(_ what: String) -> HDF5Error { HDF5Error("\(what); \(advice)", path: path) }
     let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw HDF5Error.system("cannot be opened", path: path) }
     defer { _ = Glibc.close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw HDF5Error.system("cannot be examined", path: path) }
     guard status.st_mode & S_IFMT == S_IFREG else {
-      throw HDF5Error(
-        status.st_mode & S_IFMT == S_IFDIR ? "is a directory, not an HDF5 file" : "is not a regular file",
-        path: path)
+      let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+      throw refuse("is \(isDirectory ? "a directory" : "not a regular file"), not an HDF5 file")
     }
-    guard status.st_size > 0 else { throw HDF5Error("is empty, not an HDF5 file", path: path) }
+    guard status.st_size > 0 else { throw refuse("is empty, not an HDF5 file") }
     // The signature stands at the start; behind a user block, which nothing of ours writes, the library looks for it.
     guard try Library.call("H5Fis_hdf5", path: path, { H5Fis_hdf5(path) }) > 0 else {
-      throw HDF5Error("is not an HDF5 file (its signature is missing)", path: path)
+      throw refuse("is not an HDF5 file (its signature is missing)")
     }
     return Int(status.st_size)
   }

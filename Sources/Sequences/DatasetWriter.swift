@@ -138,8 +138,7 @@ public final class DatasetWriter {
     try file.attributes.describe(
       "Text as streams of tokens, for sequence models. A stream of n tokens gives n - 1 inputs, each with the token "
         + "that follows as its target")
-    try file.attributes.set("kind", DatasetFormat.kind)
-    try file.attributes.set("format_version", DatasetFormat.version)
+    try DatasetFormat.format.mark(file)
     try file.attributes.set("fingerprint", fingerprint)
     try file.attributes.set(
       "fingerprint_description", "SHA-256 over values, offsets, splits and vocabulary")

@@ -7,8 +7,8 @@ import HDF5
 /// but the values is read and checked at opening; the values are checked as they are read. It may be read
 /// from several threads.
 public final class SequenceDataset: Sendable {
-  /// The value of the attribute `kind` of a dataset's file.
-  public static let kind = DatasetFormat.kind
+  /// What a dataset's file says it is.
+  public static let format = DatasetFormat.format
 
   /// The file's path, as it was given.
   public let path: String
@@ -29,13 +29,11 @@ public final class SequenceDataset: Sendable {
 
   /// Opens the dataset at `path`.
   ///
-  /// - Throws: `HDF5Error` where the file cannot be read, `DataError` where it is no dataset, of a newer format, or unsound
+  /// - Throws: `HDF5Error` where the file cannot be read, is no dataset or of a newer format, `DataError` where it is unsound
   ///   (offsets that do not ascend or do not fit the values, an empty split, an unsound vocabulary).
   public init(_ path: String) throws {
-    let file = try File.open(path)
     self.path = path
-    self.file = file
-    formatVersion = try Self.requireFormat(of: file)
+    (file, formatVersion) = try File.open(path, as: DatasetFormat.format)
     values = try file.dataset(DatasetFormat.values)
     try values.require(rank: 1)
     vocabulary = try Vocabulary(from: file)
@@ -60,7 +58,7 @@ public final class SequenceDataset: Sendable {
             + "\(values.count), the number of values")
       }
       splits = try Self.readSplits(from: file, streams: streams)
-    } catch let error as DataError { throw DataError("\(error)", path: path) }
+    } catch let error as DataError { throw DataError("\(error); make the dataset anew", path: path) }
   }
 
   /// The split of this name.
@@ -81,8 +79,25 @@ public final class SequenceDataset: Sendable {
     // Without a branch for each, so that it runs at vector speed; looked at one by one only where there is a fault.
     guard buffer.reduce(UInt32(0), { max($0, UInt32(bitPattern: $1)) }) >= limit else { return }
     guard let place = buffer.firstIndex(where: { UInt32(bitPattern: $0) >= limit }) else { return }
-    throw DataError(
-      "token \(range.lowerBound + place) is \(buffer[place]), outside the vocabulary of \(limit)", path: path)
+    throw outsideVocabulary(range.lowerBound + place, Int(buffer[place]))
+  }
+
+  /// Reads the tokens of a range, to see that they can be read and are in the vocabulary.
+  ///
+  /// - Throws: As `read(tokens:into:)`.
+  public func check(tokens range: Range<Int>) throws {
+    let block = UnsafeMutableBufferPointer<Int32>.allocate(capacity: min(range.count, 1 << 18))
+    defer { block.deallocate() }
+    for first in stride(from: range.lowerBound, to: range.upperBound, by: max(1, block.count)) {
+      let part = first..<min(first + block.count, range.upperBound)
+      try read(tokens: part, into: UnsafeMutableBufferPointer(rebasing: block[..<part.count]))
+    }
+  }
+
+  private func outsideVocabulary(_ place: Int, _ token: Int) -> DataError {
+    DataError(
+      "token \(place) is \(token), outside the vocabulary of \(vocabulary.count); make the dataset anew",
+      path: path)
   }
 
   /// Reads everything and computes the fingerprint anew.
@@ -112,36 +127,13 @@ public final class SequenceDataset: Sendable {
       let part = UnsafeMutableBufferPointer(rebasing: block[..<range.count])
       try values.read(rows: range, into: part)
       if let place = part.firstIndex(where: { !(0..<vocabulary.count).contains(Int($0)) }) {
-        throw DataError(
-          "token \(first + place) is \(part[place]), outside the vocabulary of \(vocabulary.count)",
-          path: path)
+        throw outsideVocabulary(first + place, Int(part[place]))
       }
       hash.update(UnsafeBufferPointer(part))
     }
     return hash.digest(
       type: values.elementType, offsets: streams.offsets, splits: splits.map { ($0.name, $0.streams.tokens) },
       vocabulary: vocabulary)
-  }
-
-  private static func requireFormat(of file: File) throws -> Int {
-    guard try file.attributes.contains("kind") else {
-      throw DataError(
-        "is an HDF5 file, but no dataset of this program; `seqtrain data import` makes one",
-        path: file.filePath)
-    }
-    let kind = try file.attributes.string("kind")
-    guard kind == DatasetFormat.kind else {
-      throw DataError(
-        "expected a dataset, found a file of kind \(kind.debugDescription)", path: file.filePath)
-    }
-    let version = try file.attributes.integer("format_version")
-    guard version <= DatasetFormat.version else {
-      throw DataError(
-        "has format version \(version), newer than version \(DatasetFormat.version), which this program reads; "
-          + "use a newer program or make the dataset anew", path: file.filePath)
-    }
-    guard version > 0 else { throw DataError("has format version \(version)", path: file.filePath) }
-    return version
   }
 
   private static func readSplits(from file: File, streams: StreamTable) throws -> [DatasetSplit] {

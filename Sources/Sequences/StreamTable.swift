@@ -13,7 +13,7 @@ public struct StreamTable: Sendable, Equatable {
     guard offsets.count > 1 else { throw DataError("there are no streams") }
     for stream in 0..<offsets.count - 1 where offsets[stream] >= offsets[stream + 1] {
       throw DataError(
-        "stream \(stream) has no tokens: it goes from token \(offsets[stream]) to token \(offsets[stream + 1])"
+        "offsets must ascend, but stream \(stream) goes from token \(offsets[stream]) to token \(offsets[stream + 1])"
       )
     }
     guard offsets.count <= Int32.max else {

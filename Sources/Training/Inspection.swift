@@ -18,28 +18,28 @@ public struct Inspection: Sendable {
   public init(_ path: String) throws {
     // A manifest is held against the file before the HDF5 library sees it, which damage could bring down.
     let isCheckpoint = Files.isDirectory(path) || CheckpointStore.hasManifest(path)
-    let kind = isCheckpoint ? CheckpointHeader.kind : try Self.kind(of: path)
+    let kind = isCheckpoint ? CheckpointHeader.format.kind : try Self.kind(of: path)
     var damaged: [String] = []
     switch kind {
-    case CheckpointHeader.kind:
+    case CheckpointHeader.format.kind:
       let file: CheckpointFile
       (file, damaged) = try CheckpointStore.find(path, best: false)
       (json, text) = try Self.describe(file)
-    case EvaluationHeader.kind: (json, text) = Self.describe(try EvaluationHeader(File.open(path)), path)
-    case SequenceDataset.kind: (json, text) = Self.describe(try SequenceDataset(path))
+    case EvaluationHeader.format.kind:
+      (json, text) = Self.describe(try EvaluationHeader(File.open(path)), path)
+    case SequenceDataset.format.kind: (json, text) = Self.describe(try SequenceDataset(path))
     default:
       throw TrainingError(
-        "\(path): a file of kind \(kind.debugDescription), which this program does not know")
+        "\(path): a file of kind \(kind.debugDescription); expected a checkpoint, a dataset or an evaluation")
     }
     self.damaged = damaged
   }
 
   private static func kind(of path: String) throws -> String {
-    let attributes = try File.open(path).attributes
-    guard try attributes.contains("kind") else {
-      throw TrainingError("\(path): an HDF5 file, but none of this program; it has no attribute \"kind\"")
-    }
-    return try attributes.string("kind")
+    if let kind = try File.open(path).kind() { return kind }
+    throw TrainingError(
+      "\(path): an HDF5 file, but none of this program: it has no attribute \"kind\"; expected a checkpoint, a run's "
+        + "directory, a dataset or an evaluation")
   }
 
   private static func describe(_ file: CheckpointFile) throws -> (JSON, String) {
@@ -49,7 +49,7 @@ public struct Inspection: Sendable {
     let count = parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
     let digest = try file.digest()
     let json = JSON.object([
-      "kind": .string(CheckpointHeader.kind), "format_version": .integer(file.formatVersion),
+      "kind": .string(CheckpointHeader.format.kind), "format_version": .integer(file.formatVersion),
       "step": .integer(progress.step), "epoch": .integer(progress.epoch), "parameters": .integer(count),
       "digest": .string(digest),
     ])
@@ -77,7 +77,8 @@ public struct Inspection: Sendable {
 
   private static func describe(_ header: EvaluationHeader, _ path: String) -> (JSON, String) {
     let json = JSON.object([
-      "kind": .string(EvaluationHeader.kind), "format_version": .integer(EvaluationHeader.formatVersion),
+      "kind": .string(EvaluationHeader.format.kind),
+      "format_version": .integer(EvaluationHeader.format.version),
       "checkpoint": .string(header.checkpoint), "step": .integer(header.step),
       "dataset": .string(header.dataset), "split": .string(header.split),
       "metrics": .object(header.metrics.members),
@@ -88,7 +89,7 @@ public struct Inspection: Sendable {
 
   private static func describe(_ dataset: SequenceDataset) -> (JSON, String) {
     let json = JSON.object([
-      "kind": .string(SequenceDataset.kind), "tokens": .integer(dataset.streams.tokens.count),
+      "kind": .string(SequenceDataset.format.kind), "tokens": .integer(dataset.streams.tokens.count),
       "streams": .integer(dataset.streams.count), "vocabulary": .integer(dataset.vocabulary.count),
       "level": .string(dataset.vocabulary.level.rawValue), "fingerprint": .string(dataset.fingerprint),
       "splits": .array(

@@ -112,7 +112,9 @@ import Testing
       #expect(try readBytes(run.dataPath) == data)
       try expectRefusal(
         try run.seqtrain(ranks: 3, ["eval", run.path, "--output", "\(run.directory)/none/e.h5"]), "none/e.h5")
-      try expectRefusal(try run.seqtrain(ranks: 2, ["eval", run.dataPath]), "not a checkpoint")
+      try expectRefusal(
+        try run.seqtrain(ranks: 2, ["eval", run.dataPath]),
+        "expected a file of kind \"checkpoint\", found one of kind \"dataset\"")
       try expectRefusal(
         try run.seqtrain(ranks: 2, ["eval", "\(run.directory)/none"]), "none: cannot be opened")
       try expectRefusal(try run.seqtrain(["eval", run.directory]), "not a run, or one without a checkpoint")

@@ -211,20 +211,21 @@ import Training
       }
       #expect(
         try found("a.h5") { try $0.set("kind", "dataset") }
-          == "\(directory)/a.h5: not a checkpoint; expected the attribute kind = \"checkpoint\"")
-      #expect(try found("b.h5") { _ in }.hasPrefix("\(directory)/b.h5: not a checkpoint"))
+          == "\(directory)/a.h5: expected a file of kind \"checkpoint\", found one of kind \"dataset\"; checkpoints lie "
+          + "in the directory checkpoints of a run")
+      #expect(try found("b.h5") { _ in }.contains("found an HDF5 file without the attribute \"kind\""))
       #expect(
         try found("c.h5") {
           try $0.set("kind", "checkpoint")
           try $0.set("format_version", 2)
         }
-          == "\(directory)/c.h5: format version 2, and this program reads up to 1; use the seqtrain that wrote it, "
-          + "or a newer one")
+          == "\(directory)/c.h5: written in version 2 of the format \"checkpoint\", and this program reads up to 1; use "
+          + "the version of the program that wrote it, or a newer one")
       #expect(
         try found("d.h5") {
           try $0.set("kind", "checkpoint")
           try $0.set("format_version", 0)
-        } == "\(directory)/d.h5: format version 0; it is damaged")
+        }.hasPrefix("\(directory)/d.h5: the attribute \"format_version\" is 0, expected 1 or more"))
       try writeBytes("not HDF5".utf8, to: "\(directory)/e.h5")
       #expect(message { try CheckpointStore.open("\(directory)/e.h5") }.hasPrefix("\(directory)/e.h5: "))
       #expect(message { try CheckpointStore.open("\(directory)/f.h5") }.hasPrefix("\(directory)/f.h5: "))

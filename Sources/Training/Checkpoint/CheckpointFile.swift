@@ -30,9 +30,8 @@ enum CheckpointGroup: String, CaseIterable {
 
 /// What a checkpoint says about itself besides its arrays.
 package struct CheckpointHeader: Equatable {
-  /// The newest version of the format that this program reads, and the one that it writes.
-  static let formatVersion = 1
-  static let kind = "checkpoint"
+  static let format = FileFormat(
+    kind: "checkpoint", version: 1, origin: "checkpoints lie in the directory checkpoints of a run")
 
   /// The complete configuration of the run, as YAML.
   var configuration: String
@@ -77,20 +76,8 @@ package struct CheckpointFile {
   /// - Throws: `HDF5Error` or `TrainingError` where the file is not a checkpoint that this program can read.
   package init(_ path: String) throws {
     self.path = path
-    file = try File.open(path)
+    (file, formatVersion) = try File.open(path, as: CheckpointHeader.format)
     let attributes = file.attributes
-    guard try attributes.contains("kind"), try attributes.string("kind") == CheckpointHeader.kind else {
-      throw TrainingError(
-        "\(path): not a checkpoint; expected the attribute kind = \"\(CheckpointHeader.kind)\"")
-    }
-    let version = try attributes.integer("format_version")
-    guard version > 0 else { throw TrainingError("\(path): format version \(version); it is damaged") }
-    guard version <= CheckpointHeader.formatVersion else {
-      throw TrainingError(
-        "\(path): format version \(version), and this program reads up to \(CheckpointHeader.formatVersion); "
-          + "use the seqtrain that wrote it, or a newer one")
-    }
-    formatVersion = version
     header = CheckpointHeader(
       configuration: try file.dataset("configuration").readStrings().joined(separator: "\n") + "\n",
       vocabulary: try Vocabulary(from: file),
@@ -139,8 +126,7 @@ package struct CheckpointFile {
   /// Fills a new file.
   static func write(_ header: CheckpointHeader, _ arrays: [CheckpointArray], to file: File) throws {
     let attributes = file.attributes
-    try attributes.set("kind", CheckpointHeader.kind)
-    try attributes.set("format_version", CheckpointHeader.formatVersion)
+    try CheckpointHeader.format.mark(file)
     try attributes.describe(
       "The whole state of a training run after `step` updates. parameters: weights, named and shaped as in torch.nn; "
         + "optimizer: its states, named as in torch.optim; states: the recurrent state of each lane; cursors: where "
