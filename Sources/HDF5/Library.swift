@@ -89,6 +89,9 @@ package enum Library {
     if message.contains("truncated file") {
       return "the file is truncated; copy or write it anew (\(message))"
     }
+    if [ENOSPC, EDQUOT, EFBIG].contains(where: { message.contains(String(cString: strerror($0))) }) {
+      return "there is no room for the file; make some, and give the command again (\(message))"
+    }
     if message.contains("checksum") {
       return "the file is damaged: a checksum does not match what was written (\(message))"
     }

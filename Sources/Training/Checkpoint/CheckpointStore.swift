@@ -47,20 +47,12 @@ package struct CheckpointStore {
   /// - Throws: What the file system or HDF5 report; then no file of this step exists, and the others are as they were.
   package func write(_ header: CheckpointHeader, _ arrays: [CheckpointArray]) throws {
     let step = header.progress.step
-    try createAtomically(
-      path(step), existing: .replace,
-      write: { temporary in
-        let file = try File.create(temporary)
-        try CheckpointFile.write(header, arrays, to: file)
-        try file.close()
-      },
-      verify: { temporary in
-        let file = try File.open(temporary)
-        try file.verify()
-        try file.close()
-        let (sha256, bytes) = try fileDigest(temporary)
-        try write(CheckpointManifest(file: "\(Self.name(step)).h5", bytes: bytes, sha256: sha256, step: step))
-      })
+    try File.createAtomically(path(step), existing: .replace) { file in
+      try CheckpointFile.write(header, arrays, to: file)
+    } check: { file in
+      let (sha256, bytes) = try fileDigest(file.filePath)
+      try write(CheckpointManifest(file: "\(Self.name(step)).h5", bytes: bytes, sha256: sha256, step: step))
+    }
   }
 
   private func write(_ manifest: CheckpointManifest) throws {
