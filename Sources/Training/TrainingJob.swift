@@ -49,10 +49,12 @@ public struct TrainingJob: Sendable {
     let (dataset, schedule) = try communicator.agree { try openData(configuration) }
     let store = CheckpointStore(directory: run.checkpointsPath)
     let checkpoint = try communicator.agree { isFirst ? try newestCheckpoint(store, dataset) : nil }
+    let resumes = try communicator.any(checkpoint?.file != nil)
+    if !resumes { try checkTokens(dataset, communicator) }
     if !isEmbedded { warning = try begin() }
     let trainer = try Trainer(
       configuration, dataset: dataset, schedule: schedule, store: store, communicator: communicator)
-    if try communicator.any(checkpoint?.file != nil) { try trainer.resume(from: checkpoint?.file) }
+    if resumes { try trainer.resume(from: checkpoint?.file) }
 
     let reporter = try communicator.agree {
       try plan.map { plan in
@@ -85,8 +87,12 @@ public struct TrainingJob: Sendable {
       ?? (namesData ? Configuration() : .firstRun)
     for setting in settings { try configuration.set(setting) }
     if configuration.data.path.isEmpty { configuration.data.path = run.embeddedDataPath }
-    return Plan(
-      configuration: try configuration.resolved(ranks: ranks, previous: previous), previous: previous)
+    do {
+      return Plan(
+        configuration: try configuration.resolved(ranks: ranks, previous: previous), previous: previous)
+    } catch let error as ConfigurationError where previous != nil {
+      throw ConfigurationError("\(run.path): \(error)")
+    }
   }
 
   /// Makes the text that a run trains on that names no other: the same everywhere.
@@ -99,10 +105,21 @@ public struct TrainingJob: Sendable {
     let training = configuration.training
     let dataset = try SequenceDataset(configuration.data.path)
     if configuration.evaluation.every > 0 { _ = try dataset.split("validation") }
-    let schedule = try Schedule(
-      streams: dataset.split("train").streams, lanes: training.lanes, chunk: training.chunk,
-      mode: configuration.data.mode, traversal: .training(seed: training.seedBits))
-    return (dataset, schedule)
+    let split = try dataset.split("train")
+    do {
+      let schedule = try Schedule(
+        streams: split.streams, lanes: training.lanes, chunk: training.chunk,
+        mode: configuration.data.mode, traversal: .training(seed: training.seedBits))
+      return (dataset, schedule)
+    } catch let error as DataError {
+      throw DataError("split train: \(error) (training.lanes, training.chunk)", path: dataset.path)
+    }
+  }
+
+  /// Reads all tokens once before a run begins, each rank its share: better now than after hours of training. Collective.
+  private func checkTokens(_ dataset: SequenceDataset, _ communicator: Communicator) throws {
+    let (count, rank, ranks) = (dataset.streams.tokens.count, communicator.rank, communicator.size)
+    try communicator.agree { try dataset.check(tokens: count * rank / ranks..<count * (rank + 1) / ranks) }
   }
 
   /// The newest sound checkpoint of the run, if it has one, and what is wrong with newer ones.
