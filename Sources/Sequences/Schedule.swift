@@ -67,8 +67,10 @@ public struct Schedule: Sendable {
     guard share >= chunk else {
       let remedy =
         streams.pairs >= chunk
-        ? "with this chunk at most \(streams.pairs / chunk) lanes work"
-        : "chunk can be at most \(streams.pairs), with one lane"
+        ? "take at most \(streams.pairs / chunk) lanes"
+          + (share > 0 ? ", or a chunk of at most \(share)" : "")
+        : "take a chunk of at most \(max(1, share))"
+          + (share > 0 ? "" : ", and at most \(streams.pairs) lanes")
       throw DataError(
         "\(streams.pairs) targets are too few for \(lanes) lanes of at least one chunk of \(chunk); \(remedy)"
       )

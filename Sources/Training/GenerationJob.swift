@@ -27,7 +27,9 @@ public struct GenerationJob: Sendable {
     let vocabulary = trained.vocabulary
     var tokens: [Int32]
     do { tokens = try vocabulary.encode(prompt) } catch let error as DataError {
-      throw DataError("--prompt: \(error)")
+      let isShort = vocabulary.level == .char && vocabulary.count <= 128
+      let known = isShort ? ", which are \(vocabulary.spellings.joined().debugDescription)" : ""
+      throw DataError("--prompt: \(error)\(known)")
     }
     let generator = Generator(trained.configuration.model, memory: trained.memory)
     generator.generate(

@@ -224,11 +224,11 @@ func pieces(_ epoch: EpochSchedule, lane: Int) -> [[Piece]] {
     #expect(message([101], lanes: 5, chunk: 20, .contiguous, training) == "none")
     #expect(
       message([101], lanes: 6, chunk: 20, .contiguous, training)
-        == "100 targets are too few for 6 lanes of at least one chunk of 20; with this chunk at most 5 lanes work"
+        == "100 targets are too few for 6 lanes of at least one chunk of 20; take at most 5 lanes, or a chunk of at most 16"
     )
     #expect(
       message([11], lanes: 6, chunk: 20, .contiguous, training)
-        == "10 targets are too few for 6 lanes of at least one chunk of 20; chunk can be at most 10, with one lane"
+        == "10 targets are too few for 6 lanes of at least one chunk of 20; take a chunk of at most 1"
     )
     #expect(
       message([100, 100], lanes: 3, chunk: 4, .packed, training)

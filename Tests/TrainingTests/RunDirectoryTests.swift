@@ -104,10 +104,11 @@ import Training
       try writeBytes([], to: "\(base)/file")
       #expect(
         message { try RunDirectory("\(base)/file/run").open(configuration, previous: nil, fresh: false) }
-          == "\(base)/file/run: can't make a directory: Not a directory")
+          == "\(base)/file/run: can't make a directory: Not a directory; choose another directory with --run")
       #expect(
         message { try RunDirectory("/proc/run").open(configuration, previous: nil, fresh: false) }
-          == "/proc/run: can't make a directory: No such file or directory")
+          == "/proc/run: can't make a directory: No such file or directory; choose another directory with --run"
+      )
     }
   }
 }

@@ -19,12 +19,12 @@ extension Configuration {
       resolved.training.epochs = previous?.training.epochs ?? 0
     }
     if let previous { try resolved.checkResumption(of: previous) }
-    try resolved.check(ranks: ranks)
+    try resolved.check(ranks: ranks, hasBegun: previous != nil)
     return resolved
   }
 
   /// Checks settings against each other and the number of ranks.
-  private func check(ranks: Int) throws {
+  private func check(ranks: Int, hasBegun: Bool) throws {
     func require(_ condition: Bool, _ message: @autoclosure () -> String) throws {
       if !condition { throw ConfigurationError(message()) }
     }
@@ -35,7 +35,8 @@ extension Configuration {
         + "set training.lanes to a multiple, such as \((lanes / shards + 1) * shards)")
     try require(
       ranks <= shards,
-      "\(ranks) ranks for training.shards \(shards): each rank needs a shard; start at most \(shards) ranks")
+      "\(ranks) ranks for training.shards \(shards): each rank needs a shard; start at most "
+        + "\(shards) \(shards == 1 ? "rank" : "ranks")\(hasBegun ? "" : ", or set training.shards higher")")
     try require(
       !model.tied || model.embedding == model.hidden,
       "model.tied needs model.embedding \(model.embedding) and model.hidden \(model.hidden) to be equal")

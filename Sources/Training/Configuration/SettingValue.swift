@@ -114,7 +114,9 @@ extension Node {
   /// What stands here, as a message shows it.
   var shown: String {
     switch self {
-    case .scalar(let scalar): scalar.string.isEmpty ? "nothing" : scalar.string.yaml
+    case .scalar(let scalar) where scalar.style == .plain || scalar.style == .any:
+      scalar.string.isEmpty ? "nothing" : scalar.string
+    case .scalar(let scalar): "the text \(scalar.string.yaml)"
     case .mapping: "a section"
     case .sequence: "a list"
     case .alias: "an alias"

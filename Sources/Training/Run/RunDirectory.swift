@@ -67,8 +67,13 @@ public final class RunDirectory {
   ///   it can't be written.
   public func open(_ configuration: Configuration, previous: Configuration?, fresh: Bool) throws -> String? {
     if fresh { try requireEmpty() }
-    try Files.makeDirectory(path)
-    let lock = try RunLock(path: "\(path)/lock", directory: path)
+    let lock: RunLock
+    do {
+      try Files.makeDirectory(path)
+      lock = try RunLock(path: "\(path)/lock", directory: path)
+    } catch let error as FileError {
+      throw RunError("\(error); choose another directory with --run")
+    }
     guard try savedConfiguration() == previous else {
       throw RunError("\(path) was changed by another job just now; give the command again")
     }
