@@ -42,35 +42,26 @@ extension File {
     check: (File) throws -> Void = { _ in }
   ) throws {
     // Errors are about the file that the user named, not about the temporary one.
-    func renaming(_ temporary: String, _ body: () throws -> Void) throws {
-      do { try body() } catch let error as HDF5Error where error.path == temporary {
-        throw HDF5Error(error.message, path: path, object: error.object)
-      }
-    }
     try HDF5.createAtomically(
       path, existing: existing,
       write: { temporary in
-        try renaming(temporary) {
-          let file = try File.create(temporary)
-          try write(file)
-          try file.close()
-        }
+        let file = try File.create(at: temporary, named: path)
+        try write(file)
+        try file.close()
       },
       verify: { temporary in
-        try renaming(temporary) {
-          // The library does not report every failed write: a full disk may show only here.
-          let file: File
-          do {
-            file = try File.open(temporary)
-            try file.verify()
-          } catch let error as HDF5Error {
-            throw HDF5Error(
-              "cannot be read again as it was written; is the disk full? (\(error.message))", path: temporary,
-              object: error.object)
-          }
-          try check(file)
-          try file.close()
+        // The library does not report every failed write: a full disk may show only here.
+        let file: File
+        do {
+          file = try File.open(at: temporary, named: path)
+          try file.verify()
+        } catch let error as HDF5Error {
+          throw HDF5Error(
+            "cannot be read again as it was written; is the disk full? (\(error.message))", path: path,
+            object: error.object)
         }
+        try check(file)
+        try file.close()
       })
   }
 }

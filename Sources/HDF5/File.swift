@@ -10,7 +10,10 @@ public final class File: Group, @unchecked Sendable {
   /// Makes a new file.
   ///
   /// - Throws: `HDF5Error` where something of that name exists already, or the file cannot be made.
-  public static func create(_ path: String) throws -> File {
+  public static func create(_ path: String) throws -> File { try create(at: path, named: path) }
+
+  /// Makes a new file at `location` that messages call `path`.
+  static func create(at location: String, named path: String) throws -> File {
     let id = try withAccess(path: path) { access in
       try Library.call("H5Pset_libver_bounds", path: path) {
         H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110)
@@ -20,40 +23,44 @@ public final class File: Group, @unchecked Sendable {
         { properties in
           try Library.call("H5Pset_obj_track_times", path: path) { H5Pset_obj_track_times(properties, false) }
           return try Library.call("H5Fcreate", path: path) {
-            H5Fcreate(path, st_create_exclusively(), properties, access)
+            H5Fcreate(location, st_create_exclusively(), properties, access)
           }
         })
     }
-    return File(OpenFile(path: path, id: id, isWritable: true, size: 0))
+    return File(OpenFile(path: path, location: location, id: id, isWritable: true, size: 0))
   }
 
   /// Opens a file for reading.
   ///
   /// - Throws: `HDF5Error` where the file is missing, may not be read, is not HDF5, is truncated, or is still open for
   ///   writing or was when its writer stopped.
-  public static func open(_ path: String) throws -> File {
-    try open(path, advice: "copy or write it anew")
-  }
+  public static func open(_ path: String) throws -> File { try open(at: path, named: path) }
 
   /// Opens a file for reading that must be of a format; with the version in which it is written.
   ///
   /// - Throws: As `open(_:)` and `FileFormat.requireVersion(of:)`.
   public static func open(_ path: String, as format: FileFormat) throws -> (file: File, version: Int) {
-    let file = try open(path, advice: format.origin)
+    let file = try open(at: path, named: path, advice: format.origin)
     return (file, try format.requireVersion(of: file))
   }
 
-  private static func open(_ path: String, advice: String) throws -> File {
-    let size = try requireHDF5(path, advice: advice)
+  /// Opens the file at `location` that messages call `path`, with advice for who has given another one.
+  static func open(
+    at location: String, named path: String, advice: String = "copy or write it anew"
+  ) throws -> File {
+    let size = try requireHDF5(location, named: path, advice: advice)
     let id = try withAccess(path: path) { access in
-      try Library.call("H5Fopen", path: path) { H5Fopen(path, st_read_only(), access) }
+      try Library.call("H5Fopen", path: path) { H5Fopen(location, st_read_only(), access) }
     }
-    return File(OpenFile(path: path, id: id, isWritable: false, size: size))
+    return File(OpenFile(path: path, location: location, id: id, isWritable: false, size: size))
   }
 
   private init(_ file: OpenFile) {
     super.init(id: file.id, file: file, name: "/")
   }
+
+  /// Where it lies: while it is made, under another name than the one it will have.
+  public var location: String { file.location }
 
   /// Closes the file and all objects in it. Of a file that was written it makes sure that everything reached the
   /// operating system: an earlier failed call, a failed flush, and a file that then does not open are errors.
@@ -69,7 +76,7 @@ public final class File: Group, @unchecked Sendable {
     do { try Library.call("H5Fclose", path: file.path) { H5Fclose(id) } } catch { throw failure ?? error }
     if let failure { throw failure }
     if file.hasFailed { throw error("is not complete: an earlier write failed") }
-    if file.isWritable { try File.open(file.path).close() }
+    if file.isWritable { try File.open(at: file.location, named: file.path).close() }
   }
 
   /// Reads everything in the file through, block by block, so that every checksum is checked.
@@ -92,9 +99,9 @@ public final class File: Group, @unchecked Sendable {
   }
 
   /// The file's size, after finding out by ourselves what the library would only hint at.
-  private static func requireHDF5(_ path: String, advice: String) throws -> Int {
+  private static func requireHDF5(_ location: String, named path: String, advice: String) throws -> Int {
     func refuse(_ what: String) -> HDF5Error { HDF5Error("\(what); \(advice)", path: path) }
-    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    let descriptor = Glibc.open(location, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw HDF5Error.system("cannot be opened", path: path) }
     defer { _ = Glibc.close(descriptor) }
     var status = stat()
@@ -105,7 +112,7 @@ public final class File: Group, @unchecked Sendable {
     }
     guard status.st_size > 0 else { throw refuse("is empty, not an HDF5 file") }
     // The signature stands at the start; behind a user block, which nothing of ours writes, the library looks for it.
-    guard try Library.call("H5Fis_hdf5", path: path, { H5Fis_hdf5(path) }) > 0 else {
+    guard try Library.call("H5Fis_hdf5", path: path, { H5Fis_hdf5(location) }) > 0 else {
       throw refuse("is not an HDF5 file (its signature is missing)")
     }
     return Int(status.st_size)

@@ -3,7 +3,10 @@ import Synchronization
 
 /// What all objects of an open file share: its identifier and whether it can still be used.
 final class OpenFile: Sendable {
+  /// What messages call it.
   let path: String
+  /// Where it lies.
+  let location: String
   let id: hid_t
   let isWritable: Bool
   /// The size of the file in bytes when it was opened; 0 for a new one.
@@ -11,8 +14,9 @@ final class OpenFile: Sendable {
   /// `failed` once a call on the file has thrown while it was written.
   private let state = Mutex((isOpen: true, failed: false))
 
-  init(path: String, id: hid_t, isWritable: Bool, size: Int) {
+  init(path: String, location: String, id: hid_t, isWritable: Bool, size: Int) {
     self.path = path
+    self.location = location
     self.id = id
     self.isWritable = isWritable
     self.size = size

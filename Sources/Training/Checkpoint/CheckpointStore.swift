@@ -50,7 +50,7 @@ package struct CheckpointStore {
     try File.createAtomically(path(step), existing: .replace) { file in
       try CheckpointFile.write(header, arrays, to: file)
     } check: { file in
-      let (sha256, bytes) = try fileDigest(file.filePath)
+      let (sha256, bytes) = try fileDigest(file.location)
       try write(CheckpointManifest(file: "\(Self.name(step)).h5", bytes: bytes, sha256: sha256, step: step))
     }
   }
