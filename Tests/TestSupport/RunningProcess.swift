@@ -46,8 +46,12 @@ public final class RunningProcess {
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGMASK))
     posix_spawnattr_setpgroup(&attributes, 0)
+    // Tests run on threads that let no signals through, which the process would inherit.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
 
     var id: pid_t = 0
     let command = (directory.map { ["env", "-C", $0] } ?? []) + [program] + arguments
@@ -70,6 +74,36 @@ public final class RunningProcess {
 
   /// What it has written to its standard output so far.
   public func outputSoFar() throws -> String { String(decoding: try readBytes(outputPath), as: UTF8.self) }
+
+  /// The numbers of the processes that it has started and that still run, ascending; of `mpirun` its ranks.
+  public func children() throws -> [pid_t] {
+    try directoryEntries("/proc").compactMap { pid_t($0) }.filter { child in
+      // The parent's number is the second field behind the name, which stands in parentheses.
+      guard let bytes = try? readBytes("/proc/\(child)/stat") else { return false }
+      let fields = String(decoding: bytes, as: UTF8.self).split(separator: ")").last?.split(separator: " ")
+      return fields.map { $0.count > 1 && $0[0] != "Z" && pid_t($0[1]) == id } ?? false
+    }.sorted()
+  }
+
+  /// Whether it has not ended yet.
+  public var isRunning: Bool {
+    var information = siginfo_t()
+    // Ended or not, it is left to `wait` to take note of it.
+    return waitid(P_PID, id_t(id), &information, WEXITED | WNOHANG | WNOWAIT) == 0
+      && information.si_signo == 0
+  }
+
+  /// Waits until `condition` holds, or the process has ended.
+  ///
+  /// - Returns: Whether it holds; false too where that takes more than `timeout` seconds.
+  public func wait(timeout: Double = 20, until condition: () throws -> Bool) rethrows -> Bool {
+    let deadline = secondsNow() + timeout
+    while try !condition() {
+      guard isRunning, secondsNow() < deadline else { return false }
+      usleep(500)
+    }
+    return true
+  }
 
   /// Waits for the end, for so many seconds; after that it ends the process and its group.
   public func wait(timeout: Double = 60) throws -> ProcessResult {
