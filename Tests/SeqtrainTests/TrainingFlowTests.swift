@@ -44,19 +44,4 @@ import Testing
       for run in ["2", "3", "8", "chain"] { #expect(try inspect("\(directory)/\(run)") == expected) }
     }
   }
-
-  @Test func `bad settings are refused once, and nothing is written`() throws {
-    try withTemporaryDirectory { directory in
-      let data = "\(directory)/data.h5"
-      try makeData(data)
-      for setting in [
-        "training.lane=8", "training.lanes=9", "training.chunk=many", "data.path=\(directory)/none.h5",
-      ] {
-        let result = try train(ranks: 2, run: "\(directory)/run", data: data, steps: 5, ["--set", setting])
-        #expect(result.status == 1, "\(setting): \(result)")
-        #expect(result.errors.ranges(of: "seqtrain: error:").count == 1, "\(setting): \(result)")
-        #expect(try !directoryEntries(directory).contains("run"), "\(setting)")
-      }
-    }
-  }
 }

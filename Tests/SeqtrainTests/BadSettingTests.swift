@@ -1,0 +1,138 @@
+import TestSupport
+import Testing
+
+/// Settings with which nothing can begin, and what has to be said of them.
+struct BadSettings: CustomTestStringConvertible, Sendable {
+  let testDescription: String
+  var ranks = 2
+  /// A file of settings, where there is one.
+  var yaml: String?
+  var arguments: [String] = []
+  let expected: [String]
+
+  init(
+    _ name: String, ranks: Int = 2, yaml: String? = nil, set settings: String..., expect expected: String...
+  ) {
+    testDescription = name
+    self.ranks = ranks
+    self.yaml = yaml
+    arguments = set(settings)
+    self.expected = expected
+  }
+
+  static let all = [
+    BadSettings(
+      "unknown key", set: "training.lane=8",
+      expect: "training.lane is not a setting; the nearest is training.lanes"),
+    BadSettings(
+      "unknown key of a file", yaml: "training:\n  chunk: 8\n  optimiser:\n    name: adam\n",
+      expect: "bad.yaml:4: training.optimiser.name is not a setting; the nearest is training.optimizer.name"),
+    BadSettings("no value", set: "training.steps", expect: "training.steps: expected KEY=VALUE"),
+    BadSettings(
+      "wrong type", set: "training.chunk=many", expect: "training.chunk=many: expected an integer",
+      "found many"),
+    BadSettings(
+      "wrong type in a file", yaml: "training:\n  lanes: \"8\"\n",
+      expect: "bad.yaml:2: training.lanes: expected an integer", "found the text \"8\""),
+    BadSettings(
+      "section for a value", yaml: "model:\n  hidden:\n    size: 3\n",
+      expect: "bad.yaml:2: model.hidden: expected an integer", "found a section"),
+    BadSettings(
+      "value out of range", set: "model.dropout=1",
+      expect: "model.dropout=1: expected a number from 0.0 to below 1.0, found 1"),
+    BadSettings(
+      "negative count", set: "training.lanes=-8", expect: "training.lanes=-8: expected an integer from 1 to"),
+    BadSettings(
+      "unknown precision", set: "training.precision=float16",
+      expect: "training.precision=float16: expected float32 or bfloat16, found float16"),
+    BadSettings("unknown cell", set: "model.cell=LSTM", expect: "expected rnn, lstm or gru, found LSTM"),
+    BadSettings(
+      "YAML syntax", yaml: "training:\n  lanes: [1\nmodel:\n  hidden: 3\n", expect: "bad.yaml:3: not YAML: "),
+    BadSettings("tabs in YAML", yaml: "training:\n\tlanes: 8\n", expect: "bad.yaml:2: not YAML: "),
+    BadSettings("key set twice", yaml: "training:\n  lanes: 8\n  lanes: 4\n", expect: "lanes is set twice"),
+    BadSettings(
+      "lanes not divisible into shards", set: "training.lanes=9", "training.shards=4",
+      expect: "training.lanes 9 can't be divided evenly into training.shards 4", "such as 12"),
+    BadSettings(
+      "lanes not divisible into ranks", ranks: 3, set: "training.lanes=8",
+      expect: "training.lanes 8 can't be divided evenly into training.shards 3", "such as 9"),
+    BadSettings(
+      "more ranks than shards", set: "training.shards=1",
+      expect: "2 ranks for training.shards 1", "start at most 1 rank, or set training.shards higher"),
+    BadSettings(
+      "too few tokens", set: "training.lanes=64", "training.chunk=4000",
+      expect: "tales.h5: split train: ", "targets are too few for 64 lanes of at least one chunk of 4000",
+      "take at most 4 lanes, or a chunk of at most 272"),
+    BadSettings(
+      "no lanes that would do", set: "training.chunk=100000",
+      expect: "tales.h5: split train: ", "take a chunk of at most "),
+    BadSettings(
+      "packed without streams enough", set: "training.lanes=64", "data.mode=packed",
+      expect: "37 streams are too few to pack 64 lanes; take contiguous mode, or at most 37 lanes"),
+    BadSettings(
+      "settings that contradict each other", set: "model.tied=true",
+      expect: "model.tied needs model.embedding 8 and model.hidden 16 to be equal"),
+  ]
+}
+
+@Suite(.serialized) struct BadSettingTests {
+  private static let sound = [
+    "data.path=tales.h5", "model.hidden=16", "model.embedding=8", "training.lanes=8", "training.chunk=16",
+    "training.steps=2",
+  ]
+
+  @Test func `bad settings are refused once, and nothing is written`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      for bad in BadSettings.all {
+        let file = try bad.yaml.map { text in
+          try place.write("bad.yaml", text)
+          return ["bad.yaml"]
+        }
+        let before = try place.entries
+        let result = try place.seqtrain(
+          ranks: bad.ranks,
+          ["train"] + (file ?? []) + ["--run", "run"] + set(Self.sound) + bad.arguments)
+        expectRefusal(result, bad.expected)
+        #expect(try place.entries == before, "\(bad.testDescription)")
+      }
+    }
+  }
+
+  @Test func `files of settings that are none are refused`() throws {
+    try Workspace.with { place in
+      func train() throws -> ProcessResult {
+        try place.seqtrain(ranks: 2, ["train", "x.yaml", "--run", "run"])
+      }
+      expectRefusal(try train(), ["x.yaml: can't open: No such file or directory"])
+      try writeBytes([0xFF, 0xFE, 0x00], to: place("x.yaml"))
+      expectRefusal(try train(), ["x.yaml: not a text in UTF-8; expected a YAML file of settings"])
+      #expect(try place.entries == ["x.yaml"])
+    }
+  }
+
+  @Test(arguments: [
+    (["train", "--runn", "r"], "Unknown option '--runn'"),
+    (["train", "a.yaml", "b.yaml"], "b.yaml"),
+    (["data", "import", "text", "--output", "x.h5"], "<files>"),
+    (["data", "import", "text", "a.txt", "--output", "x.h5", "--level", "letter"], "letter"),
+    (["data", "import", "text", "a.txt", "--output", "x.h5", "--split", "0.9,x"], "--split"),
+    (["eval", "run", "--states"], "--states needs --output"),
+    (["generate", "run", "--top-p", "0"], "--top-p 0.0: expected above 0, at most 1"),
+    (["generate", "run", "--length", "many"], "many"),
+    (["bench", "--cell", "transformer"], "transformer"),
+    (["bench", "--steps", "0"], "--steps 0: expected at least 1"),
+  ])
+  func `wrong arguments are told once and end with status 64`(_ arguments: [String], _ fragment: String)
+    throws
+  {
+    try Workspace.with { place in
+      // Those of a job's ranks that are not the first keep silent.
+      let result = try place.seqtrain(ranks: arguments[0] == "eval" ? 2 : nil, arguments)
+      #expect(result.status == 64 && result.output.isEmpty, "\(result)")
+      #expect(result.errors.ranges(of: "Error: ").count == 1, "\(result)")
+      #expect(result.errors.contains(fragment), "\(result)")
+      #expect(try place.entries.isEmpty)
+    }
+  }
+}

@@ -1,0 +1,200 @@
+import Glibc
+import HDF5
+import TestSupport
+import Testing
+
+/// `seqtrain data`: from texts to datasets.
+@Suite(.serialized) struct DataCommandTests {
+  /// Two files; a paragraph may have two lines, and the last line of a file no end.
+  private static let texts = [
+    "The cat sat.\nIt sat on the mat.\n\nÄ dog ran by.\n", "The end was near.\n\n\nSo the cat ran",
+  ]
+  private static let whole = texts.joined()
+
+  /// What `info --json` says, as far as these tests go.
+  private struct Info: Decodable {
+    struct Split: Decodable { let name: String, tokens: Int, streams: Int, pairs: Int, floor: Double? }
+    let kind: String, formatVersion: Int, tokens: Int, streams: Int, splits: [Split], level: String
+    let vocabulary: Int, unknown: Int?, fingerprint: String
+
+    enum CodingKeys: String, CodingKey {
+      case kind, tokens, streams, splits, level, vocabulary, unknown, fingerprint
+      case formatVersion = "format_version"
+    }
+  }
+
+  private func importTexts(_ place: Workspace, _ options: String...) throws -> Info {
+    for (index, text) in Self.texts.enumerated() { try place.write("\(index).txt", text) }
+    try place.output(["data", "import", "text", "0.txt", "1.txt", "--output", "d.h5"] + options)
+    return try decode(Info.self, try place.output(["data", "info", "d.h5", "--json"]))
+  }
+
+  /// The text of a dataset's tokens, put together from the file alone.
+  private func text(_ path: String, separator: String = "") throws -> String {
+    let file = try File.open(path)
+    let spellings = try file.dataset("vocabulary").readStrings()
+    return try file.dataset("values").readArray(of: Int32.self).map { spellings[Int($0)] }
+      .joined(separator: separator)
+  }
+
+  @Test(arguments: ["file", "line", "paragraph", "whole"])
+  func `characters are cut into streams`(_ streams: String) throws {
+    try Workspace.with { place in
+      let info = try importTexts(place, "--streams", streams, "--split", "0.5,0.5")
+      #expect(
+        info.kind == "dataset" && info.formatVersion == 1 && info.level == "char" && info.unknown == nil)
+      #expect(info.tokens == Self.whole.unicodeScalars.count)
+      #expect(info.vocabulary == Set(Self.whole.unicodeScalars).count)
+      #expect(try text(place("d.h5")) == Self.whole)
+      let found = try File.open(place("d.h5")).dataset("offsets").readArray(of: Int.self)
+      #expect(info.streams == found.count - 1)
+      // A stream begins where the text before it ends so.
+      let scalars = Array(Self.whole.unicodeScalars.map { Character($0) })
+      let ends = found.dropFirst().dropLast().map { String(scalars[max(0, $0 - 2)..<$0]) }
+      switch streams {
+      case "whole": #expect(ends == [])
+      case "file": #expect(found == [0, Self.texts[0].unicodeScalars.count, scalars.count])
+      case "line": #expect(ends.count == 7 && ends.allSatisfy { $0.hasSuffix("\n") })
+      default: #expect(ends == ["\n\n", ".\n", "\n\n"])
+      }
+    }
+  }
+
+  @Test func `bytes and words are tokens too`() throws {
+    try Workspace.with { place in
+      let bytes = try importTexts(place, "--level", "byte", "--split", "0.5,0.5")
+      #expect(bytes.tokens == Self.whole.utf8.count && bytes.vocabulary == 256)
+      #expect(
+        try File.open(place("d.h5")).dataset("values").readArray(of: UInt8.self) == Array(Self.whole.utf8))
+    }
+    try Workspace.with { place in
+      let words = try importTexts(place, "--level", "word", "--split", "0.5,0.5")
+      #expect(words.level == "word" && words.unknown == nil)
+      let spelt = try text(place("d.h5"), separator: " ")
+      #expect(spelt.hasPrefix("The cat sat . \n It sat on the mat . \n"), "\(spelt)")
+      #expect(words.vocabulary == Set(spelt.split(separator: " ")).count)
+    }
+    try Workspace.with { place in
+      // "the", "The", "cat", "sat", "ran", "." and line ends occur twice or more.
+      let words = try importTexts(place, "--level", "word", "--minimum-count", "2", "--split", "0.5,0.5")
+      let spelt = try text(place("d.h5"), separator: " ")
+      let unknown = try #require(words.unknown)
+      #expect(unknown == 0 && words.vocabulary == 8, "\(spelt)")
+      let few = try text(place("d.h5"), separator: " ").split(separator: " ")
+      #expect(few.prefix(4) == ["The", "cat", "sat", "."] && !few.contains("dog") && !few.contains("mat"))
+    }
+    try Workspace.with { place in
+      let words = try importTexts(place, "--level", "word", "--maximum-size", "3", "--split", "0.5,0.5")
+      #expect(words.vocabulary == 3 && words.unknown == 0)
+    }
+  }
+
+  @Test func `parts are counted in tokens or in streams`() throws {
+    try Workspace.with { place in
+      let info = try importTexts(place, "--streams", "line", "--split", "0.5,0.25,0.25")
+      #expect(info.splits.map(\.name) == ["train", "validation", "test"])
+      let (total, tokens) = (info.tokens, info.splits.map(\.tokens))
+      #expect(tokens == [total / 2, total * 3 / 4 - total / 2, total - total * 3 / 4])
+      for split in info.splits { #expect(split.pairs == split.tokens - split.streams && split.floor == nil) }
+    }
+    try Workspace.with { place in
+      let info = try importTexts(
+        place, "--streams", "line", "--split", "0.5,0.25,0.25", "--split-by", "stream")
+      #expect(info.streams == 8 && info.splits.map(\.streams) == [4, 2, 2])
+      #expect(info.splits.reduce(0) { $0 + $1.tokens } == info.tokens)
+    }
+  }
+
+  @Test func `what is said of a dataset`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      let json = try place.output(["data", "info", "tales.h5", "--json"])
+      #expect(
+        keys(json) == [
+          "kind", "format_version", "tokens", "streams", "splits", "name", "tokens", "streams", "pairs",
+          "floor",
+          "name", "tokens", "streams", "pairs", "floor", "name", "tokens", "streams", "pairs", "floor",
+          "level",
+          "vocabulary", "unknown", "fingerprint", "command", "files",
+        ])
+      let info = try decode(Info.self, json)
+      let text = try place.output(["data", "info", "tales.h5"])
+      for fragment in [
+        "tales.h5, format version 1", "\(info.tokens) in \(info.streams) streams", "entropy floor",
+        "\(info.vocabulary) chars", info.fingerprint,
+        "seqtrain data generate grammar --characters 20000 --seed 1 --output tales.h5",
+      ] {
+        #expect(text.contains(fragment), "\(text)")
+      }
+      #expect(info.splits.allSatisfy { (0.3...0.7).contains($0.floor ?? 0) })
+
+      // The same seed gives the same content, another one another.
+      try place.makeTales("again.h5")
+      try place.makeTales("other.h5", seed: 2)
+      func fingerprint(_ name: String) throws -> String {
+        try decode(Info.self, try place.output(["data", "info", name, "--json"])).fingerprint
+      }
+      #expect(try fingerprint("again.h5") == info.fingerprint)
+      #expect(try fingerprint("other.h5") != info.fingerprint)
+    }
+  }
+
+  /// A text that cannot be imported: how it is made and imported, and what is said of it.
+  struct BadImport: CustomTestStringConvertible, Sendable {
+    let testDescription: String
+    var bytes: [UInt8]? = Array("Some text.\n".utf8)
+    var options: [String] = []
+    let expected: String
+  }
+
+  private static let badImports = [
+    BadImport(
+      testDescription: "invalid UTF-8", bytes: Array("größer\n".utf8) + [0x61, 0xC3, 0x28],
+      expected:
+        "t.txt: is not valid UTF-8: the byte sequence at offset 10 is none; convert the file, or import"),
+    BadImport(
+      testDescription: "UTF-8 cut short", bytes: [0x61, 0xE2, 0x82], options: ["--level", "word"],
+      expected: "t.txt: is not valid UTF-8: the byte sequence at offset 1 is none"),
+    BadImport(testDescription: "no file", bytes: nil, expected: "t.txt: cannot be opened: No such file"),
+    BadImport(testDescription: "no text", bytes: [], expected: "there is no text in t.txt"),
+    BadImport(
+      testDescription: "too little text", bytes: [0x61, 0x62],
+      expected:
+        "split validation would be empty: there are only 2 tokens; give it a larger part, or more text"),
+    BadImport(
+      testDescription: "one stream for three parts", options: ["--split-by", "stream"],
+      expected: "split train would be empty: there are only 1 stream"),
+    BadImport(
+      testDescription: "parts that are not a whole", options: ["--split", "0.9,0.2"],
+      expected: "the split is 0.9,0.2, expected two or three parts above 0"),
+    BadImport(
+      testDescription: "a limit for words", options: ["--minimum-count", "2"],
+      expected: "a minimum count or maximum size is for words; the level is char"),
+  ]
+
+  @Test(arguments: badImports) func `a bad text is refused`(_ bad: BadImport) throws {
+    try Workspace.with { place in
+      if let bytes = bad.bytes { try writeBytes(bytes, to: place("t.txt")) }
+      let before = try place.entries
+      expectRefusal(
+        try place.seqtrain(["data", "import", "text", "t.txt", "--output", "d.h5"] + bad.options),
+        [bad.expected])
+      #expect(try place.entries == before)
+    }
+  }
+
+  @Test func `what is there already is left alone`() throws {
+    try Workspace.with { place in
+      try place.write("t.txt", "A text that is long enough to be divided.\n")
+      try place.write("d.h5", "mine")
+      let commands = [["import", "text", "t.txt"], ["generate", "grammar", "--characters", "20000"]]
+      for command in commands {
+        expectRefusal(
+          try place.seqtrain(["data"] + command + ["--output", "d.h5"]),
+          ["d.h5: already exists; remove it or choose another name"])
+      }
+      #expect(try readBytes(place("d.h5")) == Array("mine".utf8))
+      #expect(try place.entries == ["d.h5", "t.txt"])
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import Glibc
+import HDF5
+import TestSupport
+import Testing
+
+/// What is done with a run afterwards: eval, generate, inspect; and settings and bench, which need none.
+@Suite(.serialized) struct OfflineCommandTests {
+  private let settings = set([
+    "model.hidden=24", "model.embedding=8", "model.layers=1", "training.lanes=8", "training.chunk=16",
+    "training.steps=20", "evaluation.every=10", "training.optimizer.learning_rate=0.01",
+  ])
+
+  /// Lends a run on a text of many lines.
+  private func withRun(_ body: (Workspace) throws -> Void) throws {
+    try Workspace.with { place in
+      let lines = (0..<200).map { "line \($0) of \($0 * $0 % 17) and \($0 % 7)\n" }
+      try place.write("t.txt", lines.joined())
+      try place.output(["data", "import", "text", "t.txt", "--streams", "line", "--output", "d.h5"])
+      try place.output(ranks: 2, ["train", "--run", "run", "--set", "data.path=d.h5"] + settings)
+      try body(place)
+    }
+  }
+
+  private struct Measures: Decodable {
+    let loss: Double, perplexity: Double, accuracy: Double, targets: Int
+  }
+
+  @Test func `an evaluation is the same on any ranks, and written by stream`() throws {
+    try withRun { place in
+      let eval = ["eval", "run", "--split", "validation", "--json"]
+      let first = try place.output(ranks: 1, eval)
+      #expect(keys(first) == ["loss", "perplexity", "bits_per_target", "accuracy", "targets"])
+      for ranks in [2, 3] { #expect(try place.output(ranks: ranks, eval) == first) }
+      let measures = try decode(Measures.self, first)
+      #expect(abs(measures.perplexity - exp(measures.loss)) < 1e-9 * measures.perplexity)
+
+      // The last validation of the run measured the same weights.
+      let rows = String(decoding: try readBytes(place("run/metrics.jsonl")), as: UTF8.self)
+      let validation = try #require(rows.matches(of: /"kind":"validation".*"loss":([0-9.]+)/).last?.1)
+      #expect(abs(try #require(Double(validation)) - measures.loss) < 1e-6)
+
+      #expect(try place.output(ranks: 2, eval + ["--output", "e.h5", "--states"]) == first)
+      let file = try File.open(place("e.h5"))
+      #expect(
+        try file.attributes.string("kind") == "evaluation" && file.attributes.string("split") == "validation")
+      let loss = try file.dataset("streams/loss").readArray(of: Double.self)
+      let targets = try file.dataset("streams/targets").readArray(of: Int.self)
+      #expect(targets.reduce(0, +) == measures.targets && loss.count == targets.count && loss.count > 5)
+      let mean = loss.reduce(0, +) / Double(measures.targets)
+      #expect(abs(mean - measures.loss) < 1e-9)
+      #expect(try file.dataset("targets/loss").shape == [measures.targets])
+      #expect(try file.dataset("hidden").shape == [measures.targets, 24])
+      let states = try file.dataset("hidden").readArray(of: Float.self)
+      #expect(states.allSatisfy { abs($0) < 1 } && Set(states).count > 100)
+
+      let text = try place.output(ranks: 2, ["eval", "run", "--best"])
+      #expect(text.contains("d.h5, test") && text.contains("nats a target"))
+      #expect(try place.output(["inspect", "e.h5", "--json"]).hasPrefix("{\"kind\":\"evaluation\","))
+      expectRefusal(
+        try place.seqtrain(ranks: 2, eval + ["--output", "e.h5"]), ["e.h5: already exists; remove it"])
+    }
+  }
+
+  @Test func `a text is continued`() throws {
+    try withRun { place in
+      func generate(_ arguments: String...) throws -> String {
+        try place.output(["generate", "run"] + arguments)
+      }
+      let text = try generate("--prompt", "line 1", "--length", "60", "--seed", "5")
+      #expect(text.hasPrefix("line 1") && text.unicodeScalars.count == 6 + 60 + 1)
+      #expect(try generate("--prompt", "line 1", "--length", "60", "--seed", "5") == text)
+      #expect(try generate("--prompt", "line 1", "--length", "60", "--seed", "6") != text)
+      // On several ranks it is done once.
+      #expect(
+        try place.output(
+          ranks: 2, ["generate", "run", "--prompt", "line 1", "--length", "60", "--seed", "5"])
+          == text)
+      let alphabet = Set("line 0123456789of and\n")
+      #expect(text.allSatisfy(alphabet.contains))
+
+      let greedy = try generate("--prompt", "l", "--top-k", "1", "--seed", "1")
+      #expect(try generate("--prompt", "l", "--top-k", "1", "--seed", "2") == greedy)
+      #expect(try generate("--prompt", "l", "--temperature", "0") == greedy)
+      #expect(try generate("--prompt", "l", "--top-p", "0.000001") == greedy)
+      #expect(greedy.unicodeScalars.count == 1 + 500 + 1)
+      #expect(try generate("--length", "0", "--prompt", "of") == "of\n")
+
+      expectRefusal(
+        try place.seqtrain(ranks: 2, ["generate", "run", "--prompt", "line Ω"]),
+        [
+          "--prompt: \"Ω\", token 5 of the text, is not in the vocabulary of 20 chars, which are "
+            + "\"\\n 0123456789adefilno\""
+        ])
+    }
+  }
+
+  @Test func `a run, a checkpoint and a dataset are shown`() throws {
+    try withRun { place in
+      let json = try place.output(["inspect", "run", "--json"])
+      #expect(keys(json) == ["kind", "format_version", "step", "epoch", "parameters", "digest"])
+      let facts = try place.inspect("run")
+      // 20 x 8 embedding, 4 x 24 x (8 + 24 + 2) recurrent, 20 x (24 + 1) head.
+      #expect(facts.kind == "checkpoint" && facts.step == 20 && facts.parameters == 3924)
+      #expect(facts.digest.count == 64 && facts.digest.allSatisfy { $0.isHexDigit })
+      #expect(try place.output(["inspect", "run/checkpoints/step-00000020.h5", "--json"]) == json)
+      let text = try place.output(["inspect", "run"])
+      for fragment in ["20, in epoch", "lstm 1 x 24", "rnn.weight_hh_l0", "96 x 24", facts.digest] {
+        #expect(text.contains(fragment), "\(text)")
+      }
+      #expect(try place.output(["inspect", "d.h5", "--json"]).hasPrefix("{\"kind\":\"dataset\","))
+    }
+  }
+
+  @Test func `the settings that are printed are a file to begin with`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      let yaml = try place.output(["settings"])
+      for key in ["data:", "model:", "training:", "checkpoint:", "evaluation:", "learning_rate:"] {
+        #expect(yaml.contains(key))
+      }
+      try place.write("small.yaml", yaml)
+      // The run takes its name from the file, and keeps all settings, resolved.
+      try place.output(
+        ranks: 2, ["train", "small.yaml"] + settings + set(["data.path=tales.h5", "training.shards=4"]))
+      let saved = String(decoding: try readBytes(place("runs/small/config.yaml")), as: UTF8.self)
+      #expect(saved.contains("shards: 4") && saved.contains("hidden: 24"))
+      #expect(saved.split(separator: "\n").count == yaml.split(separator: "\n").count)
+      // train is the default command, and goes on where it was.
+      let again = try place.output(ranks: 2, ["runs/small/config.yaml", "--run", "runs/small"])
+      #expect(again.contains("the run is finished at step 20"))
+    }
+  }
+
+  @Test func `a benchmark says what it measured`() throws {
+    let command = [
+      "bench", "--cell", "gru", "--vocab", "30", "--embedding", "8", "--hidden", "16", "--layers", "1",
+      "--lanes",
+      "4", "--chunk", "8", "--precision", "bfloat16", "--steps", "3", "--warmup", "1", "--json",
+    ]
+    struct Measures: Decodable {
+      let program: String, ranks: Int, step_seconds_median: Double, step_seconds_min: Double
+      let tokens_per_second: Double, peak_rss_bytes: Int
+    }
+    try Workspace.with { place in
+      for ranks in [1, 2] {
+        let json = try place.seqtrain(ranks: ranks, command).output
+        let found = try decode(Measures.self, json)
+        #expect(found.program == "seqtrain" && found.ranks == ranks)
+        #expect(0 < found.step_seconds_min && found.step_seconds_min <= found.step_seconds_median)
+        let tokens = found.tokens_per_second * found.step_seconds_median
+        #expect(abs(tokens - 32) < 0.01 && found.peak_rss_bytes > 1 << 20)
+        #expect(json.split(separator: "\n").count == 1)
+      }
+      #expect(try place.entries.isEmpty)
+    }
+  }
+}
