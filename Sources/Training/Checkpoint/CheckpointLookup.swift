@@ -7,7 +7,7 @@ extension CheckpointStore {
   /// - Returns: The checkpoint, and what is wrong with newer ones.
   /// - Throws: `TrainingError`, `HDF5Error` where there is none that can be read.
   static func find(_ path: String, best: Bool) throws -> (file: CheckpointFile, damaged: [String]) {
-    guard Files.isDirectory(path) else { return (try open(withoutLink(path)), []) }
+    guard Files.isDirectory(path) else { return (try open(path), []) }
     let store = CheckpointStore(directory: RunDirectory(path).checkpointsPath)
     if best {
       guard let bestPath = store.bestPath else {
@@ -26,7 +26,7 @@ extension CheckpointStore {
   static func hasManifest(_ path: String) -> Bool { Files.exists(manifestPath(of: withoutLink(path))) }
 
   /// The file that a link such as `best.h5` leads to: the manifest lies beside it under its own name.
-  private static func withoutLink(_ path: String) -> String {
+  static func withoutLink(_ path: String) -> String {
     var status = stat()
     guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK, let target = realpath(path, nil)
     else { return path }

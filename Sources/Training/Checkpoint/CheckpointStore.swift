@@ -75,7 +75,7 @@ package struct CheckpointStore {
   /// Opens the checkpoint at `path`, checked against the manifest beside it where there is one. The manifest of a
   /// link, such as `best.h5`, lies beside what it leads to.
   package static func open(_ path: String) throws -> CheckpointFile {
-    let path = resolved(path) ?? path
+    let path = withoutLink(path)
     let manifestPath = manifestPath(of: path)
     if Files.exists(manifestPath) {
       let text = try Files.read(manifestPath, atMost: 1 << 20)
