@@ -78,7 +78,7 @@ extension Communicator {
     for source in 0..<size {
       let place = UnsafeMutableBufferPointer(rebasing: buffer[blocks.range(of: source)])
       if source == root {
-        _ = place.update(from: block)
+        _ = place.update(fromContentsOf: block)
       } else {
         try receive(into: place, from: source, tag: collectiveTag)
       }
@@ -93,8 +93,8 @@ extension Communicator {
   ) throws {
     check(outgoingBlocks, outgoing.count)
     check(incomingBlocks, incoming.count)
-    _ = UnsafeMutableBufferPointer(rebasing: incoming[incomingBlocks.range(of: rank)])
-      .update(from: outgoing[outgoingBlocks.range(of: rank)])
+    _ = incoming[incomingBlocks.range(of: rank)].update(
+      fromContentsOf: outgoing[outgoingBlocks.range(of: rank)])
     let incoming = UnsafeBufferPointer(incoming)
     let largest = max(outgoingBlocks.largest, incomingBlocks.largest)
     let rounds = (largest + countLimit - 1) / countLimit

@@ -1,4 +1,3 @@
-import CKernels
 import Core
 import Glibc
 import MPI
@@ -28,9 +27,6 @@ public struct BenchmarkResult: Sendable {
   public var productRate: Double {
     operations / (breakdown.first { $0.part == .products }?.seconds ?? 0)
   }
-
-  /// The floating-point operations in a second that one core of this machine reaches with multiply-adds in its registers.
-  public static func measurePeakRate() -> Double { st_measure_peak() }
 }
 
 /// Measures full training steps on random tokens: forward, backward, exchange, clipping, update; the state is carried.

@@ -43,7 +43,7 @@ struct Bench: ParallelCommand {
     let result = try Benchmark(configuration, vocabulary: vocab, steps: steps, warmup: warmup).run(
       communicator)
     if communicator.rank == 0 {
-      let peak = breakdown ? BenchmarkResult.measurePeakRate() : nil
+      let peak = breakdown ? precision.measurePeakRate() : nil
       print(json ? result.json(peak: peak).text : result.text(peak: peak))
     }
     return .finished

@@ -89,4 +89,10 @@ import Testing
     #expect(Precision.bfloat16.isEmulated != st_has_bfloat16())
     #expect((Precision.bfloat16.emulationNote != nil) == Precision.bfloat16.isEmulated)
   }
+
+  @Test(arguments: Precision.allCases)
+  func `a core has a peak`(_ precision: Precision) {
+    let rate = precision.measurePeakRate()
+    #expect(rate > 1e8 && rate.isFinite)
+  }
 }

@@ -89,7 +89,8 @@ final class JobReporter: TrainingObserver {
     guard progress.step > resumedStep else { return }
     let best =
       progress.bestLoss.isFinite
-      ? "; best validation loss \(progress.bestLoss) at step \(progress.bestStep)" : ""
+      ? "; best validation loss \(Progress.decimal(progress.bestLoss, places: 4)) at step \(progress.bestStep)"
+      : ""
     reporter.logger.info("finished at step \(progress.step)\(progress.stoppedEarly ? ", early" : "")\(best)")
   }
 }

@@ -1,11 +1,12 @@
 import Core
 import Glibc
+import Threads
 
 /// What a user may expect of this machine that it does not do, a line each: for a warning at the start of a job.
 public func machineNotes(for precision: Precision) -> [String] {
   var notes: [String] = []
   if let note = precision.emulationNote { notes.append(note) }
-  let cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+  let cores = Processors.online
   if let threads = getenv("OMP_NUM_THREADS").flatMap({ Int(String(cString: $0)) }), threads > cores {
     notes.append(
       "OMP_NUM_THREADS is \(threads), more than this machine's cores (\(cores)); "
