@@ -54,9 +54,22 @@ import Testing
       switch streams {
       case "whole": #expect(ends == [])
       case "file": #expect(found == [0, Self.texts[0].unicodeScalars.count, scalars.count])
-      case "line": #expect(ends.count == 7 && ends.allSatisfy { $0.hasSuffix("\n") })
+      case "line": #expect(ends.allSatisfy { $0.hasSuffix("\n") })
       default: #expect(ends == ["\n\n", ".\n", "\n\n"])
       }
+    }
+  }
+
+  /// Streams are of the text, whatever its tokens are.
+  @Test(arguments: ["char", "byte", "word"], [("file", 2), ("line", 8), ("paragraph", 4), ("whole", 1)])
+  func `streams are the same on every level`(_ level: String, _ streams: (kind: String, count: Int)) throws {
+    try Workspace.with { place in
+      let info = try importTexts(place, "--level", level, "--streams", streams.kind, "--split", "0.5,0.5")
+      #expect(info.level == level && info.streams == streams.count)
+      let text = try place.output(["data", "info", "d.h5"])
+      #expect(
+        text.contains("in \(streams.count) stream")
+          && text.contains("0.txt, \(Self.texts[0].utf8.count) bytes"))
     }
   }
 

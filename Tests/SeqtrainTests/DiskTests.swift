@@ -9,23 +9,41 @@ import Testing
     "training.steps=6", "checkpoint.every=2", "evaluation.every=0", "checkpoint.keep=3",
   ])
 
-  /// Runs the program with a small file system of its own as `disk`, of which so many KiB are left when `fill` has been
-  /// written there. Where there may be no such thing, files may not grow larger than what is left.
-  private func onSmallDisk(_ place: Workspace, kibibytes: Int, _ arguments: [String]) throws -> ProcessResult
-  {
-    let script =
+  /// Whether there may be file systems of a test's own: root has them, but not in every container.
+  private func canMount(_ place: Workspace) throws -> Bool {
+    try runProcess("unshare", ["--mount", "mount", "-t", "tmpfs", "none", place.path]).status == 0
+  }
+
+  /// Runs the program where `disk` has so many KiB left, and copies to `saved` what lies there afterwards.
+  ///
+  /// `disk` is a small file system with its former content; where there may be none, files may not become larger than that.
+  private func onFullDisk(_ place: Workspace, kibibytes: Int, _ arguments: [String]) throws -> ProcessResult {
+    let small = """
+      set -e
+      cp -a disk copy
+      mount -t tmpfs -o size=8m none disk
+      cp -a copy/. disk && rm -r copy
+      room=$(df --output=avail disk | tail -n 1)
+      head -c "$((room - $0))K" /dev/zero >disk/fill
+      status=0
+      "$@" || status=$?
+      rm disk/fill
+      cp -a disk/. saved
+      exit "$status"
       """
-      if unshare --mount true 2>/dev/null; then
-        exec unshare --mount bash -c 'mount --make-rprivate / && cp -a disk copy && mount -t tmpfs -o size=8m disk disk &&
-          cp -a copy/. disk && rm -r copy && room=$(($(df --output=avail disk | tail -n 1) - '$0')) &&
-          head -c "${room}K" /dev/zero >disk/fill && "$@"; status=$?; rm -f disk/fill; cp -a disk/. saved; exit $status' bash "$@"
-      fi
-      ulimit -f "$0"; trap "" XFSZ; "$@"; status=$?; cp -a disk/. saved; exit $status
+    let limited = """
+      trap '' XFSZ
+      status=0
+      (ulimit -f "$0"; exec "$@") || status=$?
+      cp -a disk/. saved
+      exit "$status"
       """
     mkdir(place("disk"), 0o755)
     mkdir(place("saved"), 0o755)
+    let shell = try canMount(place) ? ["unshare", "--mount", "bash", "-c", small] : ["bash", "-c", limited]
     return try runProcess(
-      "bash", ["-c", script, "\(kibibytes)", try builtProgram("seqtrain")] + arguments, directory: place.path)
+      shell[0], shell.dropFirst() + ["\(kibibytes)", try builtProgram("seqtrain")] + arguments,
+      directory: place.path)
   }
 
   @Test func `a full disk commits nothing, and what was there still loads`() throws {
@@ -35,7 +53,7 @@ import Testing
       let before = try place.inspect("disk/run")
       let names = try directoryEntries(place("disk/run/checkpoints"))
       // There is room for metrics, but not for another checkpoint of some 0.7 MB.
-      let result = try onSmallDisk(place, kibibytes: 300, ["train", "--run", "disk/run"] + settings)
+      let result = try onFullDisk(place, kibibytes: 300, ["train", "--run", "disk/run"] + settings)
       expectRefusal(
         result,
         [
@@ -59,7 +77,7 @@ import Testing
         ["data", "generate", "grammar", "--characters", "500000", "--output", "disk/x.h5"],
         ["eval", "run", "--data", "tales.h5", "--split", "train", "--output", "disk/x.h5", "--states"],
       ] {
-        let result = try onSmallDisk(place, kibibytes: 100, arguments)
+        let result = try onFullDisk(place, kibibytes: 100, arguments)
         expectRefusal(result, ["disk/x.h5: "])
         #expect(
           result.errors.contains("no room") || result.errors.contains("is the disk full?"), "\(result)")
@@ -77,7 +95,7 @@ import Testing
       try place.output(["train", "--run", "disk/run"] + settings)
       let before = try place.inspect("disk/run")
       let script = "mount --bind disk disk && mount -o remount,bind,ro disk && exec \"$@\""
-      let canMount = try runProcess("unshare", ["--mount", "true"]).status == 0
+      let canMount = try canMount(place)
       func run(_ arguments: [String]) throws -> ProcessResult {
         let program = try builtProgram("seqtrain")
         guard canMount else { return try runProcess(program, arguments, directory: place.path) }

@@ -55,7 +55,7 @@ import Testing
     let job = try place.start(ranks: ranks, command)
     let isThere = job.wait { place.lastStep("run") >= step }
     guard isThere, case let processes = try job.children(), processes.count == ranks else {
-      let result = try job.wait(timeout: 0)
+      let result = try job.wait(timeout: 20)
       #expect(result.status == 0, "\(report): it did not go on: \(result)")
       return false
     }

@@ -4,7 +4,7 @@ import Testing
 
 /// A signal has a run write a checkpoint after its step, and stop with status 3.
 @Suite(.serialized) struct SignalTests {
-  private static let steps = 60
+  private static let steps = 100
 
   /// Who is sent what.
   enum Target: CaseIterable { case mpirun, first, last }
