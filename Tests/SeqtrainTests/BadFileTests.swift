@@ -169,12 +169,12 @@ struct BadFile: CustomTestStringConvertible, Sendable {
         result.output.contains("where the manifest says") && result.output.contains("resumed at step 1"))
       #expect(try place.inspect("run").step == 3)
 
-      let sound = try directoryEntries(place("run/checkpoints")).filter { $0.hasPrefix("step-") }
-      for name in sound where name.hasSuffix(".h5") { try place.write("run/checkpoints/\(name)", "damaged") }
+      let names = try directoryEntries(place("run/checkpoints")).filter { $0.hasPrefix("step-") }
+      for name in names where name.hasSuffix(".h5") { try place.write("run/checkpoints/\(name)", "damaged") }
       expectRefusal(
         try place.seqtrain(ranks: 2, ["train", "--run", "run"] + settings + set(["training.steps=3"])),
         ["run/checkpoints: no checkpoint can be read: ", "step-00000003.h5", "move them away to begin anew"])
-      #expect(try directoryEntries(place("run/checkpoints")).filter { $0.hasPrefix("step-") } == sound)
+      #expect(try directoryEntries(place("run/checkpoints")).filter { $0.hasPrefix("step-") } == names)
     }
   }
 }

