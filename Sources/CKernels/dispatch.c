@@ -89,6 +89,8 @@ void st_product_weight_gradient(long m, long n, long rows, long lanes, long stri
 
 size_t st_packed_size(long n, long k) { return in_use->packed_size(n, k); }
 
+long st_panel_columns(void) { return in_use->panel_columns(); }
+
 void st_pack_forward(long n, long k, const float *w, long ldw, bool round_inputs, float *packed) {
   in_use->pack_forward(n, k, w, ldw, round_inputs, packed);
 }

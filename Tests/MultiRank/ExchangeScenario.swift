@@ -10,7 +10,8 @@ func exchanges(_ world: Communicator) throws {
   let layout = LanguageModel.layout(configuration, vocabulary: 37)
   for shards in [5, 8] where world.size <= shards {
     let plan = ShardPlan(shards: shards, ranks: world.size)
-    let shared = try SharedMemoryExchange(world.splitByHost(), layout: layout, plan: plan)
+    let shared = try SharedMemoryExchange(
+      world.splitByHost(), layout: layout, packedCount: 0, plan: plan)
     let messages = try [false, true].map {
       try MessageExchange(world, layout: layout, plan: plan, overlapping: $0)
     }

@@ -18,7 +18,7 @@
   USE(softmax_cross_entropy) USE(largest_in_rows) USE(sgd) USE(adam) USE(lstm_forward) USE(lstm_backward)  \
   USE(gru_forward) USE(gru_backward) USE(rnn_forward) USE(rnn_backward) USE(product_scratch)               \
   USE(product_forward) USE(product_input_gradient) USE(product_weight_gradient) USE(packed_size)           \
-  USE(pack_forward) USE(pack_input_gradient) USE(product_packed) USE(measure_peak)
+  USE(panel_columns) USE(pack_forward) USE(pack_input_gradient) USE(product_packed) USE(measure_peak)
 // clang-format on
 
 /// The kernels of one instruction set, each as the function `st_...` of the same name describes it.

@@ -33,6 +33,10 @@ void st_product_weight_gradient(long m, long n, long rows, long lanes, long stri
 /// Floats of the packed form of weights with N outputs and K inputs; aligned to 64 bytes.
 size_t st_packed_size(long n, long k);
 
+/// Outputs of a panel. The packed form of some panels is a part of that of all: the panel of output n, a multiple of this,
+/// begins at the (n K)-th float.
+long st_panel_columns(void);
+
 /// Packs W[N, K] for `st_product_packed` to compute A W^T.
 void st_pack_forward(long n, long k, const float *w, long ldw, bool round_inputs, float *packed);
 

@@ -25,6 +25,8 @@ INLINE void transpose(floats rows[WIDTH]) {
   }
 }
 
+static long panel_columns(void) { return PANEL; }
+
 static size_t packed_size(long n, long k) { return (size_t)whole_vectors(n) * (size_t)k; }
 
 static void pack_forward(long n, long k, const float *w, long ldw, bool round_inputs, float *packed) {

@@ -16,12 +16,17 @@ package final class MatrixProducts {
   private let roundInputs: Bool
   private let oneDNN: OneDNNProducts?
   private let meter: StepMeter
+  private let packing: PackingMemory
   private let scratch = Buffer<Float>(count: st_product_scratch())
 
-  /// Products for chunks of `shape`; with bfloat16 inputs computed by `bfloat16`.
-  package init(precision: Precision, bfloat16: BFloat16Products, shape: ChunkShape, meter: StepMeter) {
+  /// Products for chunks of `shape`; with bfloat16 inputs computed by `bfloat16`. oneDNN shares no packed weights.
+  package init(
+    precision: Precision, bfloat16: BFloat16Products, shape: ChunkShape, meter: StepMeter,
+    sharing: SharedPacking? = nil
+  ) {
     roundInputs = precision == .bfloat16
     oneDNN = roundInputs && bfloat16 == .oneDNN ? OneDNNProducts(shape: shape, meter: meter) : nil
+    packing = PackingMemory(sharing)
     self.meter = meter
   }
 
@@ -82,7 +87,7 @@ package final class MatrixProducts {
   /// Weights in the form in which the kernels read them, for products of one time step, which use them many times.
   package final class Packed {
     fileprivate enum Form {
-      case kernels(Buffer<Float>)
+      case kernels(UnsafeMutablePointer<Float>)
       case oneDNN(OneDNNProducts, OneDNNProducts.Packed)
     }
 
@@ -106,7 +111,7 @@ package final class MatrixProducts {
       if let oneDNN {
         .oneDNN(oneDNN, oneDNN.makePacked(outputs: outputs, inputs: inputs, accumulate: accumulate))
       } else {
-        .kernels(Buffer(count: st_packed_size(outputs, inputs)))
+        .kernels(packing.allocate(st_packed_size(outputs, inputs)))
       }
     return Packed(form, outputs: outputs, inputs: inputs, accumulate: accumulate)
   }
@@ -117,7 +122,10 @@ package final class MatrixProducts {
     meter.measure(.packing) {
       switch packed.form {
       case .kernels(let values):
-        st_pack_forward(w.rows, w.columns, w.base, w.stride, roundInputs, values.base)
+        let own = ownColumns(of: packed)
+        st_pack_forward(
+          own.count, packed.inputs, w.base + own.lowerBound * w.stride, w.stride, roundInputs,
+          values + own.lowerBound * packed.inputs)
       case .oneDNN(let products, let packed): products.pack(w, transposed: true, into: packed)
       }
     }
@@ -129,10 +137,20 @@ package final class MatrixProducts {
     meter.measure(.packing) {
       switch packed.form {
       case .kernels(let values):
-        st_pack_input_gradient(w.columns, w.rows, w.base, w.stride, roundInputs, values.base)
+        let own = ownColumns(of: packed)
+        st_pack_input_gradient(
+          own.count, packed.inputs, w.base + own.lowerBound, w.stride, roundInputs,
+          values + own.lowerBound * packed.inputs)
       case .oneDNN(let products, let packed): products.pack(w, transposed: false, into: packed)
       }
     }
+  }
+
+  /// The outputs whose weights this model packs: whole panels.
+  private func ownColumns(of packed: Packed) -> Range<Int> {
+    let panel = st_panel_columns()
+    let own = packing.part(ofPanels: (packed.outputs + panel - 1) / panel)
+    return min(own.lowerBound * panel, packed.outputs)..<min(own.upperBound * panel, packed.outputs)
   }
 
   /// y = x times the packed weights, or y += that, as they were made for; x holds one time step of all lanes.
@@ -143,7 +161,7 @@ package final class MatrixProducts {
       switch packed.form {
       case .kernels(let values):
         st_product_packed(
-          x.rows, packed.outputs, packed.inputs, x.base, x.stride, values.base, y.base, y.stride,
+          x.rows, packed.outputs, packed.inputs, x.base, x.stride, values, y.base, y.stride,
           packed.accumulate, roundInputs, scratch.base)
       case .oneDNN(let products, let packed): products.multiply(x, packed, into: y)
       }

@@ -34,19 +34,30 @@ public final class LanguageModel {
     ParameterLayout(pieces: ParameterDeclarations(configuration, vocabulary: vocabulary).pieces)
   }
 
+  /// The floats that the packed weights of such a model take, where ranks can share them: not in oneDNN's form.
+  public static func packedCount(_ configuration: ModelConfiguration, precision: Precision) -> Int {
+    if precision == .bfloat16 && !precision.isEmulated { return 0 }
+    let (width, hidden) = (configuration.cell.gateCount * configuration.hidden, configuration.hidden)
+    return configuration.layers * (st_packed_size(width, hidden) + st_packed_size(hidden, width))
+  }
+
   /// A model over the weights of `memory`, which has the layout of this configuration, in zero state.
   ///
   /// - Parameters:
   ///   - bfloat16: What computes the products where `precision` is `.bfloat16`.
+  ///   - sharing: Memory for the packed weights that the models of several ranks share. They wait for each other before
+  ///     and after `prepareWeights`, and after this.
   ///   - firstLane: The number of the rank's first lane among all lanes of the run, a part of the key of dropout masks.
   ///   - dropoutSeed: The seed of the dropout masks in training; nil for evaluation, which drops nothing.
   public init(
     _ configuration: ModelConfiguration, memory: ParameterMemory, shape: ChunkShape, precision: Precision,
-    bfloat16: BFloat16Products = .preferred, firstLane: Int = 0, dropoutSeed: UInt64? = nil
+    bfloat16: BFloat16Products = .preferred, sharing: SharedPacking? = nil, firstLane: Int = 0,
+    dropoutSeed: UInt64? = nil
   ) {
     let context = LayerContext(
       shape: shape, memory: memory,
-      products: MatrixProducts(precision: precision, bfloat16: bfloat16, shape: shape, meter: meter),
+      products: MatrixProducts(
+        precision: precision, bfloat16: bfloat16, shape: shape, meter: meter, sharing: sharing),
       meter: meter, firstLane: firstLane)
     var stack = LayerStack(context, configuration)
     for index in 0..<configuration.layers {

@@ -13,6 +13,10 @@ package protocol GradientExchange: AnyObject {
   var memory: ParameterMemory { get }
   /// The parts of the vector that this rank reduces and updates.
   var slices: [Range<Int>] { get }
+  /// Memory for packed weights that the ranks of a host share, if they do.
+  var packing: SharedPacking? { get }
+  /// To be called before weights are used: waits until all who share packed weights have packed their parts.
+  func awaitPackedWeights() throws
   /// Told by each rank when its gradients of a piece of the layout are complete for the step.
   func finished(piece: Int)
   /// The sums over all shards, indexed like the vector; valid in the rank's slices until `publish`. To be called
@@ -28,11 +32,13 @@ package protocol GradientExchange: AnyObject {
 /// The exchange that suits the ranks' hosts: through shared memory where all are on one, else by messages, on a thread beside
 /// backward where every host has more processors than ranks and lets the ranks use them.
 func makeExchange(
-  _ communicator: Communicator, layout: ParameterLayout, plan: ShardPlan
+  _ communicator: Communicator, layout: ParameterLayout, packedCount: Int, plan: ShardPlan
 ) throws -> any GradientExchange {
   let host = try communicator.splitByHost()
   let onOneHost = try communicator.allgather(host.size).allSatisfy { $0 == communicator.size }
-  if onOneHost { return try SharedMemoryExchange(host, layout: layout, plan: plan) }
+  if onOneHost {
+    return try SharedMemoryExchange(host, layout: layout, packedCount: packedCount, plan: plan)
+  }
   let hasSpareProcessor = Processors.online > host.size && Processors.allowed > 1
   let overlapping = try communicator.allgather(hasSpareProcessor ? 1 : 0).allSatisfy { $0 == 1 }
   return try MessageExchange(communicator, layout: layout, plan: plan, overlapping: overlapping)

@@ -9,6 +9,7 @@ import MPI
 package final class MessageExchange: GradientExchange {
   package let memory: ParameterMemory
   package let slices: [Range<Int>]
+  package var packing: SharedPacking? { nil }
 
   private let communicator: Communicator
   private let reducer: PieceReducer
@@ -28,6 +29,8 @@ package final class MessageExchange: GradientExchange {
     reducer = PieceReducer(communicator, layout: layout, plan: plan, gradients: memory.gradients)
     thread = overlapping ? try CommunicationThread(reducer) : nil
   }
+
+  package func awaitPackedWeights() {}
 
   package func finished(piece: Int) {
     precondition(piece == finishedPieces, "pieces are finished in their order")

@@ -3,19 +3,25 @@ import MPI
 
 /// The exchange between ranks of one host: weights and gradients lie in memory that all of them see.
 ///
-/// There is one copy of the weights. A rank sums its slices straight from the gradients of all shards, in place, and
+/// There is one copy of the weights, and one of their packed forms, which so stays in a cache that the ranks share. A rank sums its slices straight from the gradients of all shards, in place, and
 /// updates its slices of the weights; the ranks only wait for each other.
 package final class SharedMemoryExchange: GradientExchange {
   package let memory: ParameterMemory
   package let slices: [Range<Int>]
+  package let packing: SharedPacking?
 
   private let window: SharedMemory
   private let additions: [(left: Int, right: Int)]
   /// The gradients of all shards of the run.
   private let gradients: [UnsafeMutablePointer<Float>]
 
-  package init(_ host: Communicator, layout: ParameterLayout, plan: ShardPlan) throws {
-    func floats(of rank: Int) -> Int { layout.count * (plan.shards(of: rank).count + (rank == 0 ? 1 : 0)) }
+  /// - Parameter packedCount: The floats of the packed weights; 0 where they can't be shared.
+  package init(_ host: Communicator, layout: ParameterLayout, packedCount: Int, plan: ShardPlan) throws {
+    // Rank 0's part begins with the weights and their packed forms.
+    let weightCount = layout.count + packedCount
+    func floats(of rank: Int) -> Int {
+      layout.count * plan.shards(of: rank).count + (rank == 0 ? weightCount : 0)
+    }
     let window = try SharedMemory(host, byteCount: floats(of: host.rank) * MemoryLayout<Float>.stride)
     func base(of rank: Int) -> UnsafeMutablePointer<Float> {
       guard let base = window.segment(of: rank).bindMemory(to: Float.self).baseAddress else {
@@ -25,17 +31,23 @@ package final class SharedMemoryExchange: GradientExchange {
     }
     var gradients: [UnsafeMutablePointer<Float>] = []
     for rank in 0..<host.size {
-      // Rank 0's part begins with the weights.
-      let base = base(of: rank) + (rank == 0 ? layout.count : 0)
+      let base = base(of: rank) + (rank == 0 ? weightCount : 0)
       gradients += (0..<plan.shards(of: rank).count).map { base + $0 * layout.count }
     }
     self.window = window
+    packing =
+      packedCount > 0
+      ? SharedPacking(base: base(of: 0) + layout.count, sharer: host.rank, sharers: host.size) : nil
     self.gradients = gradients
     slices = Ownership(layout, ranks: host.size).ranges(of: host.rank)
     additions = ShardTree.additions(over: 0..<plan.shards, leaves: (0..<plan.shards).map { $0..<$0 + 1 })
     memory = ParameterMemory(
       layout: layout, weights: base(of: 0),
       gradients: Array(gradients[plan.shards(of: host.rank)]), owner: window)
+  }
+
+  package func awaitPackedWeights() throws {
+    if packing != nil { try window.synchronize() }
   }
 
   package func finished(piece: Int) {}

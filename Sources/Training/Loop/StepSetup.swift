@@ -22,14 +22,16 @@ struct StepSetup {
       return shards.lowerBound * lanesPerShard..<shards.upperBound * lanesPerShard
     }
     let layout = LanguageModel.layout(configuration.model, vocabulary: vocabulary)
-    let exchange = try makeExchange(communicator, layout: layout, plan: plan)
+    let packedCount = LanguageModel.packedCount(configuration.model, precision: training.precision)
+    let exchange = try makeExchange(communicator, layout: layout, packedCount: packedCount, plan: plan)
     if rank == 0 { exchange.memory.initialize(seed: training.seedBits) }
     try exchange.shareWeights()
     let model = LanguageModel(
       configuration.model, memory: exchange.memory,
       shape: ChunkShape(
         steps: training.chunk, shards: plan.shards(of: rank).count, lanesPerShard: lanesPerShard),
-      precision: training.precision, firstLane: lanesOfRank[rank].lowerBound, dropoutSeed: training.seedBits)
+      precision: training.precision, sharing: exchange.packing, firstLane: lanesOfRank[rank].lowerBound,
+      dropoutSeed: training.seedBits)
     let ranges = [UpdateRange](layout, slices: exchange.slices) { training.optimizer.decays($0.name) }
     let optimizer = training.optimizer.makeOptimizer(ranges)
     step = TrainingStep(

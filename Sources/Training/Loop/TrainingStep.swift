@@ -74,6 +74,7 @@ package final class TrainingStep {
     }
     let meter = model.meter
     meter.measure(.optimizer) { exchange.clearGradients() }
+    try meter.measure(.exchange) { try exchange.awaitPackedWeights() }
     report.begin(stops: stop)
     let failure = trainOnChunks(firstChunk: firstChunk, nextChunk)
     report.check(model.states)

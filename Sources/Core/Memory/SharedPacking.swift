@@ -1,0 +1,45 @@
+/// Memory for packed weights that several models of the same weights read, each of which packs a part.
+///
+/// Weights are packed by all of them between two points at which they wait for each other.
+public struct SharedPacking {
+  /// `LanguageModel.packedCount` floats, aligned to 64 bytes.
+  public let base: UnsafeMutablePointer<Float>
+  /// Which of the sharers this is, from 0.
+  public let sharer: Int
+  /// How many they are.
+  public let sharers: Int
+
+  /// The part of one sharer.
+  public init(base: UnsafeMutablePointer<Float>, sharer: Int, sharers: Int) {
+    precondition((0..<sharers).contains(sharer))
+    self.base = base
+    self.sharer = sharer
+    self.sharers = sharers
+  }
+}
+
+/// Hands out memory for packed weights, shared or not, and says which part of them is to be packed.
+final class PackingMemory {
+  private let shared: SharedPacking?
+  private var used = 0
+  private var own: [Buffer<Float>] = []
+
+  init(_ shared: SharedPacking?) { self.shared = shared }
+
+  /// `count` floats, which live as long as this does, and as the shared memory.
+  func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
+    if let shared {
+      defer { used += count }
+      return shared.base + used
+    }
+    let buffer = Buffer<Float>(count: count)
+    own.append(buffer)
+    return buffer.base
+  }
+
+  /// The part of `panels` panels that this model packs.
+  func part(ofPanels panels: Int) -> Range<Int> {
+    guard let shared else { return 0..<panels }
+    return panels * shared.sharer / shared.sharers..<panels * (shared.sharer + 1) / shared.sharers
+  }
+}
