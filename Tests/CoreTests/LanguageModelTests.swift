@@ -45,7 +45,7 @@ import Testing
     let tested = model()
     let data = data()
     tested.evaluate(data)
-    tested.model.restoreStates()
+    tested.randomizeStates()
     let logits = data.withChunk { tested.model.predict($0) }
     #expect(logits.rows == 4 && logits.columns == 9)
     for lane in 0..<4 {

@@ -51,9 +51,6 @@ final class StateSequence {
     if carries { entering.copy(from: carried) } else { entering.clear() }
   }
 
-  /// Undoes the last chunk: what entered it is carried again.
-  func restore() { carried.copy(from: entering) }
-
   /// The state before step t, with resets applied, [B, H]; valid until the next call.
   func before(_ t: Int, _ chunk: TokenChunk) -> Matrix {
     let state = previous.step(t, of: lanes)

@@ -150,11 +150,6 @@ public final class LanguageModel {
     return position.map { ("head", $0 % shape.lanes) }
   }
 
-  /// Undoes the state's passage through the last chunk.
-  public func restoreStates() {
-    for state in sequences { state.restore() }
-  }
-
   /// Sets all states to zero.
   public func clearStates() {
     for state in sequences { state.carried.clear() }

@@ -36,7 +36,7 @@ struct StepSetup {
     let optimizer = training.optimizer.makeOptimizer(ranges)
     step = TrainingStep(
       communicator, model: model, exchange: exchange, optimizer: optimizer, lanesOfRank: lanesOfRank,
-      accumulate: training.accumulate, clipNorm: training.clipNorm)
+      accumulate: training.accumulate, clipNorm: training.clipNorm, restorable: training.nonFinite == .skip)
     state = TrainerState(
       communicator: communicator, exchange: exchange, optimizer: optimizer, ranges: ranges, model: model,
       lanesOfRank: lanesOfRank)

@@ -35,16 +35,17 @@ package final class TrainingStep {
   private let report: StepReport
   private let accumulate: Int
   private let clipNorm: Double
-  /// The carried states before the step, in the order of the model's.
+  /// The carried states before the step, in the order of the model's; none where they are never put back.
   private let entering: [Buffer<Float>]
   private var position = (epoch: 0, chunk: 0)
 
   /// - Parameters:
   ///   - accumulate: The number of chunks whose gradients make one update.
   ///   - clipNorm: The norm above which the gradient is scaled down to it; 0 for never.
+  ///   - restorable: Whether `restoreStates` may be called.
   init(
     _ communicator: Communicator, model: LanguageModel, exchange: any GradientExchange,
-    optimizer: any Optimizer, lanesOfRank: [Range<Int>], accumulate: Int, clipNorm: Double
+    optimizer: any Optimizer, lanesOfRank: [Range<Int>], accumulate: Int, clipNorm: Double, restorable: Bool
   ) {
     self.communicator = communicator
     self.model = model
@@ -52,7 +53,7 @@ package final class TrainingStep {
     self.optimizer = optimizer
     self.accumulate = accumulate
     self.clipNorm = clipNorm
-    entering = model.states.map { Buffer(count: $0.values.count) }
+    entering = restorable ? model.states.map { Buffer(count: $0.values.count) } : []
     report = StepReport(
       communicator, layout: exchange.memory.layout, lanesOfRank: lanesOfRank,
       stateNames: model.states.map(\.name))
@@ -99,6 +100,7 @@ package final class TrainingStep {
 
   /// Puts the carried states back to what they were before the last step, whatever number of chunks it had.
   func restoreStates() {
+    precondition(entering.count == model.states.count, "the step was made without a way back")
     for (state, copy) in zip(model.states, entering) {
       state.values.base.update(from: copy.base, count: copy.count)
     }
