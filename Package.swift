@@ -61,7 +61,8 @@ let package = Package(
       name: "TestSupport", dependencies: ["CAllocationCounter"], path: "Tests/TestSupport",
       swiftSettings: swiftSettings),
     .executableTarget(
-      name: "MultiRank", dependencies: ["MPI", "HDF5", "Training", "Core", "Sequences"],
+      name: "MultiRank",
+      dependencies: ["MPI", "HDF5", "Training", "Evaluation", "Core", "Sequences", "CAllocationCounter"],
       path: "Tests/MultiRank",
       swiftSettings: swiftSettings),
     tests(of: "MPI", ["MultiRank"]),

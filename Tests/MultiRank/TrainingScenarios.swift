@@ -4,13 +4,17 @@ import MPI
 import Sequences
 import Training
 
-/// What the training module promises; `train` takes arguments, see `TrainingCommand`.
+/// What the training module promises; `train` and `steady` take arguments, see `TrainingCommand`.
 nonisolated(unsafe) let trainingScenarios: [String: (Communicator) throws -> Void] = [
   "exchanges": exchanges,
   "train": { world in
     for words in CommandLine.arguments.dropFirst(2).split(separator: "--") {
       try TrainingCommand(Array(words)).run(world)
     }
+  },
+  "steady": { world in
+    try checkSteadyState(
+      TrainingCommand(Array(CommandLine.arguments.dropFirst(2))).makeTrainer(world).trainer)
   },
 ]
 
@@ -44,7 +48,8 @@ struct TrainingCommand {
     }
   }
 
-  func run(_ world: Communicator) throws {
+  /// The training at its beginning, and where its checkpoints are.
+  func makeTrainer(_ world: Communicator) throws -> (trainer: Trainer, store: CheckpointStore) {
     let configuration = try configuration.resolved(ranks: world.size)
     let training = configuration.training
     let data = try SequenceDataset(dataset)
@@ -54,6 +59,11 @@ struct TrainingCommand {
     let store = CheckpointStore(directory: directory)
     let trainer = try Trainer(
       configuration, dataset: data, schedule: schedule, store: store, communicator: world)
+    return (trainer, store)
+  }
+
+  func run(_ world: Communicator) throws {
+    let (trainer, store) = try makeTrainer(world)
     let file = world.rank == 0 ? try store.newestSound().file : nil
     if try world.any(file != nil) { try trainer.resume(from: file) }
     let observer = ScenarioObserver(trainer, world, damage: damage, traces: traces && world.rank == 0)

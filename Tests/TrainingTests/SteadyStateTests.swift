@@ -1,0 +1,30 @@
+import TestSupport
+import Testing
+
+/// A training that goes on and on: what each step does must have been allocated before.
+@Suite struct SteadyStateTests {
+  @Test(arguments: [
+    ["model.cell=lstm"],
+    ["model.cell=gru", "model.dropout=0.2", "model.layer_norm=true"],
+    ["training.accumulate=2", "training.non_finite=skip", "training.optimizer.name=sgd"],
+  ])
+  func aStepAllocatesNothing(settings: [String]) throws {
+    try expectSteadyState(settings + ["training.steps=40"])
+  }
+
+  /// Through many epochs, in each of which the feeder reads the file anew.
+  @Test func memoryDoesNotGrow() throws {
+    try expectSteadyState(["training.steps=4000", "model.hidden=4", "model.embedding=2", "model.layers=1"])
+  }
+
+  /// One rank by itself, on streams that the steps go through more than once.
+  private func expectSteadyState(_ settings: [String]) throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [50_000])
+      let result = try runProcess(
+        builtProgram("MultiRank"), ["steady", "\(base)/data.h5", base] + smallSettings + settings,
+        environment: ["OMP_NUM_THREADS": "1"])
+      #expect(result.status == 0, "\(result)")
+    }
+  }
+}
