@@ -16,7 +16,7 @@ final class SoftmaxHead {
   /// The most probable token of every position, [T B]; only `forward` without gradient finds it.
   let predictions: Buffer<Int32>
 
-  /// A block's logits take at most this many floats a lane group of a shard, unless one step needs more.
+  /// A block's logits take at most this many floats a shard, unless one step needs more.
   private static let blockBudget = 8 << 20
 
   private let context: LayerContext
@@ -46,6 +46,7 @@ final class SoftmaxHead {
   /// else also the predictions.
   func forward(_ chunk: TokenChunk, gradient: Bool) {
     let (steps, lanes) = (context.shape.steps, context.shape.lanes)
+    checkTargets(chunk)
     for first in stride(from: 0, to: steps, by: blockSteps) {
       let rows = first * lanes..<min(first + blockSteps, steps) * lanes
       let logits = computeLogits(rows)
@@ -81,6 +82,14 @@ final class SoftmaxHead {
       addColumnSums(dLogits, shardRows, to: bias.gradients[shard].base)
     }
     context.products.inputGradient(dLogits, weight.weights, into: input.gradient.rows(rows))
+  }
+
+  /// Targets without weight are not looked at.
+  private func checkTargets(_ chunk: TokenChunk) {
+    for position in 0..<context.shape.rows where chunk.weights[position] != 0 {
+      let target = Int(chunk.targets[position])
+      precondition(target >= 0 && target < weight.weights.rows, "a target outside the vocabulary")
+    }
   }
 
   private func sumByLane(_ chunk: TokenChunk) {

@@ -12,7 +12,8 @@ public final class LanguageModel {
   public let shape: ChunkShape
   /// The states that are carried from chunk to chunk, in the order of the layers.
   public let states: [CarriedState]
-  /// The outputs of the uppermost layer for the last chunk, [T B, H].
+  /// The outputs of the uppermost layer for the last chunk, [T B, H]. `train` leaves the initial state in place of an output
+  /// that the next time step's reset follows, unless the outputs are normalised.
   public let hidden: Matrix
 
   /// The gradients of `states`, [B, H] each: before the backward pass of those that leave the chunk, after it of those
