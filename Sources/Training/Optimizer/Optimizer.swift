@@ -83,15 +83,16 @@ package final class Adam: Optimizer {
 
   package let states: [Buffer<Float>]
   private let ranges: [UpdateRange]
-  private let beta1: Double
-  private let beta2: Double
+  /// As the kernel takes them: the bias corrections must be those of the same numbers.
+  private let beta1: Float
+  private let beta2: Float
   private let epsilon: Double
   private let weightDecay: Double
 
   package init(_ ranges: [UpdateRange], beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double) {
     self.ranges = ranges
-    self.beta1 = beta1
-    self.beta2 = beta2
+    self.beta1 = Float(beta1)
+    self.beta2 = Float(beta2)
     self.epsilon = epsilon
     self.weightDecay = weightDecay
     states = [Buffer(count: ranges.stateCount), Buffer(count: ranges.stateCount)]
@@ -100,14 +101,14 @@ package final class Adam: Optimizer {
   package func update(
     weights: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>, _ scale: UpdateScale
   ) {
-    let correction1 = Float(1 - power(beta1, scale.step))
-    let correction2 = Float(1 - power(beta2, scale.step))
+    let correction1 = Float(1 - power(Double(beta1), scale.step))
+    let correction2 = Float(1 - power(Double(beta2), scale.step))
     for range in ranges {
       let start = range.elements.lowerBound
       st_adam(
         range.elements.count, weights + start, gradients + start, states[0].base + range.stateOffset,
-        states[1].base + range.stateOffset, scale.gradient, Float(scale.learningRate), Float(beta1),
-        Float(beta2), Float(epsilon), range.decays ? Float(weightDecay) : 0, correction1, correction2)
+        states[1].base + range.stateOffset, scale.gradient, Float(scale.learningRate), beta1,
+        beta2, Float(epsilon), range.decays ? Float(weightDecay) : 0, correction1, correction2)
     }
   }
 }
