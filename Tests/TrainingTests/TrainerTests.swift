@@ -1,4 +1,5 @@
 import Glibc
+import Sequences
 import TestSupport
 import Testing
 import Training
@@ -139,6 +140,24 @@ import Training
       let (lines, result) = try train(
         base, ranks: 2, [("one", settings), ("two", settings + ["training.accumulate=2"])])
       #expect(lines.map(\.step) == [15, 7], "\(result)")
+    }
+  }
+
+  /// Packed epochs differ in their number of chunks; the run is as long as if all were as the first, wherever it is resumed.
+  @Test func packedEpochsCountAsTheFirst() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: (0..<60).map { 2 + $0 * 7 % 61 })
+      let schedule = try Schedule(
+        streams: SequenceDataset("\(base)/data.h5").split("train").streams, lanes: 24, chunk: 8,
+        mode: .packed, traversal: .training(seed: 1))
+      let chunks = (0..<3).map { schedule.epoch($0).chunks }
+      #expect(3 * chunks[0] != chunks.reduce(0, +), "\(chunks)")
+      let settings = ["training.steps=0", "training.epochs=3", "data.mode=packed"]
+      let (lines, result) = try train(
+        base, ranks: 2,
+        [("whole", settings), ("parts", settings + ["training.epochs=2"]), ("parts", settings)])
+      #expect(lines.map(\.step) == [3 * chunks[0], 2 * chunks[0], 3 * chunks[0]], "\(result)")
+      #expect(Set(lines.map(\.digest)).count == 2, "\(lines)")
     }
   }
 }

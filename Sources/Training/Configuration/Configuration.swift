@@ -49,7 +49,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var chunk = 64
   /// The updates after which the run is finished; 0 where `epochs` alone decides.
   public var steps = 0
-  /// The passes over the data after which the run is finished; 0 where `steps` alone decides.
+  /// The passes over the data, each counted as the chunks of the first, after which the run is finished; 0 where `steps`
+  /// alone decides.
   public var epochs = 0
   /// The chunks of every lane whose gradients make one update.
   public var accumulate = 1

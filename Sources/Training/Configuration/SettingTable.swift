@@ -51,7 +51,7 @@ extension Setting {
       "Updates to make; 0: as many as the epochs have. With both set, what comes first"),
     Setting(
       "training.epochs", \.training.epochs, .within(0, most), mayChange: true,
-      "Passes over the data to make; 0: as many as the steps need"),
+      "Passes over the data to make, each of as many chunks as the first; 0: as many as the steps need"),
     Setting(
       "training.accumulate", \.training.accumulate, .within(1, 1 << 16), "Chunks of every lane in one update"),
     Setting("training.seed", \.training.seed, .within(0, Int.max), "Seed of every random number"),

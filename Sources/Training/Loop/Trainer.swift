@@ -222,6 +222,9 @@ extension TrainingConfiguration {
   var seedBits: UInt64 { UInt64(bitPattern: Int64(seed)) }
 
   /// The updates of a run over a split of so many chunks an epoch: `steps`, or `epochs`, whichever comes first.
+  ///
+  /// The number is known from the beginning, since schedules of the learning rate need it. In packed mode, where each epoch has
+  /// its own order of streams and so its own number of chunks, all count as the first.
   package func totalSteps(chunksPerEpoch: Int) -> Int {
     let inEpochs = epochs > 0 ? max(1, epochs * chunksPerEpoch / accumulate) : Int.max
     return min(steps > 0 ? steps : Int.max, inEpochs)
