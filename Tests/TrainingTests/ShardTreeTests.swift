@@ -97,3 +97,8 @@ import Training
     }
   }
 }
+
+extension ShardPlan {
+  /// The subtrees that each rank sums by itself, of all ranks in ascending order.
+  fileprivate var subtrees: [Range<Int>] { (0..<ranks).flatMap(subtrees(of:)) }
+}

@@ -17,7 +17,7 @@ package protocol GradientExchange: AnyObject {
   var packing: SharedPacking? { get }
   /// To be called before weights are used: waits until all who share packed weights have packed their parts.
   func awaitPackedWeights() throws
-  /// Told by each rank when its gradients of a piece of the layout are complete for the step.
+  /// Told by each rank when its gradients of a piece of the layout are complete for the step, piece after piece.
   func finished(piece: Int)
   /// The sums over all shards, indexed like the vector; valid in the rank's slices until `publish`. To be called
   /// when all pieces are finished.
@@ -30,7 +30,9 @@ package protocol GradientExchange: AnyObject {
 }
 
 /// The exchange that suits the ranks' hosts: through shared memory where all are on one, else by messages, on a thread beside
-/// backward where every host has more processors than ranks and lets the ranks use them.
+/// backward where every host has more processors than ranks and lets the ranks use them. Collective.
+///
+/// - Throws: `MPIError`, `ThreadError`.
 func makeExchange(
   _ communicator: Communicator, layout: ParameterLayout, packedCount: Int, plan: ShardPlan
 ) throws -> any GradientExchange {

@@ -54,9 +54,6 @@ package struct ShardPlan: Equatable {
     shards * rank / ranks..<shards * (rank + 1) / ranks
   }
 
-  /// The subtrees that each rank sums by itself, of all ranks in ascending order.
-  package var subtrees: [Range<Int>] { (0..<ranks).flatMap(subtrees(of:)) }
-
   /// The subtrees that a rank sums by itself.
   package func subtrees(of rank: Int) -> [Range<Int>] {
     ShardTree.subtrees(within: shards(of: rank), of: 0..<shards)

@@ -11,7 +11,7 @@ struct StepSetup {
 
   /// Collective.
   ///
-  /// - Throws: `MPIError`.
+  /// - Throws: `MPIError`, `ThreadError`.
   init(_ configuration: Configuration, vocabulary: Int, communicator: Communicator) throws {
     let training = configuration.training
     let rank = communicator.rank

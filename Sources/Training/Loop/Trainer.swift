@@ -30,7 +30,7 @@ package final class Trainer {
   /// - Parameters:
   ///   - configuration: With everything resolved: `shards` set, cross-checked with the number of ranks.
   ///   - schedule: How the train split is laid over the lanes.
-  /// - Throws: `DataError` where there is no validation split to measure on, `MPIError`.
+  /// - Throws: `DataError` where there is no validation split to measure on, `MPIError`, `ThreadError`.
   package init(
     _ configuration: Configuration, dataset: SequenceDataset, schedule: Schedule, store: CheckpointStore,
     communicator: Communicator
@@ -69,7 +69,7 @@ package final class Trainer {
 
   /// Takes up the state of a checkpoint, which rank 0 has open; the others pass nil. Collective.
   ///
-  /// - Throws: On all ranks, `TrainingError` or `HDF5Error` where the checkpoint does not fit the configuration.
+  /// - Throws: `JobError` where the checkpoint does not fit the configuration, `MPIError`.
   package func resume(from file: CheckpointFile?) throws {
     progress = try communicator.broadcast(file?.header.progress ?? progress)
     try state.restore(from: file)
@@ -80,6 +80,9 @@ package final class Trainer {
 
   /// Trains until the run is finished, or until a step after which any rank's `shouldStop` was true; then the state is in
   /// a checkpoint. Collective.
+  ///
+  /// - Throws: `JobError` where on any rank the data cannot be read, or a checkpoint not written, or where something is not
+  ///   finite and the step may not be skipped; what the observer throws, on its rank; `MPIError`.
   package func run(shouldStop: () -> Bool) throws -> Ending {
     let feeder = try communicator.agree {
       try ChunkFeeder(

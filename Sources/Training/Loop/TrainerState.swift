@@ -19,7 +19,7 @@ struct TrainerState {
 
   /// Calls `body` on rank 0 with the arrays of the state, all but the cursors. Collective.
   ///
-  /// - Throws: On all ranks what `body` throws, and `MPIError`.
+  /// - Throws: `JobError` where `body` throws; `MPIError`.
   func collect(_ body: ([CheckpointArray]) throws -> Void) throws {
     let moments = try optimizer.states.map(gather)
     let states = try model.states.map { (name: $0.name, width: $0.values.columns, values: try gather($0)) }
@@ -42,7 +42,9 @@ struct TrainerState {
     }
   }
 
-  /// Takes the state from a checkpoint, which rank 0 has open. Collective.
+  /// Takes the state from a checkpoint, which rank 0 has open; the others pass nil. Collective.
+  ///
+  /// - Throws: `JobError` where the checkpoint does not fit the layout or the lanes; `MPIError`.
   func restore(from file: CheckpointFile?) throws {
     let vector = Buffer<Float>(count: layout.count)
     try read(

@@ -66,7 +66,7 @@ package final class TrainingStep {
   ///   - firstChunk: The number of its first chunk in the run, from 0.
   ///   - stop: Whether this rank has been asked to stop.
   ///   - nextChunk: Gives the next chunk, which stands until it is called again.
-  /// - Throws: On all ranks, what `nextChunk` threw on one; `MPIError`.
+  /// - Throws: `JobError` where `nextChunk` has thrown on any rank; `MPIError`.
   func run(
     step: Int, firstChunk: Int, learningRate: Double, stop: Bool, nextChunk: () throws -> Chunk
   ) throws -> StepOutcome {
