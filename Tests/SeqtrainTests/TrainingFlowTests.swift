@@ -3,45 +3,23 @@ import Testing
 
 /// The program as its users start it.
 @Suite(.serialized) struct TrainingFlowTests {
-  /// A small run on a short generated text.
-  private func train(ranks: Int, run: String, data: String, steps: Int, _ more: [String] = []) throws
-    -> ProcessResult
-  {
-    let settings = [
-      "data.path=\(data)", "model.hidden=24", "model.embedding=8", "model.dropout=0.1", "training.shards=8",
-      "training.lanes=8", "training.chunk=16", "training.steps=\(steps)", "evaluation.every=15",
-    ]
-    return try mpirun(
-      ranks: ranks, "seqtrain", ["train", "--run", run] + settings.flatMap { ["--set", $0] } + more)
-  }
-
-  private func inspect(_ run: String) throws -> String {
-    let result = try mpirun(ranks: 1, "seqtrain", ["inspect", run, "--json"])
-    #expect(result.status == 0, "\(result)")
-    return result.output
-  }
-
-  private func makeData(_ path: String) throws {
-    let result = try mpirun(
-      ranks: 1, "seqtrain", ["data", "generate", "grammar", "--characters", "20000", "--output", path])
-    #expect(result.status == 0, "\(result)")
-  }
+  private let settings = [
+    "data.path=tales.h5", "model.hidden=24", "model.embedding=8", "model.dropout=0.1", "training.shards=8",
+    "training.lanes=8", "training.chunk=16", "evaluation.every=15",
+  ]
 
   @Test func `any ranks and any stops come to the same digest`() throws {
-    try withTemporaryDirectory { directory in
-      let data = "\(directory)/data.h5"
-      try makeData(data)
-      for ranks in [1, 2, 3, 8] {
-        let result = try train(ranks: ranks, run: "\(directory)/\(ranks)", data: data, steps: 30)
-        #expect(result.status == 0, "\(result)")
+    try Workspace.with { place in
+      try place.makeTales()
+      func train(ranks: Int, _ run: String, steps: Int) throws {
+        try place.output(
+          ranks: ranks, ["train", "--run", run] + set(settings + ["training.steps=\(steps)"]))
       }
-      for (ranks, steps) in [(2, 10), (8, 20), (1, 30)] {
-        let result = try train(ranks: ranks, run: "\(directory)/chain", data: data, steps: steps)
-        #expect(result.status == 0, "\(result)")
-      }
-      let expected = try inspect("\(directory)/1")
-      #expect(expected.contains("\"digest\""))
-      for run in ["2", "3", "8", "chain"] { #expect(try inspect("\(directory)/\(run)") == expected) }
+      for ranks in [1, 2, 3, 8] { try train(ranks: ranks, "\(ranks)", steps: 30) }
+      for (ranks, steps) in [(2, 10), (8, 20), (1, 30)] { try train(ranks: ranks, "chain", steps: steps) }
+      let expected = try place.inspect("1")
+      #expect(expected.step == 30)
+      for run in ["2", "3", "8", "chain"] { #expect(try place.inspect(run) == expected) }
     }
   }
 }

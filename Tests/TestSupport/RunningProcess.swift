@@ -96,7 +96,7 @@ public final class RunningProcess {
   /// Waits until `condition` holds, or the process has ended.
   ///
   /// - Returns: Whether it holds; false too where that takes more than `timeout` seconds.
-  public func wait(timeout: Double = 20, until condition: () throws -> Bool) rethrows -> Bool {
+  public func wait(timeout: Double = 60, until condition: () throws -> Bool) rethrows -> Bool {
     let deadline = secondsNow() + timeout
     while try !condition() {
       guard isRunning, secondsNow() < deadline else { return false }

@@ -1,15 +1,20 @@
+import Glibc
 import TestSupport
 import Testing
 
 extension Workspace {
-  /// The settings of a run that takes long enough to be met in its midst: some milliseconds a step.
+  /// The steps of a run that is not left to finish: far more than it can make meanwhile, however long the tests are
+  /// kept waiting for the processor.
+  static let endless = 1_000_000
+
+  /// The settings of a run whose steps take some milliseconds each.
   static let slowSettings = [
     "data.path=tales.h5", "model.hidden=64", "model.embedding=16", "model.dropout=0.1", "training.shards=4",
     "training.lanes=16", "training.chunk=32", "training.log_every=1", "evaluation.every=50",
   ]
 
   /// The command that trains such a run.
-  static func slowCommand(_ run: String, steps: Int, _ settings: [String] = []) -> [String] {
+  static func slowCommand(_ run: String, steps: Int = endless, _ settings: [String] = []) -> [String] {
     ["train", "--run", run] + set(slowSettings + ["training.steps=\(steps)"] + settings)
   }
 
@@ -26,17 +31,29 @@ extension Workspace {
   }
 }
 
-/// The parts of `/proc` that tell of a job's memory.
+extension RunningProcess {
+  /// The processes of a job that has begun to train, rank by rank.
+  func ranks() throws -> [pid_t] {
+    let ranks = try children().map { ($0, Int(try variable("OMPI_COMM_WORLD_RANK", of: $0) ?? "")) }
+    return ranks.sorted { ($0.1 ?? -1) < ($1.1 ?? -1) }.map(\.0)
+  }
+}
+
+/// The value that a variable had when a process was started.
+private func variable(_ name: String, of process: pid_t) throws -> String? {
+  try readBytes("/proc/\(process)/environ").split(separator: 0).lazy
+    .map { String(decoding: $0, as: UTF8.self) }.first { $0.hasPrefix("\(name)=") }
+    .map { String($0.dropFirst(name.count + 1)) }
+}
+
+/// What a job shares in memory.
 struct JobMemory {
-  /// What Open MPI puts into the name of everything that the job shares.
+  /// What Open MPI puts into the name of everything there.
   let name: String
 
   /// Of the job to which the process `rank` belongs.
-  init(ofRank rank: Int32) throws {
-    let environment = try readBytes("/proc/\(rank)/environ").split(separator: 0)
-    let prefix = "PMIX_NAMESPACE="
-    let entry = environment.lazy.map { String(decoding: $0, as: UTF8.self) }.first { $0.hasPrefix(prefix) }
-    let number = try #require(entry.flatMap { UInt32($0.dropFirst(prefix.utf8.count)) })
+  init(ofRank rank: pid_t) throws {
+    let number = try #require(try variable("PMIX_NAMESPACE", of: rank).flatMap { UInt32($0) })
     name = String(number, radix: 16)
   }
 

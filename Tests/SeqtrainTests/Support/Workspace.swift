@@ -23,13 +23,13 @@ struct Workspace {
   /// Runs the program to its end: by itself, or on so many ranks.
   ///
   /// `mpirun` waits a second or two before it kills what is left of a job that has failed; here it need not.
-  func seqtrain(ranks: Int? = nil, _ arguments: [String], timeout: Double = 30) throws -> ProcessResult {
+  func seqtrain(ranks: Int? = nil, _ arguments: [String]) throws -> ProcessResult {
     guard let ranks else {
-      return try runProcess(try builtProgram("seqtrain"), arguments, directory: path, timeout: timeout)
+      return try runProcess(try builtProgram("seqtrain"), arguments, directory: path)
     }
     return try mpirun(
       ranks: ranks, "seqtrain", arguments, environment: ["OMPI_MCA_odls_base_sigkill_timeout": "0"],
-      directory: path, timeout: timeout)
+      directory: path)
   }
 
   /// Runs the program, which must succeed, and returns what it prints.
