@@ -19,7 +19,7 @@ public func createAtomically(
   _ path: String, existing: ExistingFile, write: (_ temporaryPath: String) throws -> Void,
   verify: (_ temporaryPath: String) throws -> Void
 ) throws {
-  if existing == .refuse, access(path, F_OK) == 0 { throw alreadyExists(path) }
+  try requirePlace(for: path, existing: existing)
   let (directory, name) = split(path)
   let temporary = "\(directory)/.\(name).\(getpid())-\(UInt32.random(in: .min ... .max)).partial"
   do {
@@ -32,6 +32,22 @@ public func createAtomically(
     throw error
   }
   try synchronize(directory)
+}
+
+/// Sees to it that a file can be made at `path`: what `createAtomically` does first, and who has much to do before.
+///
+/// - Throws: `HDF5Error` where something of that name exists already that may not be replaced, or its directory is
+///   missing or can't be written to.
+public func requirePlace(for path: String, existing: ExistingFile) throws {
+  if existing == .refuse, access(path, F_OK) == 0 { throw alreadyExists(path) }
+  let directory = split(path).directory
+  guard access(directory, W_OK | X_OK) == 0 else {
+    let reason = String(cString: strerror(errno))
+    throw HDF5Error(
+      "cannot be made: \(reason); choose another place for it, or see that the directory \(directory) is there and "
+        + "can be written to",
+      path: path)
+  }
 }
 
 extension File {

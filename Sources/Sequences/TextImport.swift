@@ -1,3 +1,5 @@
+import HDF5
+
 /// Makes a dataset from text files.
 ///
 /// Files are read twice, block by block: first for the vocabulary (not for bytes), then for the tokens. Memory grows
@@ -49,6 +51,8 @@ public struct TextImport: Sendable {
   /// - Throws: `DataError` where a file cannot be read, is no UTF-8 or has changed meanwhile, where there is no text or a
   ///   split would be empty; `HDF5Error` where `output` exists or cannot be written.
   public func run(output: String, command: String) throws {
+    // Before the text is read, which may take long.
+    try requirePlace(for: output, existing: .refuse)
     let vocabulary = try self.vocabulary()
     let sizes = try files.map { try TextFile.with($0) { $0.bytes } }
     let origin = DatasetOrigin(command: command, files: Array(zip(files, sizes)))

@@ -1,3 +1,4 @@
+import Glibc
 import HDF5
 import MPI
 import Sequences
@@ -64,8 +65,10 @@ public struct TrainingJob: Sendable {
         return reporter
       }
     }
+    defer { reporter?.finish() }
     trainer.observer = reporter
-    let ending = try trainer.run { StopSignal.received != nil }
+    let ending = try trainer.run { StopSignal.received != nil || reporter?.failure != nil }
+    try communicator.agree { if let failure = reporter?.failure { throw failure } }
     reporter?.conclude(ending)
     return ending == .finished ? .finished : .stopped
   }
@@ -83,7 +86,7 @@ public struct TrainingJob: Sendable {
     let previous = fresh ? nil : try run.savedConfiguration()
     let namesData = settings.contains { $0.hasPrefix("data.path=") }
     var configuration =
-      try configurationPath.map { try Configuration(path: $0) } ?? previous
+      try configurationPath.map(readSettings) ?? previous
       ?? (namesData ? Configuration() : .firstRun)
     for setting in settings { try configuration.set(setting) }
     if configuration.data.path.isEmpty { configuration.data.path = run.embeddedDataPath }
@@ -92,6 +95,13 @@ public struct TrainingJob: Sendable {
         configuration: try configuration.resolved(ranks: ranks, previous: previous), previous: previous)
     } catch let error as ConfigurationError where previous != nil {
       throw ConfigurationError("\(run.path): \(error)")
+    }
+  }
+
+  /// The settings of a file that the user has named.
+  private func readSettings(_ path: String) throws -> Configuration {
+    do { return try Configuration(path: path) } catch let error as FileError where error.code == ENOENT {
+      throw ConfigurationError("\(error); expected a file of settings, or a command (see seqtrain --help)")
     }
   }
 

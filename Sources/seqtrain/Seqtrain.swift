@@ -15,6 +15,7 @@ struct Seqtrain: ParsableCommand {
       Exit status: 0 done; 1 failed, with a message; 3 stopped by SIGUSR1, SIGTERM or SIGINT with a checkpoint \
       written, and the same command goes on; 64 wrong arguments.
       """,
+    version: "0.1.0",
     subcommands: [
       Train.self, EvalCommand.self, Generate.self, Inspect.self, DataCommand.self, Settings.self, Bench.self,
     ],
@@ -23,6 +24,8 @@ struct Seqtrain: ParsableCommand {
   static func main() {
     // The readers of a pipe may have seen enough; mpirun may be gone.
     signal(SIGPIPE, SIG_IGN)
+    // A file that may not grow is an error as a full disk is.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot()
       if !(command is any ParallelCommand) { exitUnlessFirst(status: 0) }

@@ -104,10 +104,19 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
       func train() throws -> ProcessResult {
         try place.seqtrain(ranks: 2, ["train", "x.yaml", "--run", "run"])
       }
-      expectRefusal(try train(), ["x.yaml: can't open: No such file or directory"])
+      expectRefusal(
+        try train(),
+        ["x.yaml: can't open: No such file or directory; expected a file of settings, or a command"])
       try writeBytes([0xFF, 0xFE, 0x00], to: place("x.yaml"))
       expectRefusal(try train(), ["x.yaml: not a text in UTF-8; expected a YAML file of settings"])
       #expect(try place.entries == ["x.yaml"])
+    }
+  }
+
+  @Test func `the version is told`() throws {
+    try Workspace.with { place in
+      let version = try place.output(ranks: 2, ["--version"])
+      #expect(version.wholeMatch(of: /[0-9]+\.[0-9]+\.[0-9]+\n/) != nil, "\(version)")
     }
   }
 
@@ -120,6 +129,7 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
     (["eval", "run", "--states"], "--states needs --output"),
     (["generate", "run", "--top-p", "0"], "--top-p 0.0: expected above 0, at most 1"),
     (["generate", "run", "--length", "many"], "many"),
+    (["generate", "run", "--temperature", "-1"], "--temperature -1.0: expected at least 0"),
     (["bench", "--cell", "transformer"], "transformer"),
     (["bench", "--steps", "0"], "--steps 0: expected at least 1"),
   ])

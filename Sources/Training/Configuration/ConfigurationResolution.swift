@@ -36,7 +36,7 @@ extension Configuration {
     try require(
       ranks <= shards,
       "\(ranks) ranks for training.shards \(shards): each rank needs a shard; start at most "
-        + "\(shards) \(shards == 1 ? "rank" : "ranks")\(hasBegun ? "" : ", or set training.shards higher")")
+        + "\(Progress.counted(shards, "rank"))\(hasBegun ? "" : ", or set training.shards higher")")
     try require(
       !model.tied || model.embedding == model.hidden,
       "model.tied needs model.embedding \(model.embedding) and model.hidden \(model.hidden) to be equal")

@@ -13,7 +13,8 @@ extension Setting {
       "Dataset to train on; empty for the embedded grammar. The dataset's fingerprint must stay the same."),
     Setting(
       "data.mode", \.data.mode,
-      "contiguous: a lane plays one part of the whole split; packed: whole streams, shuffled"),
+      "contiguous: a lane plays one part of the whole split; packed: whole streams, shuffled; auto: packed where "
+        + "there are many short ones"),
   ]
 
   private static let model = [

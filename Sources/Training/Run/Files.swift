@@ -13,7 +13,8 @@ public struct FileError: Error, CustomStringConvertible, Sendable, Equatable {
   init(_ path: String, _ action: String, code: Int32 = errno) {
     self.path = path
     self.code = code
-    description = "\(path): can't \(action): \(String(cString: strerror(code)))"
+    let advice = Library.noRoom.contains(code) ? "; make room, and give the command again" : ""
+    description = "\(path): can't \(action): \(String(cString: strerror(code)))\(advice)"
   }
 
   init(_ path: String, problem: String) {

@@ -9,6 +9,8 @@ final class JobReporter: TrainingObserver {
   private let ranks: Int
   private let reporter: RunReporter
   private let resumedStep: Int
+  /// Why a row could not be written, where that is so: then the job is to stop. Rank 0 is alone with it for now.
+  private(set) var failure: (any Error)?
   private let clock = ContinuousClock()
   private let start: ContinuousClock.Instant
   /// When the last row was written, and the targets since then.
@@ -38,8 +40,9 @@ final class JobReporter: TrainingObserver {
     )
     logger.info(
       """
-      \(ranks) ranks, \(training.shards) shards, \(training.lanes) lanes of \(training.chunk) steps, \
-      \(trainer.schedule.mode) mode, \(trainer.totalSteps) updates
+      \(Progress.counted(ranks, "rank")), \(Progress.counted(training.shards, "shard")), \
+      \(Progress.counted(training.lanes, "lane")), chunks of \(training.chunk), \(trainer.schedule.mode) mode, \
+      \(Progress.counted(trainer.totalSteps, "step"))
       """)
     if trainer.isFinished {
       let remedy =
@@ -51,34 +54,42 @@ final class JobReporter: TrainingObserver {
     }
   }
 
-  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double) throws {
+  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double) {
     targets += outcome.targets
     guard progress.step % trainer.configuration.training.logEvery == 0 else { return }
     let now = clock.now
-    try reporter.report(
-      TrainingRow(
-        step: progress.step, epoch: progress.epoch, loss: outcome.loss, norm: outcome.norm,
-        clipped: outcome.clipped, learningRate: learningRate,
-        tokensPerSecond: Double(targets) / ((now - last) / .seconds(1)), seconds: (now - start) / .seconds(1))
-    )
+    let row = TrainingRow(
+      step: progress.step, epoch: progress.epoch, loss: outcome.loss, norm: outcome.norm,
+      clipped: outcome.clipped, learningRate: learningRate,
+      tokensPerSecond: Double(targets) / ((now - last) / .seconds(1)), seconds: (now - start) / .seconds(1))
+    write { try reporter.report(row) }
     (last, targets) = (now, 0)
   }
 
-  func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) throws {
-    try reporter.report(
-      ValidationRow(
-        step: progress.step, epoch: progress.epoch, loss: metrics.loss,
-        best: progress.bestStep == progress.step,
-        seconds: (clock.now - start) / .seconds(1)))
+  func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) {
+    let row = ValidationRow(
+      step: progress.step, epoch: progress.epoch, loss: metrics.loss,
+      best: progress.bestStep == progress.step,
+      seconds: (clock.now - start) / .seconds(1))
+    write { try reporter.report(row) }
     // Validation is not counted in the rate of training.
     (last, targets) = (clock.now, 0)
   }
 
+  /// After a row that could not be written, which may be there in part, no other may follow.
+  private func write(_ row: () throws -> Void) {
+    guard failure == nil else { return }
+    do { try row() } catch { failure = error }
+  }
+
   func note(_ message: String) { reporter.logger.warning("\(message)") }
+
+  /// Ends the progress line, where there is one, for what is said next.
+  func finish() { reporter.finish() }
 
   /// Says how the run ended.
   func conclude(_ ending: Ending) {
-    reporter.finish()
+    finish()
     let progress = trainer.progress
     guard ending == .finished else {
       reporter.logger.info(

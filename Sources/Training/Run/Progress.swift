@@ -1,11 +1,8 @@
 /// How a run's progress reads.
 package enum Progress {
   /// A line for a logging step.
-  package static func line(
-    _ row: TrainingRow, totalSteps: Int, validation: ValidationRow?, secondsLeft: Double
-  ) -> String {
+  package static func line(_ row: TrainingRow, totalSteps: Int, secondsLeft: Double) -> String {
     var parts = ["step \(row.step)/\(totalSteps)", "loss \(decimal(row.loss, places: 4))"]
-    if let validation { parts.append("validation \(decimal(validation.loss, places: 4))") }
     parts.append("norm \(decimal(row.norm, places: 2))\(row.clipped ? " clipped" : "")")
     parts.append("\(count(row.tokensPerSecond)) tokens/s")
     parts.append("\(duration(secondsLeft)) left")
@@ -34,6 +31,11 @@ package enum Progress {
     case ..<1e6: decimal(value / 1e3, places: 1) + "k"
     default: decimal(value / 1e6, places: 2) + "M"
     }
+  }
+
+  /// A number of things: 1 rank, 8 ranks.
+  package static func counted(_ count: Int, _ thing: String) -> String {
+    "\(count) \(thing)\(count == 1 ? "" : "s")"
   }
 
   /// A time as 0:07, 12:30 or 3:05:00.

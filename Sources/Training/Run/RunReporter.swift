@@ -10,7 +10,6 @@ public final class RunReporter {
   private let totalSteps: Int
   private let start = ContinuousClock.now
   private let firstStep: Int
-  private var validation: ValidationRow?
 
   /// - Parameters:
   ///   - run: The directory, opened by this job.
@@ -32,7 +31,7 @@ public final class RunReporter {
     try metrics.append(row.json)
     let elapsed = (ContinuousClock.now - start) / .seconds(1)
     let secondsLeft = elapsed / Double(max(1, row.step - firstStep)) * Double(totalSteps - row.step)
-    let text = Progress.line(row, totalSteps: totalSteps, validation: validation, secondsLeft: secondsLeft)
+    let text = Progress.line(row, totalSteps: totalSteps, secondsLeft: secondsLeft)
     log.line(text)
     if console.columns != nil { console.progress(text) } else { console.line(text) }
   }
@@ -40,7 +39,6 @@ public final class RunReporter {
   /// Reports a validation.
   public func report(_ row: ValidationRow) throws {
     try metrics.append(row.json)
-    validation = row
     logger.info("\(Progress.line(row, totalSteps: totalSteps))")
   }
 
