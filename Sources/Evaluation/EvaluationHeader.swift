@@ -63,7 +63,8 @@ public struct EvaluationHeader: Sendable, Equatable {
     try attributes.describe(
       "How well a model predicts the targets of a split. A stream of n tokens has n - 1 targets, its tokens but the "
         + "first; streams: results by stream of the split; targets: results by target, one stream after another. "
-        + "loss is in nats a target, loss_sum in nats. The state is reset where a stream begins and, in contiguous mode, "
+        + "loss is in nats a target, loss_sum in nats; correct counts the targets that the model held to be the most "
+        + "probable token, accuracy is their share. The split was laid over the lanes in that mode: the state is reset where a stream begins and, in contiguous mode, "
         + "where a lane does.")
     try attributes.set("mode", mode)
     try attributes.set("lanes", lanes)

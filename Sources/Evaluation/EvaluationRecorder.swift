@@ -135,13 +135,16 @@ private struct Tables {
     try write("streams/loss", streamLoss, "The sum of the losses of each stream's targets", "nat")
     try write(
       "streams/targets", counts.map(streams.pairs(of:)), "The number of each stream's targets", "target")
-    try write("streams/correct", streamCorrect, "How many of them were predicted", "target")
+    try write(
+      "streams/correct", streamCorrect,
+      "How many of each stream's targets the model held to be the most probable token", "target")
     try write(
       "targets/first", (counts.map { $0 } + [streams.count]).map(streams.firstPair(of:)),
       "Stream s has the targets from first[s] up to, not including, first[s + 1]", "target")
     try write("targets/loss", targetLoss, "The loss of each target", "nat")
     try write(
-      "targets/prediction", targetPrediction, "The token that the model held to be the most probable", "token"
+      "targets/prediction", targetPrediction,
+      "The most probable token by the model: its number in the vocabulary", "token"
     )
   }
 }

@@ -14,16 +14,19 @@ public struct EvaluationReport: Sendable {
 
   /// For people: a line each.
   public var text: String {
-    let metrics = header.metrics
-    let rows: [(String, String)] =
-      [
-        ("checkpoint", "\(header.checkpoint), step \(header.step)"),
-        ("dataset", "\(header.dataset), \(header.split)"),
-      ] + metrics.rows
-    guard let floor else { return alignedText(rows) }
-    let excess = Progress.decimal((metrics.loss / floor - 1) * 100, places: 2)
+    guard let floor else { return alignedText(header.rows) }
+    let excess = Progress.decimal((header.metrics.loss / floor - 1) * 100, places: 2)
     return alignedText(
-      rows + [("entropy floor", "\(Progress.decimal(floor, places: 4)) nats; \(excess) % above it")])
+      header.rows + [("entropy floor", "\(Progress.decimal(floor, places: 4)) nats; \(excess) % above it")])
+  }
+}
+
+extension EvaluationHeader {
+  /// As rows for people.
+  var rows: [(String, String)] {
+    [
+      ("checkpoint", "\(checkpoint), step \(step)"), ("dataset", "\(dataset), split \(split)"),
+    ] + metrics.rows
   }
 }
 

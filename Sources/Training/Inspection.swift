@@ -27,7 +27,9 @@ public struct Inspection: Sendable {
       (json, text) = try Self.describe(file)
     case EvaluationHeader.format.kind:
       (json, text) = Self.describe(try EvaluationHeader(File.open(path)), path)
-    case SequenceDataset.format.kind: (json, text) = Self.describe(try SequenceDataset(path))
+    case SequenceDataset.format.kind:
+      let dataset = try SequenceDataset(path)
+      (json, text) = (dataset.json, dataset.text)
     default:
       throw TrainingError(
         "\(path): a file of kind \(kind.debugDescription); expected a checkpoint, a dataset or an evaluation")
@@ -68,8 +70,7 @@ public struct Inspection: Sendable {
         ("model", "\(model.cell) \(model.layers) x \(model.hidden), embedding \(model.embedding)"),
         ("optimizer", header.optimizer),
         ("dataset", "\(configuration.data.path), fingerprint \(header.datasetFingerprint)"),
-        ("vocabulary", "\(header.vocabulary.count) tokens, \(header.vocabulary.level) level"),
-        ("digest", digest), ("parameters", "\(count)"),
+        ("vocabulary", header.vocabulary.text), ("digest", digest), ("parameters", "\(count)"),
       ]
       + parameters.map { ("  \($0.name)", $0.shape.map(String.init).joined(separator: " x ")) }
     return (json, alignedText(rows))
@@ -83,28 +84,6 @@ public struct Inspection: Sendable {
       "dataset": .string(header.dataset), "split": .string(header.split),
       "metrics": .object(header.metrics.members),
     ])
-    let report = EvaluationReport(header: header, floor: nil, damaged: [])
-    return (json, "\(alignedText([("evaluation", path)]))\n\(report.text)")
-  }
-
-  private static func describe(_ dataset: SequenceDataset) -> (JSON, String) {
-    let json = JSON.object([
-      "kind": .string(SequenceDataset.format.kind), "tokens": .integer(dataset.streams.tokens.count),
-      "streams": .integer(dataset.streams.count), "vocabulary": .integer(dataset.vocabulary.count),
-      "level": .string(dataset.vocabulary.level.rawValue), "fingerprint": .string(dataset.fingerprint),
-      "splits": .array(
-        dataset.splits.map { .object(["name": .string($0.name), "targets": .integer($0.streams.pairs)]) }),
-    ])
-    let rows: [(String, String)] =
-      [
-        ("dataset", dataset.path), ("tokens", "\(dataset.streams.tokens.count)"),
-        ("streams", "\(dataset.streams.count)"),
-        ("vocabulary", "\(dataset.vocabulary.count) tokens, \(dataset.vocabulary.level) level"),
-        ("origin", dataset.origin.command), ("fingerprint", dataset.fingerprint),
-      ]
-      + dataset.splits.map {
-        ("split \($0.name)", "\($0.streams.pairs) targets in \($0.streams.count) streams")
-      }
-    return (json, alignedText(rows))
+    return (json, alignedText([("evaluation", path)] + header.rows))
   }
 }

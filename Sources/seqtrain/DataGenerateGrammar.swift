@@ -1,5 +1,6 @@
 import ArgumentParser
 import Sequences
+import Training
 
 /// `seqtrain data generate grammar`
 struct DataGenerateGrammar: ParsableCommand {

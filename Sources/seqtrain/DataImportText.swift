@@ -1,5 +1,6 @@
 import ArgumentParser
 import Sequences
+import Training
 
 extension TokenLevel: ExpressibleByArgument {}
 extension StreamKind: ExpressibleByArgument {}
@@ -27,7 +28,9 @@ struct DataImportText: ParsableCommand {
   var streams = StreamKind.whole
 
   @Option(
-    help: "The parts for training, validation and, where there are three, test.", transform: fractions)
+    help: ArgumentHelp(
+      "The parts for training, validation and, where there are three, test. (default: 0.9,0.05,0.05)",
+      valueName: "parts"), transform: fractions)
   var split = [0.9, 0.05, 0.05]
 
   @Option(help: "Whether the parts are counted in tokens, which may cut a stream, or in streams.")

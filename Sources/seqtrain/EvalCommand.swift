@@ -28,9 +28,9 @@ struct EvalCommand: ParallelCommand {
     (job.outputPath, job.states) = (output, states)
     let console = communicator.rank == 0 && !json ? Console() : nil
     let result = try job.run(communicator) { done, all in
-      if done * 100 / all > (done - 1) * 100 / all { console?.progress("\(done * 100 / all) %") }
+      if done * 100 / all > (done - 1) * 100 / all { console?.progress("evaluated \(done * 100 / all) %") }
     }
-    console?.finishProgress()
+    console?.progress("")
     guard communicator.rank == 0 else { return .finished }
     warn(result.damaged)
     print(json ? result.json.text : result.text)

@@ -6,27 +6,39 @@ import Training
 struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Has a model continue a text.",
-    discussion: "The same weights, prompt, settings and seed give the same text.")
+    discussion: """
+      Prints the prompt, right behind it the text that is drawn, and a line's end. The same weights, prompt, settings \
+      and seed give the same text.
+      """)
 
-  @Argument(help: "A checkpoint, or the directory of a run, for its newest one.", completion: .file())
+  @Argument(help: ArgumentHelp("A run's directory, or a checkpoint.", valueName: "run|checkpoint"))
   var path: String
 
-  @Flag(help: "Take the run's checkpoint with the lowest validation loss instead.")
+  @Flag(help: "Of a run, take the best checkpoint, not the newest.")
   var best = false
 
-  @Option(help: "The text to be continued; by default the beginning of a line.")
+  // A prompt may begin as an option does; so does a number below zero, which then is refused as what it is.
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The text to be continued; by default the beginning of a line.", valueName: "text"))
   var prompt = ""
 
-  @Option(help: "The number of tokens to draw.")
+  @Option(parsing: .unconditional, help: "The number of tokens to draw.")
   var length = 500
 
-  @Option(help: "Below 1, probable tokens become more so; 0 takes the most probable one.")
+  @Option(
+    parsing: .unconditional, help: "Below 1, probable tokens become more so; 0 takes the most probable one.")
   var temperature = 1.0
 
-  @Option(help: "Draw from the K most probable tokens; 0 for all.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Draw from the K most probable tokens; 0 for all.", valueName: "k"))
   var topK = 0
 
-  @Option(help: "Draw from the fewest tokens whose probabilities come to P; 1 for all.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Draw from the fewest tokens whose probabilities come to P; 1 for all.", valueName: "p"))
   var topP = 1.0
 
   @Option(help: "The seed of the draws.")

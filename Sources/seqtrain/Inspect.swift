@@ -8,7 +8,10 @@ struct Inspect: ParsableCommand {
     discussion:
       "Two checkpoints of the same digest hold the same training state, on however many ranks it came about.")
 
-  @Argument(help: "A file, or the directory of a run, for its newest sound checkpoint.", completion: .file())
+  @Argument(
+    help: ArgumentHelp(
+      "A run's directory, for its newest sound checkpoint, or a file.", valueName: "run|file"),
+    completion: .file())
   var path: String
 
   @Flag(help: "Print JSON.")

@@ -83,7 +83,7 @@ import Testing
       let other = "\(run.directory)/other.h5"
       try SampleRun.makeDataset(other, splits: ["train", "validation"])
       let accepted = try evaluate("--data", other)
-      #expect(accepted.status == 0 && accepted.output.contains("other.h5, validation"), "\(accepted)")
+      #expect(accepted.status == 0 && accepted.output.contains("other.h5, split validation"), "\(accepted)")
       // `best.h5` is a link; the best of three validations need not be the newest.
       let best = try evaluate("--best", "--json")
       let linked = try run.seqtrain(["eval", "\(run.path)/checkpoints/best.h5", "--json"])

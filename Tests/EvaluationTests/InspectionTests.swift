@@ -36,8 +36,8 @@ import Training
       #expect(
         try Inspection(output).json.text.hasPrefix(#"{"kind":"evaluation","format_version":1,"checkpoint":"#))
       #expect(try Inspection(output).text.contains("nats a target"))
-      #expect(try Inspection(run.dataPath).json.text.hasPrefix(#"{"kind":"dataset","tokens":"#))
-      #expect(try Inspection(run.dataPath).text.contains("split test"))
+      #expect(try Inspection(run.dataPath).json.text.hasPrefix(#"{"kind":"dataset","format_version":1,"#))
+      #expect(try Inspection(run.dataPath).text.contains(" targets\nvocabulary "))
 
       let foreign = "\(run.directory)/foreign.h5"
       let file = try File.create(foreign)

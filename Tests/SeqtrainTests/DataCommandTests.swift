@@ -13,7 +13,7 @@ import Testing
 
   /// What `info --json` says, as far as these tests go.
   private struct Info: Decodable {
-    struct Split: Decodable { let name: String, tokens: Int, streams: Int, pairs: Int, floor: Double? }
+    struct Split: Decodable { let name: String, tokens: Int, streams: Int, targets: Int, floor: Double? }
     let kind: String, formatVersion: Int, tokens: Int, streams: Int, splits: [Split], level: String
     let vocabulary: Int, unknown: Int?, fingerprint: String
 
@@ -108,7 +108,9 @@ import Testing
       #expect(info.splits.map(\.name) == ["train", "validation", "test"])
       let (total, tokens) = (info.tokens, info.splits.map(\.tokens))
       #expect(tokens == [total / 2, total * 3 / 4 - total / 2, total - total * 3 / 4])
-      for split in info.splits { #expect(split.pairs == split.tokens - split.streams && split.floor == nil) }
+      for split in info.splits {
+        #expect(split.targets == split.tokens - split.streams && split.floor == nil)
+      }
     }
     try Workspace.with { place in
       let info = try importTexts(
@@ -124,9 +126,9 @@ import Testing
       let json = try place.output(["data", "info", "tales.h5", "--json"])
       #expect(
         keys(json) == [
-          "kind", "format_version", "tokens", "streams", "splits", "name", "tokens", "streams", "pairs",
+          "kind", "format_version", "tokens", "streams", "splits", "name", "tokens", "streams", "targets",
           "floor",
-          "name", "tokens", "streams", "pairs", "floor", "name", "tokens", "streams", "pairs", "floor",
+          "name", "tokens", "streams", "targets", "floor", "name", "tokens", "streams", "targets", "floor",
           "level",
           "vocabulary", "unknown", "fingerprint", "command", "files",
         ])

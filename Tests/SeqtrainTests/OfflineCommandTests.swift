@@ -54,8 +54,10 @@ import Testing
       #expect(states.allSatisfy { abs($0) < 1 } && Set(states).count > 100)
 
       let text = try place.output(ranks: 2, ["eval", "run", "--best"])
-      #expect(text.contains("d.h5, test") && text.contains("nats a target"))
+      #expect(text.contains("d.h5, split test\n") && text.contains("nats a target"))
       #expect(try place.output(["inspect", "e.h5", "--json"]).hasPrefix("{\"kind\":\"evaluation\","))
+      let shown = try place.output(["inspect", "e.h5"])
+      #expect(shown.hasPrefix("evaluation     e.h5\ncheckpoint     run/checkpoints/step-000000"), "\(shown)")
       expectRefusal(
         try place.seqtrain(ranks: 2, eval + ["--output", "e.h5"]), ["e.h5: already exists; remove it"])
     }
@@ -84,6 +86,9 @@ import Testing
       #expect(try generate("--prompt", "l", "--top-p", "0.000001") == greedy)
       #expect(greedy.unicodeScalars.count == 1 + 500 + 1)
       #expect(try generate("--length", "0", "--prompt", "of") == "of\n")
+      // What begins as an option does is a prompt all the same.
+      expectRefusal(
+        try place.seqtrain(["generate", "run", "--prompt", "-l"]), ["--prompt: \"-\", token 0 of the text"])
 
       expectRefusal(
         try place.seqtrain(ranks: 2, ["generate", "run", "--prompt", "line Ω"]),
@@ -107,7 +112,10 @@ import Testing
       for fragment in ["20, in epoch", "lstm 1 x 24", "rnn.weight_hh_l0", "96 x 24", facts.digest] {
         #expect(text.contains(fragment), "\(text)")
       }
-      #expect(try place.output(["inspect", "d.h5", "--json"]).hasPrefix("{\"kind\":\"dataset\","))
+      for format in [[], ["--json"]] {
+        #expect(
+          try place.output(["inspect", "d.h5"] + format) == place.output(["data", "info", "d.h5"] + format))
+      }
     }
   }
 

@@ -130,7 +130,10 @@ package struct CheckpointFile {
     try attributes.describe(
       "The whole state of a training run after `step` updates. parameters: weights, named and shaped as in torch.nn; "
         + "optimizer: its states, named as in torch.optim; states: the recurrent state of each lane; cursors: where "
-        + "each lane goes on in the dataset.")
+        + "each lane goes on in the dataset. epoch: passes over the data that are complete; chunk: the number of each lane's "
+        + "next chunk in this one; chunks: those trained on since the run began; best_loss, in nats a target: the lowest "
+        + "validation loss so far, found at best_step; stopped_early and validations_since_best belong to early stopping, "
+        + "learning_rate_factor and validations_on_plateau to the schedule plateau.")
     try attributes.set("dataset_fingerprint", header.datasetFingerprint)
     try attributes.set("optimizer", header.optimizer)
     try header.progress.write(to: attributes)

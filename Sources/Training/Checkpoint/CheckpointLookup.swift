@@ -27,10 +27,15 @@ extension CheckpointStore {
 
   /// The file that a link such as `best.h5` leads to: the manifest lies beside it under its own name.
   static func withoutLink(_ path: String) -> String {
-    var status = stat()
-    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK, let target = realpath(path, nil)
-    else { return path }
-    defer { free(target) }
-    return String(cString: target)
+    var path = path
+    // Linux follows as many links.
+    for _ in 0..<40 {
+      var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
+      let count = readlink(path, &bytes, bytes.count)
+      guard count > 0 else { break }
+      let target = String(decoding: bytes[..<count], as: UTF8.self)
+      path = target.hasPrefix("/") ? target : "\(Files.directory(of: path))/\(target)"
+    }
+    return path
   }
 }

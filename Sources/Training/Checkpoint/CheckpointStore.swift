@@ -59,7 +59,7 @@ package struct CheckpointStore {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     let text = try encoder.encode(manifest)
-    try Files.replace(manifestPath(manifest.step), with: text)
+    try Files.replace(manifestPath(manifest.step), with: text + "\n".utf8)
   }
 
   /// Checks a checkpoint against its manifest, and opens it.
@@ -104,14 +104,7 @@ package struct CheckpointStore {
   }
 
   /// The path of the checkpoint with the lowest validation loss, if there has been a validation.
-  package var bestPath: String? { Self.resolved(bestLink) }
-
-  /// What a path leads to through links; nil where there is nothing.
-  private static func resolved(_ path: String) -> String? {
-    guard let resolved = realpath(path, nil) else { return nil }
-    defer { free(resolved) }
-    return String(cString: resolved)
-  }
+  package var bestPath: String? { Files.exists(bestLink) ? Self.withoutLink(bestLink) : nil }
 
   /// Keeps the newest `keep` checkpoints up to that of `step`, which has just been written, and the best one; deletes
   /// those before, and what an interrupted run left behind.

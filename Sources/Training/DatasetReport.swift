@@ -1,0 +1,52 @@
+import Sequences
+
+extension SequenceDataset {
+  /// What it holds, for programs.
+  public var json: JSON {
+    .object([
+      "kind": .string(Self.format.kind), "format_version": .integer(formatVersion),
+      "tokens": .integer(streams.tokens.count), "streams": .integer(streams.count),
+      "splits": .array(splits.map(\.json)), "level": .string(vocabulary.level.rawValue),
+      "vocabulary": .integer(vocabulary.count), "unknown": vocabulary.unknown.map(JSON.integer) ?? .null,
+      "fingerprint": .string(fingerprint), "command": .string(origin.command),
+      "files": .array(
+        origin.files.map { .object(["name": .string($0.name), "bytes": .integer($0.bytes)]) }),
+    ])
+  }
+
+  /// What it holds, for people.
+  public var text: String {
+    alignedText(
+      [
+        ("dataset", "\(path), format version \(formatVersion)"),
+        ("tokens", "\(streams.tokens.count) in \(streams.text)"),
+      ] + splits.map { ($0.name, $0.text) } + [
+        ("vocabulary", vocabulary.text), ("fingerprint", fingerprint), ("made by", origin.command),
+      ] + origin.files.map { ("from", "\($0.name), \(Progress.counted($0.bytes, "byte"))") })
+  }
+}
+
+extension DatasetSplit {
+  fileprivate var json: JSON {
+    .object([
+      "name": .string(name), "tokens": .integer(streams.tokens.count), "streams": .integer(streams.count),
+      "targets": .integer(streams.pairs), "floor": floor.map(JSON.number) ?? .null,
+    ])
+  }
+
+  fileprivate var text: String {
+    let floor = floor.map { ", entropy floor \(Progress.decimal($0, places: 4)) nats a target" } ?? ""
+    return "\(streams.tokens.count) tokens, \(streams.text), \(streams.pairs) targets\(floor)"
+  }
+}
+
+extension StreamTable {
+  fileprivate var text: String { Progress.counted(count, "stream") }
+}
+
+extension Vocabulary {
+  /// How many tokens of what kind, for people.
+  var text: String {
+    "\(Progress.counted(count, level.rawValue))\(unknown == nil ? "" : ", with an unknown token")"
+  }
+}
