@@ -42,9 +42,6 @@ public final class ChunkBuffer: @unchecked Sendable {
     resets.initialize(repeating: 1)
   }
 
-  /// The sum of the weights: how many targets there are.
-  public var targetCount: Int { weights.reduce(0) { $0 + ($1 == 0 ? 0 : 1) } }
-
   /// Writes the pairs of `piece` to `lane`, a number among this buffer's lanes. `tokens` are the piece's inputs and,
   /// one further, its targets.
   func write(_ piece: Piece, lane: Int, tokens: UnsafePointer<Int32>) {

@@ -98,8 +98,8 @@ public struct EvaluationJob: Sendable {
     let dataset = try SequenceDataset(path)
     if let vocabulary, let difference = dataset.vocabulary.difference(from: vocabulary) {
       throw TrainingError(
-        "\(path): not the vocabulary that the model was trained with: \(difference); import the text with the run's "
-          + "own vocabulary")
+        "\(path): not the vocabulary that the model was trained with: \(difference); such a model is measured on a "
+          + "split of its own dataset, or on one of the same vocabulary")
     }
     return dataset
   }
