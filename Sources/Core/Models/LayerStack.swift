@@ -9,14 +9,15 @@ struct LayerStack {
 
   private let context: LayerContext
   private let configuration: ModelConfiguration
-  /// A layer's backward pass reads the gradient of its output and writes that of its input: two memories in turn.
-  /// Whoever uses the layers keeps it.
+  /// A layer's backward pass reads the gradient of its output and writes that of its input: two memories in turn, where
+  /// there is more than one layer. Whoever uses the layers keeps it.
   let gradients: Buffer<Float>
 
   init(_ context: LayerContext, _ configuration: ModelConfiguration) {
     self.context = context
     self.configuration = configuration
-    gradients = Buffer(count: 2 * context.shape.rows * configuration.hidden)
+    let memories = configuration.layers > 1 || configuration.layerNorm ? 2 : 1
+    gradients = Buffer(count: memories * context.shape.rows * configuration.hidden)
   }
 
   /// Memory for the gradient of the next layer's output.
