@@ -3,16 +3,16 @@
 /// Weights are packed by all of them between two points at which they wait for each other.
 public struct SharedPacking {
   /// `LanguageModel.packedCount` floats, aligned to 64 bytes.
-  public let base: UnsafeMutablePointer<Float>
+  public let floats: UnsafeMutableBufferPointer<Float>
   /// Which of the sharers this is, from 0.
   public let sharer: Int
   /// How many they are.
   public let sharers: Int
 
   /// The part of one sharer.
-  public init(base: UnsafeMutablePointer<Float>, sharer: Int, sharers: Int) {
+  public init(floats: UnsafeMutableBufferPointer<Float>, sharer: Int, sharers: Int) {
     precondition((0..<sharers).contains(sharer))
-    self.base = base
+    self.floats = floats
     self.sharer = sharer
     self.sharers = sharers
   }
@@ -28,9 +28,10 @@ final class PackingMemory {
 
   /// `count` floats, which live as long as this does, and as the shared memory.
   func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
-    if let shared {
+    if let base = shared?.floats.baseAddress {
+      precondition(used + count <= shared?.floats.count ?? 0, "more is packed than there is memory for")
       defer { used += count }
-      return shared.base + used
+      return base + used
     }
     let buffer = Buffer<Float>(count: count)
     own.append(buffer)

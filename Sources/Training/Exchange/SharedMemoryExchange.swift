@@ -3,8 +3,9 @@ import MPI
 
 /// The exchange between ranks of one host: weights and gradients lie in memory that all of them see.
 ///
-/// There is one copy of the weights, and one of their packed forms, which so stays in a cache that the ranks share. A rank sums its slices straight from the gradients of all shards, in place, and
-/// updates its slices of the weights; the ranks only wait for each other.
+/// There is one copy of the weights, and one of their packed forms, which so stays in a cache that the ranks share. A
+/// rank sums its slices straight from the gradients of all shards, in place, and updates its slices of the weights;
+/// the ranks only wait for each other.
 package final class SharedMemoryExchange: GradientExchange {
   package let memory: ParameterMemory
   package let slices: [Range<Int>]
@@ -35,9 +36,9 @@ package final class SharedMemoryExchange: GradientExchange {
       gradients += (0..<plan.shards(of: rank).count).map { base + $0 * layout.count }
     }
     self.window = window
+    let packed = UnsafeMutableBufferPointer(start: base(of: 0) + layout.count, count: packedCount)
     packing =
-      packedCount > 0
-      ? SharedPacking(base: base(of: 0) + layout.count, sharer: host.rank, sharers: host.size) : nil
+      packedCount > 0 ? SharedPacking(floats: packed, sharer: host.rank, sharers: host.size) : nil
     self.gradients = gradients
     slices = Ownership(layout, ranks: host.size).ranges(of: host.rank)
     additions = ShardTree.additions(over: 0..<plan.shards, leaves: (0..<plan.shards).map { $0..<$0 + 1 })
