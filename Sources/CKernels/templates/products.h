@@ -1,19 +1,26 @@
 // Matrix products: tiles in registers, packed panels of B around them, blocks of K and of rows around those.
 //
-// An element of C is the sum of its products over DEPTH of k at a time, by fused multiply-adds in ascending
+// An element of C is the sum of its products over a block of k at a time, by fused multiply-adds in ascending
 // k, and these sums are added to C one after another. Neither M, N nor the tile an element falls in is in its
 // bits.
 
 enum {
-  DEPTH = 512,         // products summed before they are added to C
-  ROW_BLOCK = 128,     // rows (or columns) of A used at a time
-  NEAR = 1 << 16,      // floats of A, or of C, that stay in the cache while B passes
-  COLUMN_BLOCK = 960,  // columns of B packed at a time
+  DEPTH = 768,               // products summed before they are added to C, at most
+  ROW_DEPTH = 512,           // the same where both factors are packed, for gradients of weights
+  ROW_BLOCK = 128,           // rows (or columns) of A used at a time
+  NEAR = ROW_BLOCK * DEPTH,  // floats of A, or of C, that stay in the cache while B passes
+  COLUMN_BLOCK = 960,        // columns of B packed at a time
   SCRATCH_FOR_B = DEPTH * COLUMN_BLOCK,
   SCRATCH_FOR_A = NEAR + ROW_BLOCK * WIDTH + WIDTH,
 };
 
 static size_t product_scratch(void) { return SCRATCH_FOR_B + SCRATCH_FOR_A; }
+
+/// The products summed before they are added to C: K in as few blocks as will do, all of nearly one size.
+INLINE long block_depth(long k) {
+  long blocks = at_least((k + DEPTH - 1) / DEPTH, 1);
+  return whole_vectors((k + blocks - 1) / blocks);
+}
 
 // Rows go to as few tiles as will do, all of nearly one size.
 INLINE long tiles_of(long rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS; }
@@ -29,10 +36,11 @@ INLINE tile_job panel_job(long columns, long depth, const float *panel, long ldc
 static void multiply(long m, long n, long k, const float *a, long lda, const float *packed, float *c,
                      long ldc, bool add, bool round, float *scratch) {
   bool c_is_far = m * n > NEAR;
+  long most = block_depth(k);
   for (long i = 0; i < m; i += ROW_BLOCK) {
     long rows = at_most(m - i, ROW_BLOCK), tiles = tiles_of(rows);
     // As much of k at a time as lets the rows stay near. Where that is all of it, B is read in one stream.
-    long group = at_least(NEAR / rows / DEPTH * DEPTH, DEPTH);
+    long group = at_least(NEAR / rows / most * most, most);
     for (long g = 0; g < k; g += group) {
       long depth = at_most(k - g, group), row_step = lda;
       const float *near = a + i * lda + g;
@@ -44,10 +52,10 @@ static void multiply(long m, long n, long k, const float *a, long lda, const flo
       for (long j = 0; j < n; j += PANEL) {
         long columns = at_most(n - j, PANEL), width = whole_vectors(columns);
         const float *panel = packed + j * k + g * width;
-        for (long p = 0; p < depth; p += DEPTH) {
-          tile_job job = panel_job(columns, at_most(depth - p, DEPTH), panel + p * width, ldc,
+        for (long p = 0; p < depth; p += most) {
+          tile_job job = panel_job(columns, at_most(depth - p, most), panel + p * width, ldc,
                                    add || g + p > 0, c_is_far);
-          const float *next = p + DEPTH < depth ? job.b + DEPTH * width : panel + k * PANEL;
+          const float *next = p + most < depth ? job.b + most * width : panel + k * PANEL;
           job.next_step = at_most(PANEL / tiles, WIDTH);
           job.row_step = row_step;
           for (long t = 0; t < tiles; t++) {
@@ -80,10 +88,11 @@ INLINE void multiply_packing(long m, long n, long k, const float *a, long lda, c
                              bool transposed, float *c, long ldc, bool accumulate, bool round,
                              float *scratch) {
   if (is_empty(m, n, k, c, ldc, accumulate)) return;
+  long most = block_depth(k);
   for (long j = 0; j < n; j += COLUMN_BLOCK) {
     long columns = at_most(n - j, COLUMN_BLOCK);
-    for (long p = 0; p < k; p += DEPTH) {
-      long depth = at_most(k - p, DEPTH);
+    for (long p = 0; p < k; p += most) {
+      long depth = at_most(k - p, most);
       if (transposed)
         pack_forward(columns, depth, w + j * ldw + p, ldw, round, scratch);
       else
@@ -128,8 +137,8 @@ static void product_weight_gradient(long m, long n, long rows, long lanes, long 
   float *packed_a = scratch + SCRATCH_FOR_B;
   for (long j = 0; j < n; j += COLUMN_BLOCK) {
     long columns = at_most(n - j, COLUMN_BLOCK);
-    for (long r = 0; r < rows; r += DEPTH) {
-      long depth = at_most(rows - r, DEPTH);
+    for (long r = 0; r < rows; r += ROW_DEPTH) {
+      long depth = at_most(rows - r, ROW_DEPTH);
       pack_panels(columns, depth, b + j, ldb, r, lanes, stride, round_inputs, scratch);
       for (long i = 0; i < m; i += ROW_BLOCK) {
         long block = at_most(m - i, ROW_BLOCK);

@@ -127,7 +127,7 @@ package final class Trainer {
       let times = training.nonFinite == .skip ? ", after \(skipped - 1) skipped in a row" : ""
       return try communicator.agree {
         throw TrainingError(
-          "\(found)\(times); nothing was updated, and the last checkpoint stands; a lower "
+          "\(found)\(times); nothing was updated; a lower "
             + "training.optimizer.learning_rate or training.clip_norm may help")
       }
     }

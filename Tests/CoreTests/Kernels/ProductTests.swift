@@ -163,15 +163,18 @@ import Testing
       shape.m, shape.n, shape.rows, shape.lanes, shape.stride, a, lda, b, ldb, &c, ldc, shape.roundInputs,
       scratch.start)
 
-    // The forward product of the transposed inputs has the same bits.
+    // Forward products of the transposed inputs, 512 rows at a time, have the same bits.
     var transposedA = [Float](), transposedB = [Float]()
     for i in 0..<shape.m { for r in 0..<shape.rows { transposedA.append(a[shape.place(r) * lda + i]) } }
     for j in 0..<shape.n { for r in 0..<shape.rows { transposedB.append(b[shape.place(r) * ldb + j]) } }
     var expected = before
-    set.kernels.pointee.product_forward(
-      shape.m, shape.n, shape.rows, transposedA, shape.rows, transposedB, shape.rows, &expected, ldc, true,
-      shape.roundInputs, scratch.start)
-    #expect(bits(c) == bits(expected))
+    for first in stride(from: 0, to: shape.rows, by: 512) {
+      set.kernels.pointee.product_forward(
+        shape.m, shape.n, min(512, shape.rows - first), Array(transposedA[first...]), shape.rows,
+        Array(transposedB[first...]), shape.rows, &expected, ldc, true, shape.roundInputs, scratch.start)
+    }
+    let places = c.indices.filter { c[$0].bitPattern != expected[$0].bitPattern }
+    #expect(places.isEmpty)
   }
 
   @Test(arguments: InstructionSet.all)
