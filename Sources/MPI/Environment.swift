@@ -27,6 +27,8 @@ public enum Environment {
       let isShared = error is JobError
       if !isShared || world.rank == 0 { report(error) }
       fflush(nil)
+      // What mpirun has not read when it stops the failed job may be lost. No rank ends before all have come to this point.
+      if isShared && world.size > 1 && world.rank == 0 { usleep(100_000) }
       if isShared || world.size == 1 { MPI_Finalize() }
       throw error
     }
