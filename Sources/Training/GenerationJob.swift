@@ -7,7 +7,7 @@ public struct GenerationJob: Sendable {
   public var path: String
   /// Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound one.
   public var best = false
-  /// The text to be continued; empty for the beginning of a line.
+  /// The text to be continued, as one that begins a line; empty for the beginning of a line.
   public var prompt = ""
   /// The number of tokens to generate.
   public var length = 500
@@ -31,10 +31,12 @@ public struct GenerationJob: Sendable {
       let known = isShort ? ", which are \(vocabulary.spellings.joined().debugDescription)" : ""
       throw DataError("--prompt: \(error)\(known)")
     }
+    // A model of long texts has seldom seen one begin, but many lines: without a line's end before them, what follows the
+    // first few tokens would be noise.
+    var context = (vocabulary.lineEnd.map { [$0] } ?? []) + tokens
+    if context.isEmpty { context = [0] }
     let generator = Generator(trained.configuration.model, memory: trained.memory)
-    generator.generate(
-      prompt: tokens.isEmpty ? [vocabulary.lineEnd ?? 0] : tokens, count: length, sampler: sampler, seed: seed
-    ) { tokens.append($0) }
+    generator.generate(prompt: context, count: length, sampler: sampler, seed: seed) { tokens.append($0) }
     return (vocabulary.decode(tokens), trained.damaged)
   }
 }

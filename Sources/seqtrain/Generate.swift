@@ -20,7 +20,7 @@ struct Generate: ParsableCommand {
   // A prompt may begin as an option does; so does a number below zero, which then is refused as what it is.
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The text to be continued; by default the beginning of a line.", valueName: "text"))
+    help: ArgumentHelp("The text to be continued, read as one that begins a line.", valueName: "text"))
   var prompt = ""
 
   @Option(parsing: .unconditional, help: "The number of tokens to draw.")

@@ -1,3 +1,4 @@
+import Evaluation
 import HDF5
 import TestSupport
 import Testing
@@ -58,15 +59,28 @@ import Training
       #expect(text.output.unicodeScalars.count == 44)
       #expect(try generate("--prompt", "abä", "--length", "40", "--seed", "3").output == text.output)
       #expect(try generate("--prompt", "abä", "--length", "40", "--seed", "4").output != text.output)
-      // The line's end with which it begins is not printed.
-      let empty = try generate("--length", "5", "--temperature", "0")
-      let explicit = try generate("--length", "5", "--temperature", "0", "--prompt", "\n")
-      #expect(explicit.output == "\n" + empty.output)
+      // The model reads a line's end first, which is not printed.
+      for prompt in ["", "ab"] {
+        #expect(
+          try generate("--prompt", prompt, "--length", "40").output
+            == prompt + (try continuation(of: "\n" + prompt, by: run.path)) + "\n")
+      }
       try expectRefusal(try generate("--prompt", "abX"), "\"X\"")
       for wrong in ["--temperature=-1", "--top-p=0", "--top-k=-1", "--length=-1"] {
         let result = try generate("--prompt", "a", wrong)
         #expect(result.status == 64 && result.output.isEmpty, "\(result)")
       }
     }
+  }
+
+  /// 40 tokens drawn after `context` with the first seed.
+  private func continuation(of context: String, by path: String) throws -> String {
+    let trained = try TrainedModel(path, best: false)
+    var tokens: [Int32] = []
+    Generator(trained.configuration.model, memory: trained.memory)
+      .generate(prompt: try trained.vocabulary.encode(context), count: 40, sampler: Sampler(), seed: 1) {
+        tokens.append($0)
+      }
+    return trained.vocabulary.decode(tokens)
   }
 }
