@@ -4,9 +4,9 @@ import Sequences
 
 /// Measures a model on a split of a dataset, lane by lane, over all ranks.
 ///
-/// The split is laid over a fixed number of lanes, every pair once, in natural order, and the lanes over the ranks. Products
-/// are float32, whatever the precision of training, so a lane's numbers do not depend on the lanes that share its
-/// rank; sums are taken lane by lane in Double. The result has the same bits on any number of ranks.
+/// The split is laid over a fixed number of lanes, every pair once, in natural order, and the lanes over the ranks.
+/// Products are float32, whatever the precision of training, so a lane's numbers do not depend on the lanes that share
+/// its rank; sums are taken lane by lane in Double. The result has the same bits on any number of ranks.
 public final class Evaluator {
   /// What is measured, and how it is laid over lanes.
   public let schedule: Schedule
@@ -62,8 +62,8 @@ public final class Evaluator {
 
   /// Passes once over the split; every rank gets the metrics of the whole. Collective.
   ///
-  /// - Parameter observe: Called on each rank for each chunk, with the rank's results. The calls are as many on all ranks,
-  ///   whatever fails, so collectives may be made in them.
+  /// - Parameter observe: Called on each rank for each chunk, with the rank's results. The calls are as many on all
+  ///   ranks, whatever fails, so collectives may be made in them.
   /// - Throws: `JobError` where on any rank the data could not be read or `observe` has thrown, `MPIError` where the
   ///   ranks cannot communicate.
   public func evaluate(observe: (_ chunk: EvaluatedChunk) throws -> Void = { _ in }) throws -> Metrics {
@@ -127,8 +127,8 @@ public final class Evaluator {
   }
 }
 
-/// The results of one rank for one chunk of a split. All arrays are time-major over the rank's lanes, empty where it has
-/// none, and valid only during the call.
+/// The results of one rank for one chunk of a split. All arrays are time-major over the rank's lanes, empty where it
+/// has none, and valid only during the call.
 public struct EvaluatedChunk {
   /// The number of the chunk.
   public let index: Int

@@ -8,8 +8,8 @@ public final class Generator {
 
   /// A generator at the beginning of a stream.
   ///
-  /// The state is carried from token to token even where training begins every chunk with zero: a chunk is one token here,
-  /// so that the model would remember nothing.
+  /// The state is carried from token to token even where training begins every chunk with zero: a chunk is one token
+  /// here, so that the model would remember nothing.
   public init(_ configuration: ModelConfiguration, memory: ParameterMemory) {
     var configuration = configuration
     if configuration.initialState == .zero { configuration.initialState = .carried }

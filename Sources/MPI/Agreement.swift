@@ -11,7 +11,8 @@ public struct JobError: Error, CustomStringConvertible, Sendable {
   /// How many ranks there are.
   public let ranks: Int
 
-  /// The message, after the number of a rank that failed while others did not. What rank 0 alone does is the whole job's.
+  /// The message, after the number of a rank that failed while others did not. What rank 0 alone does is the whole
+  /// job's.
   public var description: String { failures == ranks || rank == 0 ? message : "rank \(rank): \(message)" }
 }
 

@@ -3,12 +3,12 @@ import Random
 
 /// A stochastic context-free grammar whose derivations know their probability.
 ///
-/// The source has one rule a line, `name = alternative | alternative | ...`. An alternative is a number of items behind its
-/// weight, 1 where none is written; it is chosen with its weight over the sum of the rule's weights. An item is
+/// The source has one rule a line, `name = alternative | alternative | ...`. An alternative is a number of items behind
+/// its weight, 1 where none is written; it is chosen with its weight over the sum of the rule's weights. An item is
 /// `'text'`, `newline`, or the name of a rule, whose choices are then made. Two more things keep it short:
 /// - A name that begins with `@` is chosen once in a text, where it first occurs, and is the same text from then on.
-/// - A rule `name.x` stands for the rules `name.w`, `name.m`, `name.s` and `name.p`, with the same letter in place of x in all
-///   of its items; `name.n` likewise for s and p.
+/// - A rule `name.x` stands for the rules `name.w`, `name.m`, `name.s` and `name.p`, with the same letter in place of x
+///   in all of its items; `name.n` likewise for s and p.
 public struct Grammar: Sendable {
   /// A part of an alternative.
   public enum Item: Sendable, Equatable {

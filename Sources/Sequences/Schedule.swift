@@ -29,9 +29,9 @@ public enum Traversal: Sendable, Equatable {
 /// - A lane that has come to its end is padded: token 0, weight 0, state reset in every step, so that nothing
 ///   grows while it idles.
 ///
-/// `auto` is packed for training where there are at least 4 streams with pairs for each lane and no stream is longer than
-/// an eighth of a lane's share of the pairs: then lanes mix streams well and come to their ends close together. For
-/// evaluation it is packed where there is a stream for each lane and none is longer than a lane's share: streams
+/// `auto` is packed for training where there are at least 4 streams with pairs for each lane and no stream is longer
+/// than an eighth of a lane's share of the pairs: then lanes mix streams well and come to their ends close together.
+/// For evaluation it is packed where there is a stream for each lane and none is longer than a lane's share: streams
 /// are measured whole where that costs little.
 public struct Schedule: Sendable {
   /// The split's streams.

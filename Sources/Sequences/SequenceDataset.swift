@@ -2,9 +2,9 @@ import HDF5
 
 /// A dataset of tokens in an HDF5 file, open for reading.
 ///
-/// The file holds `/values`, all tokens of all streams one after another; `/offsets`, the first token of each stream and
-/// the end of the last; `/splits/NAME`, the first token and the end of each split; `/vocabulary`; `/origin`. Everything
-/// but the values is read and checked at opening; the values are checked as they are read. It may be read
+/// The file holds `/values`, all tokens of all streams one after another; `/offsets`, the first token of each stream
+/// and the end of the last; `/splits/NAME`, the first token and the end of each split; `/vocabulary`; `/origin`.
+/// Everything but the values is read and checked at opening; the values are checked as they are read. It may be read
 /// from several threads.
 public final class SequenceDataset: Sendable {
   /// What a dataset's file says it is.
@@ -29,8 +29,8 @@ public final class SequenceDataset: Sendable {
 
   /// Opens the dataset at `path`.
   ///
-  /// - Throws: `HDF5Error` where the file cannot be read, is no dataset or of a newer format, `DataError` where it is unsound
-  ///   (offsets that do not ascend or do not fit the values, an empty split, an unsound vocabulary).
+  /// - Throws: `HDF5Error` where the file cannot be read, is no dataset or of a newer format, `DataError` where it is
+  ///   unsound (offsets that do not ascend or do not fit the values, an empty split, an unsound vocabulary).
   public init(_ path: String) throws {
     self.path = path
     (file, formatVersion) = try File.open(path, as: DatasetFormat.format)

@@ -33,7 +33,8 @@ public struct TaleCorpus: Sendable {
     return (text, -logProbability)
   }
 
-  /// Makes the dataset `output`, whole or not at all: 90 % of the tales are for training, 5 % each for validation and test.
+  /// Makes the dataset `output`, whole or not at all: 90 % of the tales are for training, 5 % each for validation and
+  /// test.
   ///
   /// - Parameter command: what the dataset says of its origin.
   /// - Throws: `HDF5Error` where `output` exists or cannot be written.

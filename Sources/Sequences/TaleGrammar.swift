@@ -10,11 +10,12 @@ extension Grammar {
   ///   words among which a choice lies have none in common. Number shows in endings and determiners.
   /// - What is chosen to be absent (adverb, adjective, modifier, remark) shows in the word that stands in its place.
   /// - A phrase behind a preposition has no modifiers of its own, and neither has the object in a relative clause, so
-  ///   prepositions and "that" have one noun that they can belong to. A clause behind "thinks that" has no remark of its own.
+  ///   prepositions and "that" have one noun that they can belong to. A clause behind "thinks that" has no remark of
+  ///   its own.
   /// - Quotations and remarks are closed, so it is known where their clauses end.
   ///
-  /// Every tale begins with the same character, for which no choice is made, and its last line says that it ends: so the
-  /// choices are made in its targets, and the mean of their negated log-probabilities over its targets is the
+  /// Every tale begins with the same character, for which no choice is made, and its last line says that it ends: so
+  /// the choices are made in its targets, and the mean of their negated log-probabilities over its targets is the
   /// lowest loss that any model can expect.
   public static let tales = Grammar(
     """

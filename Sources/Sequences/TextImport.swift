@@ -20,8 +20,8 @@ public struct TextImport: Sendable {
 
   /// An import of these files.
   ///
-  /// - Throws: `DataError` where there is no file, or a limit of the vocabulary is given for a level other than words, or
-  ///   is too small.
+  /// - Throws: `DataError` where there is no file, or a limit of the vocabulary is given for a level other than words,
+  ///   or is too small.
   public init(
     files: [String], level: TokenLevel, streams: StreamKind, split: SplitPlan, minimumCount: Int? = nil,
     maximumSize: Int? = nil
@@ -48,8 +48,8 @@ public struct TextImport: Sendable {
   /// Makes the dataset `output`, whole or not at all.
   ///
   /// - Parameter command: what the dataset says of its origin.
-  /// - Throws: `DataError` where a file cannot be read, is no UTF-8 or has changed meanwhile, where there is no text or a
-  ///   split would be empty; `HDF5Error` where `output` exists or cannot be written.
+  /// - Throws: `DataError` where a file cannot be read, is no UTF-8 or has changed meanwhile, where there is no text or
+  ///   a split would be empty; `HDF5Error` where `output` exists or cannot be written.
   public func run(output: String, command: String) throws {
     // Before the text is read, which may take long.
     try requirePlace(for: output, existing: .refuse)

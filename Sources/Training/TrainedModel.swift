@@ -22,8 +22,8 @@ public struct TrainedModel {
   /// - Parameters:
   ///   - path: A checkpoint's file, or the directory of a run.
   ///   - best: Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound one.
-  /// - Throws: `TrainingError`, `HDF5Error`, `FileError`, `DataError` or `ConfigurationError` where there is none that can be
-  ///   read.
+  /// - Throws: `TrainingError`, `HDF5Error`, `FileError`, `DataError` or `ConfigurationError` where there is none that
+  ///   can be read.
   public init(_ path: String, best: Bool) throws {
     let file: CheckpointFile
     (file, damaged) = try CheckpointStore.find(path, best: best)

@@ -126,7 +126,8 @@ public struct TrainingJob: Sendable {
     }
   }
 
-  /// Reads all tokens once before a run begins, each rank its share: better now than after hours of training. Collective.
+  /// Reads all tokens once before a run begins, each rank its share: better now than after hours of training.
+  /// Collective.
   private func checkTokens(_ dataset: SequenceDataset, _ communicator: Communicator) throws {
     let (count, rank, ranks) = (dataset.streams.tokens.count, communicator.rank, communicator.size)
     try communicator.agree { try dataset.check(tokens: count * rank / ranks..<count * (rank + 1) / ranks) }

@@ -61,8 +61,8 @@ private func checkWeights(_ exchange: any GradientExchange, _ world: Communicato
   try world.barrier()
 }
 
-/// The sum as its definition has it: a leaf, or the sum of the left tree, of the largest power of two of leaves below their
-/// number, and the right one.
+/// The sum as its definition has it: a leaf, or the sum of the left tree, of the largest power of two of leaves below
+/// their number, and the right one.
 private func treeSum(_ shards: Range<Int>, _ value: (Int) -> Float) -> Float {
   if shards.count == 1 { return value(shards.lowerBound) }
   var left = 1

@@ -3,8 +3,8 @@ import Evaluation
 import Glibc
 import Training
 
-/// Trains to the end, and expects that in the second half of the steps the thread that trains allocates nothing, in what comes
-/// between steps either, and that the memory of the process does not grow.
+/// Trains to the end, and expects that in the second half of the steps the thread that trains allocates nothing, in
+/// what comes between steps either, and that the memory of the process does not grow.
 func checkSteadyState(_ trainer: Trainer) throws {
   let observer = SteadyStateObserver(steps: trainer.totalSteps)
   trainer.observer = observer

@@ -18,12 +18,12 @@ nonisolated(unsafe) let trainingScenarios: [String: (Communicator) throws -> Voi
   },
 ]
 
-/// Trains as one of the arguments of `MultiRank train DATASET DIRECTORY [KEY=VALUE...] [-- ...]...` says, going on from the
-/// checkpoints in the directory, and prints a line: the directory, how it ended, the step, the steps that were
+/// Trains as one of the arguments of `MultiRank train DATASET DIRECTORY [KEY=VALUE...] [-- ...]...` says, going on from
+/// the checkpoints in the directory, and prints a line: the directory, how it ended, the step, the steps that were
 /// skipped, and the digest of the newest checkpoint.
 ///
-/// Besides settings there are `@stop=RANK:STEP`, for the rank to ask after that step that all stop; `@nan=STEP:COUNT`, for a
-/// weight that is not a number in so many steps from that one on; and `@trace`, for a line for every step and
+/// Besides settings there are `@stop=RANK:STEP`, for the rank to ask after that step that all stop; `@nan=STEP:COUNT`,
+/// for a weight that is not a number in so many steps from that one on; and `@trace`, for a line for every step and
 /// validation.
 struct TrainingCommand {
   private let dataset: String
@@ -114,8 +114,8 @@ private final class ScenarioObserver: TrainingObserver {
     if traces { print(message) }
   }
 
-  /// Makes the first weight NaN before the first step that is to find it so, and whole again after the last. Ranks may share
-  /// the weights, so they wait for each other.
+  /// Makes the first weight NaN before the first step that is to find it so, and whole again after the last. Ranks may
+  /// share the weights, so they wait for each other.
   func damageWeights(beforeStep step: Int) throws {
     guard let damage else { return }
     let weight = trainer.step.model.memory.weights

@@ -16,7 +16,8 @@ import Testing
 
   /// Runs the program where `disk` has so many KiB left, and copies to `saved` what lies there afterwards.
   ///
-  /// `disk` is a small file system with its former content; where there may be none, files may not become larger than that.
+  /// `disk` is a small file system with its former content; where there may be none, files may not become larger than
+  /// that.
   private func onFullDisk(_ place: Workspace, kibibytes: Int, _ arguments: [String]) throws -> ProcessResult {
     let small = """
       set -e

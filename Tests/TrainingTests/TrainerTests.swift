@@ -143,7 +143,8 @@ import Training
     }
   }
 
-  /// Packed epochs differ in their number of chunks; the run is as long as if all were as the first, wherever it is resumed.
+  /// Packed epochs differ in their number of chunks; the run is as long as if all were as the first, wherever it is
+  /// resumed.
   @Test func packedEpochsCountAsTheFirst() throws {
     try withTemporaryDirectory { base in
       try makeTrainingData("\(base)/data.h5", streams: (0..<60).map { 2 + $0 * 7 % 61 })

@@ -54,8 +54,8 @@ import Training
     }
   }
 
-  /// A skipped step leaves weights, optimiser and states as they were, and takes its data with it; the states of all its
-  /// chunks are undone.
+  /// A skipped step leaves weights, optimiser and states as they were, and takes its data with it; the states of all
+  /// its chunks are undone.
   @Test func aSkippedStepLeavesTheStateAsItWas() throws {
     try withTemporaryDirectory { base in
       try makeTrainingData("\(base)/data.h5", streams: [6000])
@@ -104,8 +104,8 @@ import Training
     }
   }
 
-  /// The second chunk of the file's values is damaged, which only the last lane comes to, when it has read and trained on
-  /// its first 7 chunks.
+  /// The second chunk of the file's values is damaged, which only the last lane comes to, when it has read and trained
+  /// on its first 7 chunks.
   @Test func dataThatOneRankCannotReadEndTheJob() throws {
     try withTemporaryDirectory { base in
       try makeTrainingData("\(base)/data.h5", streams: [307_000])

@@ -104,8 +104,8 @@ package final class MatrixProducts {
     }
   }
 
-  /// Room for packed weights: `outputs` columns of the result, sums over `inputs`. With `accumulate` the product is added to
-  /// what the result holds.
+  /// Room for packed weights: `outputs` columns of the result, sums over `inputs`. With `accumulate` the product is
+  /// added to what the result holds.
   package func makePacked(outputs: Int, inputs: Int, accumulate: Bool) -> Packed {
     let form: Packed.Form =
       if let oneDNN {

@@ -1,6 +1,7 @@
 import COneDNN
 
-/// y [M, N] = x [M, K] w [K, N], or y += x w, by oneDNN: x and w in bfloat16, y and the sums in float32, none with gaps.
+/// y [M, N] = x [M, K] w [K, N], or y += x w, by oneDNN: x and w in bfloat16, y and the sums in float32, none with
+/// gaps.
 final class OneDNNMatmul {
   /// The shape of a product, and what makes it another one for oneDNN.
   struct Shape: Hashable {

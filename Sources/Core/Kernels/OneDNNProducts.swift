@@ -2,9 +2,9 @@ import CKernels
 
 /// The matrix products of whole shards in bfloat16, by oneDNN.
 ///
-/// The bits of oneDNN's results depend on the number of rows of a call, so every call has the rows of one shard: the same
-/// call whatever shards the rank has besides. Factors are rounded to bfloat16 into memory without gaps, which also brings a
-/// shard's rows together.
+/// The bits of oneDNN's results depend on the number of rows of a call, so every call has the rows of one shard: the
+/// same call whatever shards the rank has besides. Factors are rounded to bfloat16 into memory without gaps, which also
+/// brings a shard's rows together.
 final class OneDNNProducts {
   /// Packed weights of a recurrent product, and the product.
   final class Packed {

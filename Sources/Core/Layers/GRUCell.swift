@@ -7,7 +7,8 @@ import CKernels
 ///
 /// where x is the projected input with its biases, and the recurrent biases of r and z. Backward, from dh:
 ///
-///     dn = dh (1 - z)   dz = dh (h_prev - n)   da_n = dn (1 - n^2)   dr = da_n m   dm = da_n r   dh_prev += dh z
+///     dn = dh (1 - z)   dz = dh (h_prev - n)   da_n = dn (1 - n^2)
+///     dr = da_n m       dm = da_n r           dh_prev += dh z
 final class GRUCell: RecurrentCell {
   static let gateCount = 3
 

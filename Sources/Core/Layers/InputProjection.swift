@@ -6,7 +6,8 @@ struct ProjectedStep {
   let index: UnsafePointer<Int32>?
 }
 
-/// The projected inputs of a chunk, either a row for each of its T B positions, or a table with an index [T, B] into it.
+/// The projected inputs of a chunk, either a row for each of its T B positions, or a table with an index [T, B] into
+/// it.
 struct ProjectedInput {
   let table: Matrix
   let index: UnsafePointer<Int32>?

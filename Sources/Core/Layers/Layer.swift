@@ -58,8 +58,8 @@ struct LayerContext {
 protocol Layer: AnyObject {
   /// Computes the output from the input, and keeps what `backward` needs.
   func forward(_ chunk: TokenChunk)
-  /// From the gradient of the output, which it may overwrite, writes the gradient of the input, and adds to the gradients of
-  /// its parameters, shard by shard. Follows a `forward` of the same chunk.
+  /// From the gradient of the output, which it may overwrite, writes the gradient of the input, and adds to the
+  /// gradients of its parameters, shard by shard. Follows a `forward` of the same chunk.
   func backward(_ chunk: TokenChunk)
   /// The states that it carries from chunk to chunk.
   var states: [StateSequence] { get }

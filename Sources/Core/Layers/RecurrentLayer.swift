@@ -15,8 +15,8 @@ protocol RecurrentCell: AnyObject {
 
   init(_ context: LayerContext, _ names: RecurrentNames, _ configuration: ModelConfiguration)
 
-  /// Forward: the activated gates; the input projection may be written here before. After `backward` of a step: the gradient of
-  /// its input projection. [T B, G H]
+  /// Forward: the activated gates; the input projection may be written here before. After `backward` of a step: the
+  /// gradient of its input projection. [T B, G H]
   var gates: Matrix { get }
   /// After `backward` of all steps: the gradients of the recurrent products h_prev weight_hh^T + bias_hh, in parts.
   var recurrentGradients: [RecurrentGradient] { get }

@@ -2,11 +2,11 @@ import CKernels
 
 /// The embedding of tokens and its projection in one.
 ///
-/// A chunk holds far fewer different tokens than positions when the vocabulary is small. The projection is linear, so it
-/// is computed once for each token that occurs, embedding[token] weight_ih^T + bias, and looked up by the cells.
-/// Backward, the gradients of the gates are summed by token first; the gradients of weight_ih and of the embedding
-/// are then products over tokens rather than positions. Both are exactly the equations of a lookup followed by a
-/// linear map, summed in another order. Each shard has a table of its own, so that its sums depend on nothing else.
+/// A chunk holds far fewer different tokens than positions when the vocabulary is small. The projection is linear, so
+/// it is computed once for each token that occurs, embedding[token] weight_ih^T + bias, and looked up by the cells.
+/// Backward, the gradients of the gates are summed by token first; the gradients of weight_ih and of the embedding are
+/// then products over tokens rather than positions. Both are exactly the equations of a lookup followed by a linear
+/// map, summed in another order. Each shard has a table of its own, so that its sums depend on nothing else.
 final class TokenProjection: InputProjection {
   private let context: LayerContext
   private let weight: ParameterView
@@ -79,8 +79,8 @@ final class TokenProjection: InputProjection {
     }
   }
 
-  /// The rows of a shard's table that are in use. Where the products need a fixed number, all: the gradients of the rest
-  /// are zero.
+  /// The rows of a shard's table that are in use. Where the products need a fixed number, all: the gradients of the
+  /// rest are zero.
   private func tableRange(_ shard: Int) -> Range<Int> {
     let count = context.products.needsFixedRows ? tableRows : tableCounts.base[shard]
     return shard * tableRows..<shard * tableRows + count

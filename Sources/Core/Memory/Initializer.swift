@@ -11,7 +11,8 @@ public enum Initializer: Sendable, Equatable {
   case normal(deviation: Double)
   /// Independent uniform numbers between -bound and bound.
   case uniform(bound: Double)
-  /// `blocks` matrices above each other, each orthogonal: its rows, or its columns where they are fewer, are orthonormal.
+  /// `blocks` matrices above each other, each orthogonal: its rows, or its columns where they are fewer, are
+  /// orthonormal.
   case orthogonal(blocks: Int)
 
   /// The initializer that a rule names, for a matrix of `blocks` gates [outputs, inputs] above each other.

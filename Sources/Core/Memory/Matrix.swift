@@ -11,7 +11,8 @@ public struct Matrix {
   /// The number of elements from the start of a row to the start of the next.
   public let stride: Int
 
-  /// A view of `rows` x `columns` values from `base` on; the rows follow each other without a gap unless `stride` is given.
+  /// A view of `rows` x `columns` values from `base` on; the rows follow each other without a gap unless `stride` is
+  /// given.
   public init(_ base: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int? = nil) {
     self.base = base
     self.rows = rows

@@ -12,8 +12,8 @@ public final class LanguageModel {
   public let shape: ChunkShape
   /// The states that are carried from chunk to chunk, in the order of the layers.
   public let states: [CarriedState]
-  /// The outputs of the uppermost layer for the last chunk, [T B, H]. `train` leaves the initial state in place of an output
-  /// that the next time step's reset follows, unless the outputs are normalised.
+  /// The outputs of the uppermost layer for the last chunk, [T B, H]. `train` leaves the initial state in place of an
+  /// output that the next time step's reset follows, unless the outputs are normalised.
   public let hidden: Matrix
 
   /// The gradients of `states`, [B, H] each: before the backward pass of those that leave the chunk, after it of those
@@ -134,8 +134,8 @@ public final class LanguageModel {
       predictions: UnsafeBufferPointer(head.predictions.elements))
   }
 
-  /// The first tensor that holds a value that is not finite, in the order in which the forward pass makes them: a parameter,
-  /// the outputs of a layer, the logits' losses; with the lane where it has one.
+  /// The first tensor that holds a value that is not finite, in the order in which the forward pass makes them: a
+  /// parameter, the outputs of a layer, the logits' losses; with the lane where it has one.
   public func firstNonFinite() -> (name: String, lane: Int?)? {
     for parameter in memory.layout.parameters
     where st_first_non_finite(parameter.count, memory.weights + parameter.offset) >= 0 {

@@ -104,8 +104,8 @@ package struct CheckpointFile {
     return try group.datasetPaths().map { ($0, try group.dataset($0).shape) }
   }
 
-  /// SHA-256, in hexadecimal, over the bytes of all weights, optimiser states, carried states and cursors in the order of
-  /// their paths: equal digests mean the same training state.
+  /// SHA-256, in hexadecimal, over the bytes of all weights, optimiser states, carried states and cursors in the order
+  /// of their paths: equal digests mean the same training state.
   package func digest() throws -> String {
     var hash = SHA256()
     for path in try CheckpointGroup.allCases.flatMap(paths(of:)).sorted() {

@@ -3,7 +3,8 @@ import Glibc
 extension CheckpointStore {
   /// The checkpoint that a user means by `path`: a checkpoint's file, or the directory of a run.
   ///
-  /// - Parameter best: Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound one.
+  /// - Parameter best: Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound
+  ///   one.
   /// - Returns: The checkpoint, and what is wrong with newer ones.
   /// - Throws: `TrainingError`, `HDF5Error` where there is none that can be read.
   static func find(_ path: String, best: Bool) throws -> (file: CheckpointFile, damaged: [String]) {

@@ -17,8 +17,9 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
 
 /// The checkpoints of a run: `step-00000100.h5`, each with a manifest `step-00000100.json`.
 ///
-/// A checkpoint is whole or absent. It is written under another name, read again, synchronised with the disk; its manifest
-/// takes its name first, and the checkpoint's own renaming makes it count. `best.h5` is a link to the best one.
+/// A checkpoint is whole or absent. It is written under another name, read again, synchronised with the disk; its
+/// manifest takes its name first, and the checkpoint's own renaming makes it count. `best.h5` is a link to the best
+/// one.
 package struct CheckpointStore {
   package let directory: String
 

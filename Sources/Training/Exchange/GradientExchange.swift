@@ -29,8 +29,8 @@ package protocol GradientExchange: AnyObject {
   func publish() throws
 }
 
-/// The exchange that suits the ranks' hosts: through shared memory where all are on one, else by messages, on a thread beside
-/// backward where every host has more processors than ranks and lets the ranks use them. Collective.
+/// The exchange that suits the ranks' hosts: through shared memory where all are on one, else by messages, on a thread
+/// beside backward where every host has more processors than ranks and lets the ranks use them. Collective.
 ///
 /// - Throws: `MPIError`, `ThreadError`.
 func makeExchange(

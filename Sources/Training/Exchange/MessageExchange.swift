@@ -3,9 +3,9 @@ import MPI
 
 /// The exchange between ranks of several hosts, by messages.
 ///
-/// Each piece of the gradient is reduced when backward has finished it: on a thread of its own while backward goes on, where
-/// there is a processor for it, or else at once. The updated slices are gathered by all. Each rank so sends and receives about
-/// twice the gradient, whatever their number, where ranks have one subtree each.
+/// Each piece of the gradient is reduced when backward has finished it: on a thread of its own while backward goes on,
+/// where there is a processor for it, or else at once. The updated slices are gathered by all. Each rank so sends and
+/// receives about twice the gradient, whatever their number, where ranks have one subtree each.
 package final class MessageExchange: GradientExchange {
   package let memory: ParameterMemory
   package let slices: [Range<Int>]

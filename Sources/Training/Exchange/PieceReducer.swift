@@ -77,7 +77,8 @@ final class PieceReducer: @unchecked Sendable {
     }
   }
 
-  /// Leaves the sums of the rank's slice of a piece where the slice lies in the gradients of its first shard. Collective.
+  /// Leaves the sums of the rank's slice of a piece where the slice lies in the gradients of its first shard.
+  /// Collective.
   ///
   /// - Throws: `MPIError`.
   func reduce(piece index: Int) throws {

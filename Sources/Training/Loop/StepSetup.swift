@@ -1,8 +1,8 @@
 import Core
 import MPI
 
-/// What a rank trains with, made from a resolved configuration: its part of the model, the exchange and the optimiser, with
-/// weights as the seed makes them.
+/// What a rank trains with, made from a resolved configuration: its part of the model, the exchange and the optimiser,
+/// with weights as the seed makes them.
 struct StepSetup {
   let step: TrainingStep
   let state: TrainerState

@@ -78,11 +78,11 @@ package final class Trainer {
     savedStep = progress.step
   }
 
-  /// Trains until the run is finished, or until a step after which any rank's `shouldStop` was true; then the state is in
-  /// a checkpoint. Collective.
+  /// Trains until the run is finished, or until a step after which any rank's `shouldStop` was true; then the state is
+  /// in a checkpoint. Collective.
   ///
-  /// - Throws: `JobError` where on any rank the data cannot be read, or a checkpoint not written, or where something is not
-  ///   finite and the step may not be skipped; what the observer throws, on its rank; `MPIError`.
+  /// - Throws: `JobError` where on any rank the data cannot be read, or a checkpoint not written, or where something is
+  ///   not finite and the step may not be skipped; what the observer throws, on its rank; `MPIError`.
   package func run(shouldStop: () -> Bool) throws -> Ending {
     let feeder = try communicator.agree {
       try ChunkFeeder(
@@ -226,8 +226,8 @@ extension TrainingConfiguration {
 
   /// The updates of a run over a split of so many chunks an epoch: `steps`, or `epochs`, whichever comes first.
   ///
-  /// The number is known from the beginning, since schedules of the learning rate need it. In packed mode, where each epoch has
-  /// its own order of streams and so its own number of chunks, all count as the first.
+  /// The number is known from the beginning, since schedules of the learning rate need it. In packed mode, where each
+  /// epoch has its own order of streams and so its own number of chunks, all count as the first.
   package func totalSteps(chunksPerEpoch: Int) -> Int {
     let inEpochs = epochs > 0 ? max(1, epochs * chunksPerEpoch / accumulate) : Int.max
     return min(steps > 0 ? steps : Int.max, inEpochs)

@@ -106,8 +106,8 @@ package final class TrainingStep {
     }
   }
 
-  /// Adds the gradients of the step's chunks. A rank that cannot read its data still takes part in the exchange, where all
-  /// ranks learn of it.
+  /// Adds the gradients of the step's chunks. A rank that cannot read its data still takes part in the exchange, where
+  /// all ranks learn of it.
   private func trainOnChunks(firstChunk: Int, _ nextChunk: () throws -> Chunk) -> (any Error)? {
     for index in 0..<accumulate {
       do {
@@ -127,8 +127,8 @@ package final class TrainingStep {
   }
 }
 
-/// What the summed gradient is multiplied by: it is divided by the sum of the target weights once, and scaled down to the
-/// norm at which it is clipped (Pascanu et al. 2013), as `torch.nn.utils.clip_grad_norm_` does.
+/// What the summed gradient is multiplied by: it is divided by the sum of the target weights once, and scaled down to
+/// the norm at which it is clipped (Pascanu et al. 2013), as `torch.nn.utils.clip_grad_norm_` does.
 package struct GradientScale: Equatable {
   package let norm: Double
   package let factor: Double

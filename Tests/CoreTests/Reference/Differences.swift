@@ -1,5 +1,5 @@
-/// What is differentiated: for each lane, the sum of its chunk's losses, plus a linear function of the states that leave
-/// the chunk. Gradients are central differences.
+/// What is differentiated: for each lane, the sum of its chunk's losses, plus a linear function of the states that
+/// leave the chunk. Gradients are central differences.
 struct Objective {
   var model: ReferenceModel
   let chunks: [LaneChunk]

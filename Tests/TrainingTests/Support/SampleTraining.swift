@@ -4,8 +4,8 @@ import Sequences
 import TestSupport
 import Training
 
-/// Makes a dataset of streams of these lengths in a vocabulary of 11 tokens: each token depends on the one before and on
-/// noise, so that there is something to learn. The last tenth is for validation.
+/// Makes a dataset of streams of these lengths in a vocabulary of 11 tokens: each token depends on the one before and
+/// on noise, so that there is something to learn. The last tenth is for validation.
 func makeTrainingData(_ path: String, streams lengths: [Int]) throws {
   let spellings = "abcdefghijk".map(String.init)
   var noise: UInt32 = 1
