@@ -156,10 +156,8 @@ void st_adam(long n, float *w, const float *g, float *m, float *v, float scale, 
 
 void st_add(long n, const float *a, const float *b, float *out) { in_use->add(n, a, b, out); }
 
-void st_add_scaled(long n, float alpha, const float *x, float *y) { in_use->add_scaled(n, alpha, x, y); }
-
-void st_fill_rows(long rows, long n, const float *a, const float *b, float *c, long ldc) {
-  in_use->fill_rows(rows, n, a, b, c, ldc);
+void st_fill_rows(long rows, long n, const float *a, float *c, long ldc) {
+  in_use->fill_rows(rows, n, a, c, ldc);
 }
 
 void st_add_column_sums(long n, long rows, long lanes, long stride, const float *x, long ldx, float *sums) {

@@ -9,7 +9,6 @@ static inline MPI_Comm st_comm_world(void) { return MPI_COMM_WORLD; }
 static inline MPI_Comm st_comm_null(void) { return MPI_COMM_NULL; }
 static inline MPI_Errhandler st_errors_return(void) { return MPI_ERRORS_RETURN; }
 static inline MPI_Info st_info_null(void) { return MPI_INFO_NULL; }
-static inline MPI_Request st_request_null(void) { return MPI_REQUEST_NULL; }
 static inline MPI_Status *st_status_ignore(void) { return MPI_STATUS_IGNORE; }
 static inline MPI_Status *st_statuses_ignore(void) { return MPI_STATUSES_IGNORE; }
 static inline void *st_in_place(void) { return MPI_IN_PLACE; }

@@ -95,7 +95,7 @@ private struct Tables {
     states = try hiddenWidth.map {
       let states = try file.createDataset("hidden", of: Float.self, shape: [schedule.streams.pairs, $0])
       try states.attributes.describe(
-        "The output of the uppermost recurrent layer from which each target was predicted")
+        "The output of the uppermost layer from which each target was predicted")
       return states
     }
     piece = Buffer(count: schedule.chunk * (hiddenWidth ?? 0))

@@ -57,7 +57,7 @@ public final class Evaluator {
   }
 
   private static func lanes(of rank: Int, among ranks: Int, all lanes: Int) -> Range<Int> {
-    lanes * rank / ranks..<lanes * (rank + 1) / ranks
+    RankBlocks.evenPart(of: lanes, rank: rank, ranks: ranks)
   }
 
   /// Passes once over the split; every rank gets the metrics of the whole. Collective.

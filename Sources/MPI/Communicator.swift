@@ -39,14 +39,7 @@ public struct Communicator: @unchecked Sendable {
     return try Communicator(taking: host)
   }
 
-  /// The same ranks with messages of their own, which those of this group cannot meet. Collective.
-  public func duplicate() throws -> Communicator {
-    var copy = st_comm_null()
-    try call("MPI_Comm_dup") { MPI_Comm_dup(handle, &copy) }
-    return try Communicator(taking: copy)
-  }
-
-  /// Ends a group made by `splitByHost` or `duplicate`; it may not be used any more. Collective.
+  /// Ends a group made by `splitByHost`; it may not be used any more. Collective.
   public func free() throws {
     var handle = handle
     precondition(handle != st_comm_world(), "the group of all ranks ends with MPI")

@@ -59,20 +59,20 @@ public enum Environment {
 
   /// The rank of this process as its launcher says, before MPI is started; 0 where no launcher does.
   public static var launchedRank: Int {
-    for name in ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"] {
+    for name in ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"] {
       if let value = getenv(name), let rank = Int(String(cString: value)) { return rank }
     }
     return 0
   }
 
-  /// Keeps Open MPI from waiting for what is not there; whatever the user has set stays.
+  /// Keeps Open MPI from waiting for what is not there; what the environment says stays.
   ///
-  /// The libraries for Omni-Path and True Scale look for their device for 0.1 s each. And a process by itself starts a
+  /// The libraries for fast networks look for devices for 0.1 s each, also on a host that has none: no InfiniBand or
+  /// what Linux lists with it (Omni-Path, EFA, RoCE), no Slingshot, no True Scale. And a process by itself starts a
   /// daemon (another 0.05 s) that only spawning processes needs.
   private static func chooseTransport() {
-    if access("/dev/hfi1_0", F_OK) != 0, access("/dev/ipath", F_OK) != 0 {
-      setenv("OMPI_MCA_mtl", "^ofi,psm,psm2", 0)
-    }
+    let devices = ["/sys/class/infiniband", "/sys/class/cxi", "/dev/ipath"]
+    if devices.allSatisfy({ access($0, F_OK) != 0 }) { setenv("OMPI_MCA_mtl", "^ofi,psm,psm2", 0) }
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 0)
   }
 }

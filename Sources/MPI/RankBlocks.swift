@@ -29,6 +29,11 @@ public struct RankBlocks: Sendable, Equatable {
     offsets32 = offsets.map { Int32(truncatingIfNeeded: $0) }
   }
 
+  /// A rank's part of `count` things in a row, which are cut as evenly as can be.
+  public static func evenPart(of count: Int, rank: Int, ranks: Int) -> Range<Int> {
+    count * rank / ranks..<count * (rank + 1) / ranks
+  }
+
   /// The elements of a rank's block.
   public func range(of rank: Int) -> Range<Int> { offsets[rank]..<offsets[rank] + counts[rank] }
 

@@ -70,7 +70,7 @@ struct Fingerprint {
     }
     update("\nvocabulary \(vocabulary.level) \(vocabulary.unknown ?? -1) \(vocabulary.count)\n")
     for spelling in vocabulary.spellings { update("\(spelling.utf8.count) \(spelling)\n") }
-    return hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    return hash.finalize().hexadecimal
   }
 }
 

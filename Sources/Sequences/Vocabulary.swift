@@ -25,7 +25,8 @@ public struct Vocabulary: Sendable {
   public static let unknownSpelling = "<unk>"
 
   /// All 256 bytes.
-  public static let bytes = Vocabulary(level: .byte, unchecked: (0..<256).map(hexadecimal), unknown: nil)
+  public static let bytes = Vocabulary(
+    level: .byte, unchecked: (0...UInt8.max).map { [$0].hexadecimal }, unknown: nil)
 
   /// A vocabulary of these spellings.
   ///
@@ -42,7 +43,7 @@ public struct Vocabulary: Sendable {
       let isSound =
         switch level {
         case .char: spelling.unicodeScalars.count == 1
-        case .byte: spellings.count == 256 && spelling == Vocabulary.hexadecimal(index)
+        case .byte: spellings.count == 256 && spelling == [UInt8(index)].hexadecimal
         case .word: !spelling.isEmpty
         }
       guard isSound else {
@@ -58,10 +59,6 @@ public struct Vocabulary: Sendable {
     // By their bytes: strings compare equal that Unicode holds to be equivalent, but are different tokens.
     numbers = Dictionary(
       zip(spellings.lazy.map { Array($0.utf8) }, Int32(0)...), uniquingKeysWith: { first, _ in first })
-  }
-
-  private static func hexadecimal(_ byte: Int) -> String {
-    (byte < 16 ? "0" : "") + String(byte, radix: 16)
   }
 
   /// The number of tokens.

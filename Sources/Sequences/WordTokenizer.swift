@@ -1,7 +1,8 @@
 /// Cuts text into words, punctuation marks and line ends.
 ///
 /// A word is a run of letters, marks and digits, with apostrophes and hyphens between them ("don't", "well-known").
-/// Every line feed is a token; other white space only separates. Everything else is a token of one scalar. Text is
+/// Every line feed is a token; other white space only separates. Everything else is a token of one scalar. A word of
+/// more than 128 bytes is cut into several: files keep as much room for each word as the longest needs. Text is
 /// put together again with a space between tokens, but none beside a line feed, before a mark that closes
 /// and after one that opens: of well-set prose that restores all but the quotation marks' spaces.
 public struct WordTokenizer: Sendable {
@@ -16,6 +17,7 @@ public struct WordTokenizer: Sendable {
   public mutating func feed(_ scalar: Unicode.Scalar, _ emit: ([UInt8]) throws -> Void) rethrows {
     switch Self.kind(of: scalar) {
     case .letter:
+      if word.count + joiner.count + UTF8.width(scalar) > Self.mostBytes { try finish(emit) }
       if !joiner.isEmpty {
         word += joiner
         joiner.removeAll(keepingCapacity: true)
@@ -45,6 +47,8 @@ public struct WordTokenizer: Sendable {
     if left == "\n" || right == "\n" { return false }
     return !opening.contains(left) && !closing.contains(right)
   }
+
+  private static let mostBytes = 128
 
   private static let opening: Set<String> = ["(", "[", "{", "“", "‘", "«", "¿", "¡"]
   private static let closing: Set<String> = [

@@ -65,10 +65,12 @@ public struct Benchmark: Sendable {
       if index == warmup { meter.reset() }
       let start = monotonicSeconds()
       _ = try setup.step.run(
-        step: index + 1, firstChunk: index, learningRate: training.optimizer.learningRate, stop: false,
+        step: index + 1, firstChunk: index, learningRate: training.optimizer.learningRate,
+        shouldStop: { false },
         nextChunk: { Chunk(buffer: buffer, epoch: 0, index: index) })
       if index >= warmup { seconds.append(monotonicSeconds() - start) }
     }
+    try setup.step.exchange.free()
     seconds.sort()
     let median = (seconds[seconds.count / 2] + seconds[(seconds.count - 1) / 2]) / 2
     return BenchmarkResult(

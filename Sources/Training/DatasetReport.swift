@@ -22,7 +22,7 @@ extension SequenceDataset {
         ("tokens", "\(streams.tokens.count) in \(streams.text)"),
       ] + splits.map { ($0.name, $0.text) } + [
         ("vocabulary", vocabulary.text), ("fingerprint", fingerprint), ("made by", origin.command),
-      ] + origin.files.map { ("from", "\($0.name), \(Progress.counted($0.bytes, "byte"))") })
+      ] + origin.files.map { ("from", "\($0.name), \(Wording.counted($0.bytes, "byte"))") })
   }
 }
 
@@ -35,18 +35,18 @@ extension DatasetSplit {
   }
 
   fileprivate var text: String {
-    let floor = floor.map { ", entropy floor \(Progress.decimal($0, places: 4)) nats a target" } ?? ""
+    let floor = floor.map { ", entropy floor \(Wording.decimal($0, places: 4)) nats a target" } ?? ""
     return "\(streams.tokens.count) tokens, \(streams.text), \(streams.pairs) targets\(floor)"
   }
 }
 
 extension StreamTable {
-  fileprivate var text: String { Progress.counted(count, "stream") }
+  fileprivate var text: String { Wording.counted(count, "stream") }
 }
 
 extension Vocabulary {
   /// How many tokens of what kind, for people.
   var text: String {
-    "\(Progress.counted(count, level.rawValue))\(unknown == nil ? "" : ", with an unknown token")"
+    "\(Wording.counted(count, level.rawValue))\(unknown == nil ? "" : ", with an unknown token")"
   }
 }

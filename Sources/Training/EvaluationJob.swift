@@ -40,7 +40,7 @@ public struct EvaluationJob: Sendable {
     let dataset = try communicator.agree {
       try openDataset(dataPath ?? configuration.data.path, vocabulary: trained?.vocabulary)
     }
-    try requireSame(dataset, communicator)
+    try dataset.requireSame(on: communicator)
     let split = try communicator.agree { try dataset.split(self.split ?? Self.defaultSplit(of: dataset)) }
     let evaluator = try communicator.agree {
       try Evaluator(
@@ -102,16 +102,6 @@ public struct EvaluationJob: Sendable {
           + "split of its own dataset, or on one of the same vocabulary")
     }
     return dataset
-  }
-
-  /// Sees to it that all ranks have opened the same dataset. Collective.
-  private func requireSame(_ dataset: SequenceDataset, _ communicator: Communicator) throws {
-    let expected = try communicator.broadcast(dataset.fingerprint)
-    try communicator.agree {
-      guard dataset.fingerprint == expected else {
-        throw TrainingError("\(dataset.path): not the dataset that rank 0 has under this name")
-      }
-    }
   }
 
   /// Lends `body` a new file on rank 0, and puts it in place when that has been completed. Collective.

@@ -15,9 +15,9 @@ public struct EvaluationReport: Sendable {
   /// For people: a line each.
   public var text: String {
     guard let floor else { return alignedText(header.rows) }
-    let excess = Progress.decimal((header.metrics.loss / floor - 1) * 100, places: 2)
+    let excess = Wording.decimal((header.metrics.loss / floor - 1) * 100, places: 2)
     return alignedText(
-      header.rows + [("entropy floor", "\(Progress.decimal(floor, places: 4)) nats; \(excess) % above it")])
+      header.rows + [("entropy floor", "\(Wording.decimal(floor, places: 4)) nats; \(excess) % above it")])
   }
 }
 
@@ -42,10 +42,10 @@ extension Metrics {
   /// As rows for people.
   var rows: [(String, String)] {
     [
-      ("loss", "\(Progress.decimal(loss, places: 4)) nats a target"),
-      ("perplexity", Progress.decimal(perplexity, places: 4)),
-      ("bits a target", Progress.decimal(bitsPerTarget, places: 4)),
-      ("accuracy", "\(Progress.decimal(accuracy * 100, places: 2)) %"),
+      ("loss", "\(Wording.decimal(loss, places: 4)) nats a target"),
+      ("perplexity", Wording.decimal(perplexity, places: 4)),
+      ("bits a target", Wording.decimal(bitsPerTarget, places: 4)),
+      ("accuracy", "\(Wording.decimal(accuracy * 100, places: 2)) %"),
       ("targets", "\(targets)"),
     ]
   }

@@ -60,7 +60,7 @@ public struct Inspection: Sendable {
     let model = configuration.model
     let best =
       progress.bestLoss.isFinite
-      ? "\(Progress.decimal(progress.bestLoss, places: 4)) nats a target, at step \(progress.bestStep)"
+      ? "\(Wording.decimal(progress.bestLoss, places: 4)) nats a target, at step \(progress.bestStep)"
       : "not measured yet"
     let rows: [(String, String)] =
       [

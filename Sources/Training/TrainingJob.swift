@@ -5,8 +5,8 @@ import Sequences
 
 /// The job behind `seqtrain train`: begins a run, or goes on with the one in its directory.
 ///
-/// Rank 0 owns the run's directory; what it decides there all ranks learn. Everything that can be refused is refused
-/// before anything is written.
+/// Rank 0 owns the run's directory; what it decides there all ranks learn. What can be refused is refused before
+/// anything is written, and a run has not begun before it has a checkpoint: until then its settings may change.
 public struct TrainingJob: Sendable {
   /// The file of the configuration; nil for that of the run, where it has begun, else the
   /// defaults, or where no data is named `Configuration.firstRun`.
@@ -48,6 +48,7 @@ public struct TrainingJob: Sendable {
     var warning = isEmbedded ? try begin() : nil
     if isEmbedded { try communicator.agree { if isFirst { try makeEmbeddedData(run.embeddedDataPath) } } }
     let (dataset, schedule) = try communicator.agree { try openData(configuration) }
+    try dataset.requireSame(on: communicator)
     let store = CheckpointStore(directory: run.checkpointsPath)
     let checkpoint = try communicator.agree { isFirst ? try newestCheckpoint(store, dataset) : nil }
     let resumes = try communicator.any(checkpoint?.file != nil)
@@ -70,10 +71,11 @@ public struct TrainingJob: Sendable {
     let ending = try trainer.run { StopSignal.received != nil || reporter?.failure != nil }
     try communicator.agree { if let failure = reporter?.failure { throw failure } }
     reporter?.conclude(ending)
+    try trainer.free()
     return ending == .finished ? .finished : .stopped
   }
 
-  /// The settings of the run, and those that it had before.
+  /// The settings of the run, and those that its directory held before.
   private struct Plan {
     let configuration: Configuration
     let previous: Configuration?
@@ -90,9 +92,12 @@ public struct TrainingJob: Sendable {
       ?? (namesData ? Configuration() : .firstRun)
     for setting in settings { try configuration.set(setting) }
     if configuration.data.path.isEmpty { configuration.data.path = run.embeddedDataPath }
+    let hasBegun = try !CheckpointStore(directory: run.checkpointsPath).steps().isEmpty
     do {
       return Plan(
         configuration: try configuration.resolved(ranks: ranks, previous: previous), previous: previous)
+    } catch is ConfigurationError where previous != nil && !hasBegun {
+      return Plan(configuration: try configuration.resolved(ranks: ranks), previous: previous)
     } catch let error as ConfigurationError where previous != nil {
       throw ConfigurationError("\(run.path): \(error)")
     }
@@ -129,8 +134,9 @@ public struct TrainingJob: Sendable {
   /// Reads all tokens once before a run begins, each rank its share: better now than after hours of training.
   /// Collective.
   private func checkTokens(_ dataset: SequenceDataset, _ communicator: Communicator) throws {
-    let (count, rank, ranks) = (dataset.streams.tokens.count, communicator.rank, communicator.size)
-    try communicator.agree { try dataset.check(tokens: count * rank / ranks..<count * (rank + 1) / ranks) }
+    let share = RankBlocks.evenPart(
+      of: dataset.streams.tokens.count, rank: communicator.rank, ranks: communicator.size)
+    try communicator.agree { try dataset.check(tokens: share) }
   }
 
   /// The newest sound checkpoint of the run, if it has one, and what is wrong with newer ones.

@@ -85,9 +85,9 @@ extension BenchmarkResult {
   fileprivate func text(peak: Double?) -> String {
     var lines = [
       "ranks              \(ranks)",
-      "step, median       \(Progress.decimal(medianSeconds * 1000, places: 2)) ms",
-      "step, shortest     \(Progress.decimal(minimumSeconds * 1000, places: 2)) ms",
-      "tokens a second    \(Progress.count(tokensPerSecond))",
+      "step, median       \(Wording.decimal(medianSeconds * 1000, places: 2)) ms",
+      "step, shortest     \(Wording.decimal(minimumSeconds * 1000, places: 2)) ms",
+      "tokens a second    \(Wording.count(tokensPerSecond))",
       "peak memory        \(peakMemory >> 20) MiB on rank 0",
     ]
     if let peak { lines += ["", "Where rank 0 spends a step:"] + breakdownLines + productLines(peak: peak) }
@@ -97,8 +97,8 @@ extension BenchmarkResult {
   private var breakdownLines: [String] {
     let total = breakdown.reduce(0) { $0 + $1.seconds }
     return breakdown.map { part, seconds in
-      let time = Progress.decimal(seconds * 1000, places: 3)
-      let share = Progress.decimal(100 * seconds / total, places: 1)
+      let time = Wording.decimal(seconds * 1000, places: 3)
+      let share = Wording.decimal(100 * seconds / total, places: 1)
       return "  \(part)" + spaces(17 - "\(part)".count) + "\(time) ms" + spaces(12 - time.count)
         + "\(share) %"
     }
@@ -109,9 +109,9 @@ extension BenchmarkResult {
   private func productLines(peak: Double) -> [String] {
     let (rate, most) = (productRate / 1e9, peak / 1e9)
     return [
-      "products' speed    \(Progress.decimal(rate, places: 1)) GFLOP/s of the \(Progress.decimal(most, places: 1)) "
+      "products' speed    \(Wording.decimal(rate, places: 1)) GFLOP/s of the \(Wording.decimal(most, places: 1)) "
         + "that a core can (\(Int((100 * rate / most).rounded())) %)",
-      "products' memory   \(Progress.decimal(bytes / 1e6, places: 1)) MB of operands and results a step",
+      "products' memory   \(Wording.decimal(bytes / 1e6, places: 1)) MB of operands and results a step",
     ]
   }
 }

@@ -12,7 +12,10 @@ struct Train: ParallelCommand {
       """)
 
   @Argument(
-    help: "A file of settings in YAML; without one, those of the run, or the defaults (seqtrain settings).",
+    help: """
+      A file of settings in YAML; without one, those of the run, or the defaults (seqtrain settings), or where no \
+      data is named those of a first run on a text of its own.
+      """,
     completion: .file(extensions: ["yaml", "yml"]))
   var configuration: String?
 

@@ -128,6 +128,25 @@ struct BadFile: CustomTestStringConvertible, Sendable {
     }
   }
 
+  @Test func `datasets that are not the same on all ranks are refused`() throws {
+    try Workspace.with { place in
+      for rank in 0..<2 {
+        mkdir(place("\(rank)"), 0o755)
+        try place.makeTales("\(rank)/x.h5", seed: rank)
+      }
+      let job = try startJob(
+        ranks: 2, "seqtrain", ["train", "--run", place("run")] + settings, directory: place.path,
+        directoryOfRank: true)
+      expectRefusal(
+        try job.wait(),
+        [
+          "rank 1: x.h5: not the dataset that rank 0 finds there: its fingerprint is ",
+          "give every host the same file",
+        ])
+      #expect(try place.entries == ["0", "1"])
+    }
+  }
+
   @Test(arguments: BadFile.checkpoints) func `a bad checkpoint is refused`(_ file: BadFile) throws {
     try Workspace.with { place in
       try file.make(place("x.h5"))

@@ -39,7 +39,13 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
       expect: "bad.yaml:2: model.hidden: expected an integer", "found a section"),
     BadSettings(
       "value out of range", set: "model.dropout=1",
-      expect: "model.dropout=1: expected a number from 0.0 to below 1.0, found 1"),
+      expect: "model.dropout=1: expected a number from 0.0 to 0.9999999, found 1"),
+    BadSettings(
+      "value that is 1 in float32", set: "training.optimizer.beta2=0.999999999",
+      expect: "expected a number from 0.0 to 0.9999999, found 0.999999999"),
+    BadSettings(
+      "value that is 0 in float32", set: "training.optimizer.epsilon=1e-50",
+      expect: "expected a number from 1.0e-30 to 1.0, found 1e-50"),
     BadSettings(
       "negative count", set: "training.lanes=-8", expect: "training.lanes=-8: expected an integer from 1 to"),
     BadSettings(

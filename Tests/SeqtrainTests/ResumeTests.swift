@@ -82,6 +82,21 @@ import Testing
     }
   }
 
+  @Test func `all may change until there is a checkpoint`() throws {
+    try Workspace.with { place in
+      // On a text of its own, the directory is begun before the text is made.
+      expectRefusal(
+        try place.seqtrain(["train", "--run", "run", "--set", "training.lanes=300000"]),
+        ["split train: ", "take at most "])
+      let settings = ["model.hidden=8", "training.lanes=8", "training.steps=2", "evaluation.every=0"]
+      let output = try place.output(["train", "--run", "run"] + set(settings))
+      #expect(output.contains("training.lanes was 300000, now 8\n") && output.contains("finished at step 2"))
+      expectRefusal(
+        try place.seqtrain(["train", "--run", "run"] + set(settings + ["training.lanes=4"])),
+        ["training.lanes was 8, now 4"])
+    }
+  }
+
   @Test func `more ranks than the run has shards are refused`() throws {
     try withRun { place in
       expectRefusal(

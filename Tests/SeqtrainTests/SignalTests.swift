@@ -38,6 +38,22 @@ import Testing
     }
   }
 
+  @Test func `the step in which a signal comes is the last`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      // Steps of about a second.
+      let process = try RunningProcess(
+        try builtProgram("seqtrain"), Workspace.slowCommand("run", ["training.accumulate=300"]),
+        directory: place.path)
+      try #require(process.wait { place.lastStep("run") > 0 })
+      process.signal(SIGUSR1)
+      let made = place.lastStep("run")
+      let result = try process.wait()
+      #expect(result.status == 3, "\(result)")
+      #expect(try place.inspect("run").step <= made + 1)
+    }
+  }
+
   @Test(arguments: [SIGUSR1, SIGTERM, SIGINT])
   func `a process by itself stops so too`(_ number: Int32) throws {
     try Workspace.with { place in

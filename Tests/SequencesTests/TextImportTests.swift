@@ -120,6 +120,13 @@ func importText(
     #expect(found.dataset.vocabulary.unknown == nil)
   }
 
+  @Test func longWordsAreCut() throws {
+    let found = try importText(
+      String(repeating: "a", count: 300) + " " + String(repeating: "語", count: 50), .word)
+    let spellings = found.tokens.map { found.dataset.vocabulary.spellings[Int($0)] }
+    #expect(spellings.map(\.utf8.count) == [128, 128, 44, 126, 24])
+  }
+
   @Test func rareWordsBecomeTheUnknownToken() throws {
     let text = "c b a c b c d\n"
     let counted = try importText(text, .word, minimumCount: 2)

@@ -16,17 +16,19 @@ public func builtProgram(_ name: String) throws -> String {
 /// - Parameters:
 ///   - program: the name of a program of the package.
 ///   - environment: variables set for `mpirun` and the ranks; nil unsets one.
+///   - directoryOfRank: whether each rank runs in the directory below that is named by its number.
 public func startJob(
   ranks: Int, _ program: String, _ arguments: [String] = [], environment: [String: String?] = [:],
-  directory: String? = nil
+  directory: String? = nil, directoryOfRank: Bool = false
 ) throws -> RunningProcess {
   let settings: [String: String?] = ["OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"]
   let options = [
     "-n", "\(ranks)", "--oversubscribe", "--bind-to", "none", "--mca", "btl_vader_single_copy_mechanism",
     "none",
   ]
+  let change = directoryOfRank ? ["sh", "-c", #"cd "$OMPI_COMM_WORLD_RANK" && exec "$0" "$@""#] : []
   return try RunningProcess(
-    "mpirun", options + [try builtProgram(program)] + arguments,
+    "mpirun", options + change + [try builtProgram(program)] + arguments,
     environment: settings.merging(environment) { _, given in given }, directory: directory)
 }
 

@@ -89,10 +89,10 @@ func message<T>(_ body: () throws -> T) -> String {
     ),
     ("model: {hidden: }", "c.yaml:1: model.hidden: expected an integer from 1 to 65536, found nothing"),
     ("model: {cell: LSTM}", "c.yaml:1: model.cell: expected rnn, lstm or gru, found LSTM"),
-    ("model: {dropout: 1}", "c.yaml:1: model.dropout: expected a number from 0.0 to below 1.0, found 1"),
+    ("model: {dropout: 1}", "c.yaml:1: model.dropout: expected a number from 0.0 to 0.9999999, found 1"),
     (
       "model: {dropout: nan}",
-      "c.yaml:1: model.dropout: expected a number from 0.0 to below 1.0, found nan"
+      "c.yaml:1: model.dropout: expected a number from 0.0 to 0.9999999, found nan"
     ),
     ("model: {tied: 1}", "c.yaml:1: model.tied: expected true or false, found 1"),
     ("training.optimizer: {learning_rate: 0}", "learning_rate: expected a number above 0.0, at most 1000.0"),

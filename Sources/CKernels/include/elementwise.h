@@ -7,11 +7,8 @@
 /// out = a + b. out may be a or b.
 void st_add(long n, const float *a, const float *b, float *out);
 
-/// y += alpha x.
-void st_add_scaled(long n, float alpha, const float *x, float *y);
-
-/// Every one of `rows` rows of c [rows, n] (ld floats apart) becomes a + b; b may be NULL for zero.
-void st_fill_rows(long rows, long n, const float *a, const float *b, float *c, long ldc);
+/// Every one of `rows` rows of c [rows, n] (ld floats apart) becomes a.
+void st_fill_rows(long rows, long n, const float *a, float *c, long ldc);
 
 /// sums[j] += sum over r < rows of x[row(r), j], with row(r) as in `st_product_weight_gradient`; rows in
 /// order.

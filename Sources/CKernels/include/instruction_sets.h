@@ -12,7 +12,7 @@
 // clang-format off
 /// The kernels that are compiled once for each instruction set.
 #define ST_EACH_KERNEL(USE)                                                                                \
-  USE(add) USE(add_scaled) USE(fill_rows) USE(add_column_sums) USE(add_column_products) USE(gather_rows)   \
+  USE(add) USE(fill_rows) USE(add_column_sums) USE(add_column_products) USE(gather_rows)                   \
   USE(round_rows) USE(scatter_add_rows) USE(dropout) USE(layer_norm_forward) USE(layer_norm_backward)      \
   USE(sum_of_squares) USE(first_non_finite) USE(dot_double) USE(add_scaled_double)                         \
   USE(softmax_cross_entropy) USE(largest_in_rows) USE(sgd) USE(adam) USE(lstm_forward) USE(lstm_backward)  \

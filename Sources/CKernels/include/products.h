@@ -6,8 +6,9 @@
 
 /// Matrix products in float32.
 ///
-/// Every element of a result is one sum over k in ascending order, cut into blocks of 512: its bits do not
-/// depend on how many rows or columns share the call. All matrices are row-major; `ld` is the number
+/// Every element of a result is a sum over k in ascending order, cut into blocks that K alone decides (of up to
+/// 768, for gradients of weights 512): its bits do not depend on how many rows or columns share the call. All
+/// matrices are row-major; `ld` is the number
 /// of floats from one row to the next. With `round_inputs` both inputs are rounded to bfloat16 (nearest even)
 /// while they are packed, and the products are summed in float32: bfloat16 products on machines that have
 /// none.

@@ -4,18 +4,8 @@ static void add(long n, const float *a, const float *b, float *out) {
   for (long i = 0; i < n; i++) out[i] = a[i] + b[i];
 }
 
-static void add_scaled(long n, float alpha, const float *x, float *y) {
-  for (long i = 0; i < n; i++) y[i] += alpha * x[i];
-}
-
-static void fill_rows(long rows, long n, const float *a, const float *b, float *c, long ldc) {
-  for (long r = 0; r < rows; r++) {
-    float *row = c + r * ldc;
-    if (b)
-      for (long j = 0; j < n; j++) row[j] = a[j] + b[j];
-    else
-      memcpy(row, a, (size_t)n * sizeof *row);
-  }
+static void fill_rows(long rows, long n, const float *a, float *c, long ldc) {
+  for (long r = 0; r < rows; r++) memcpy(c + r * ldc, a, (size_t)n * sizeof *a);
 }
 
 static void add_column_sums(long n, long rows, long lanes, long stride, const float *x, long ldx,

@@ -41,7 +41,7 @@ final class DenseProjection: InputProjection {
   }
 
   func forward(_ chunk: TokenChunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput {
-    st_fill_rows(gates.rows, gates.columns, bias, nil, gates.base, gates.stride)
+    st_fill_rows(gates.rows, gates.columns, bias, gates.base, gates.stride)
     context.products.forward(input.value, weight.weights, into: gates, accumulate: true)
     return ProjectedInput(table: gates, index: nil, lanes: chunk.lanes)
   }

@@ -68,7 +68,7 @@ final class SoftmaxHead {
   /// The logits of the rows of a block of at most `blockSteps` steps, valid until the next call.
   func computeLogits(_ rows: Range<Int>) -> Matrix {
     let logits = logits.matrix(rows: rows.count, columns: weight.weights.rows)
-    st_fill_rows(logits.rows, logits.columns, bias.weights.base, nil, logits.base, logits.stride)
+    st_fill_rows(logits.rows, logits.columns, bias.weights.base, logits.base, logits.stride)
     context.products.forward(input.value.rows(rows), weight.weights, into: logits, accumulate: true)
     return logits
   }

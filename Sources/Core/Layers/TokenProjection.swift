@@ -52,7 +52,7 @@ final class TokenProjection: InputProjection {
       st_gather_rows(
         rows.count, embedded.columns, embedding.weights.base, tokens.base + rows.lowerBound,
         embedded.base)
-      st_fill_rows(rows.count, projected.columns, bias, nil, projected.base, projected.stride)
+      st_fill_rows(rows.count, projected.columns, bias, projected.base, projected.stride)
       context.products.forward(
         embedded, weight.weights, into: projected, accumulate: true, rows: .ofOneShard)
     }

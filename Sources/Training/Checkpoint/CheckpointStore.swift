@@ -117,6 +117,8 @@ package struct CheckpointStore {
   package func prune(at step: Int, keep: Int, bestStep: Int?) throws {
     let steps = try steps().filter { $0 <= step }
     let kept = Set(steps.suffix(keep) + (bestStep.map { [$0] } ?? []))
+    // First, so that the link never leads to nothing.
+    if let bestStep, steps.contains(bestStep) { try link(best: bestStep) }
     for step in steps where !kept.contains(step) {
       unlink(path(step))
       unlink(manifestPath(step))
@@ -126,7 +128,6 @@ package struct CheckpointStore {
       let isOrphan = isManifest && !Files.exists("\(directory)/\(name.dropLast(5)).h5")
       if isOrphan || name.hasSuffix(".partial") { unlink("\(directory)/\(name)") }
     }
-    if let bestStep, steps.contains(bestStep) { try link(best: bestStep) }
   }
 
   private func link(best step: Int) throws {
@@ -142,23 +143,11 @@ package struct CheckpointStore {
 
 /// The SHA-256 of a file's bytes, in hexadecimal, and their number.
 func fileDigest(_ path: String) throws -> (sha256: String, bytes: Int) {
-  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-  guard descriptor >= 0 else {
-    throw TrainingError("\(path): cannot be read: \(String(cString: strerror(errno)))")
-  }
-  defer { close(descriptor) }
   var hash = SHA256()
-  var total = 0
-  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
-  defer { buffer.deallocate() }
-  while true {
-    let count = read(descriptor, buffer.baseAddress, buffer.count)
-    guard count >= 0 else {
-      throw TrainingError("\(path): cannot be read: \(String(cString: strerror(errno)))")
-    }
-    if count == 0 { break }
-    hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-    total += count
+  var bytes = 0
+  try Files.forEachBlock(of: path) { block in
+    hash.update(bufferPointer: block)
+    bytes += block.count
   }
-  return (hash.finalize().hexadecimal, total)
+  return (hash.finalize().hexadecimal, bytes)
 }

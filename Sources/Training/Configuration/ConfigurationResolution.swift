@@ -36,7 +36,7 @@ extension Configuration {
     try require(
       ranks <= shards,
       "\(ranks) ranks for training.shards \(shards): each rank needs a shard; start at most "
-        + "\(Progress.counted(shards, "rank"))\(hasBegun ? "" : ", or set training.shards higher")")
+        + "\(Wording.counted(shards, "rank"))\(hasBegun ? "" : ", or set training.shards higher")")
     try require(
       !model.tied || model.embedding == model.hidden,
       "model.tied needs model.embedding \(model.embedding) and model.hidden \(model.hidden) to be equal")

@@ -17,11 +17,6 @@ struct SettingLimits<Value: SettingValue & Comparable>: Sendable, CustomStringCo
     Self("from \(low.yaml) to \(high.yaml)") { low <= $0 && $0 <= high }
   }
 
-  /// From `low`, which is allowed, to `high`, which is not.
-  static func from(_ low: Value, below high: Value) -> Self {
-    Self("from \(low.yaml) to below \(high.yaml)") { low <= $0 && $0 < high }
-  }
-
   /// Above `low`, up to and with `high`.
   static func above(_ low: Value, to high: Value) -> Self {
     Self("above \(low.yaml), at most \(high.yaml)") { low < $0 && $0 <= high }

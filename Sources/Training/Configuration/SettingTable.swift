@@ -23,7 +23,8 @@ extension Setting {
     Setting("model.embedding", \.model.embedding, .within(1, 65_536), "Width of the embedding"),
     Setting("model.hidden", \.model.hidden, .within(1, 65_536), "Width of each recurrent layer"),
     Setting("model.layers", \.model.layers, .within(1, 1024), "Number of recurrent layers"),
-    Setting("model.dropout", \.model.dropout, .from(0, below: 1), "Share of outputs dropped between layers"),
+    Setting(
+      "model.dropout", \.model.dropout, .within(0, 0.9999999), "Share of outputs dropped between layers"),
     Setting("model.layer_norm", \.model.layerNorm, "Whether the output of each layer is normalised"),
     Setting(
       "model.tied", \.model.tied, "Whether the head's weights are the embedding's (embedding = hidden)"),
@@ -79,18 +80,18 @@ extension Setting {
       "training.optimizer.learning_rate", \.training.optimizer.learningRate, .above(0, to: 1000),
       mayChange: true, "Learning rate before the schedule's factor"),
     Setting(
-      "training.optimizer.momentum", \.training.optimizer.momentum, .from(0, below: 1), "Momentum of sgd"),
+      "training.optimizer.momentum", \.training.optimizer.momentum, .within(0, 0.9999999), "Momentum of sgd"),
     Setting(
       "training.optimizer.nesterov", \.training.optimizer.nesterov,
       "Whether sgd looks ahead along its momentum"),
     Setting(
-      "training.optimizer.beta1", \.training.optimizer.beta1, .from(0, below: 1),
+      "training.optimizer.beta1", \.training.optimizer.beta1, .within(0, 0.9999999),
       "Decay of the mean of gradients (adam, adamw)"),
     Setting(
-      "training.optimizer.beta2", \.training.optimizer.beta2, .from(0, below: 1),
+      "training.optimizer.beta2", \.training.optimizer.beta2, .within(0, 0.9999999),
       "Decay of the mean of squared gradients (adam, adamw)"),
     Setting(
-      "training.optimizer.epsilon", \.training.optimizer.epsilon, .above(0, to: 1),
+      "training.optimizer.epsilon", \.training.optimizer.epsilon, .within(1e-30, 1),
       "Added to the root of the mean of squares (adam, adamw)"),
     Setting(
       "training.optimizer.weight_decay", \.training.optimizer.weightDecay, .within(0, 1000),

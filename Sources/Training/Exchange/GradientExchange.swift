@@ -27,6 +27,8 @@ package protocol GradientExchange: AnyObject {
   /// Makes the weights that each rank has updated in its slices known to all ranks; the gradients may be overwritten
   /// from then on.
   func publish() throws
+  /// Gives back what the ranks have together; nothing of the exchange may be used any more. Collective.
+  func free() throws
 }
 
 /// The exchange that suits the ranks' hosts: through shared memory where all are on one, else by messages, on a thread
@@ -41,6 +43,7 @@ func makeExchange(
   if onOneHost {
     return try SharedMemoryExchange(host, layout: layout, packedCount: packedCount, plan: plan)
   }
+  try host.free()
   let hasSpareProcessor = Processors.online > host.size && Processors.allowed > 1
   let overlapping = try communicator.allgather(hasSpareProcessor ? 1 : 0).allSatisfy { $0 == 1 }
   return try MessageExchange(communicator, layout: layout, plan: plan, overlapping: overlapping)

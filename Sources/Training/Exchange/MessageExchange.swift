@@ -56,6 +56,8 @@ package final class MessageExchange: GradientExchange {
       UnsafeMutableBufferPointer(start: memory.weights, count: memory.layout.count))
   }
 
+  package func free() {}
+
   package func publish() throws {
     for (elements, slices) in reducer.pieces {
       let weights = UnsafeMutableBufferPointer(

@@ -1,4 +1,5 @@
 import Core
+import MPI
 
 /// Which rank reduces and updates which part of the flat vector of parameters.
 ///
@@ -16,11 +17,9 @@ package struct Ownership {
   /// The elements of a piece that a rank owns.
   package func range(of rank: Int, piece: Int) -> Range<Int> {
     let piece = layout.pieces[piece]
-    let blocks = piece.count / ParameterLayout.alignment
-    func bound(_ rank: Int) -> Int {
-      piece.lowerBound + blocks * rank / ranks * ParameterLayout.alignment
-    }
-    return bound(rank)..<bound(rank + 1)
+    let block = ParameterLayout.alignment
+    let own = RankBlocks.evenPart(of: piece.count / block, rank: rank, ranks: ranks)
+    return piece.lowerBound + own.lowerBound * block..<piece.lowerBound + own.upperBound * block
   }
 
   /// The elements that a rank owns: a range of each piece.

@@ -1,3 +1,5 @@
+import MPI
+
 /// The order in which the gradients of shards are summed: one binary tree over all shards, whoever computed them.
 ///
 /// The tree of shards lo..<hi splits them at the largest power of two below their number, and is the sum of the
@@ -51,7 +53,7 @@ package struct ShardPlan: Equatable {
 
   /// The shards of a rank. Every rank has at least one where there are no more ranks than shards.
   package func shards(of rank: Int) -> Range<Int> {
-    shards * rank / ranks..<shards * (rank + 1) / ranks
+    RankBlocks.evenPart(of: shards, rank: rank, ranks: ranks)
   }
 
   /// The subtrees that a rank sums by itself.

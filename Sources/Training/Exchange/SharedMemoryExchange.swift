@@ -11,11 +11,14 @@ package final class SharedMemoryExchange: GradientExchange {
   package let slices: [Range<Int>]
   package let packing: SharedPacking?
 
+  private let host: Communicator
   private let window: SharedMemory
   private let additions: [(left: Int, right: Int)]
   /// The gradients of all shards of the run.
   private let gradients: [UnsafeMutablePointer<Float>]
 
+  /// Takes the communicator of a host's ranks, which `free` ends.
+  ///
   /// - Parameter packedCount: The floats of the packed weights; 0 where they can't be shared.
   package init(_ host: Communicator, layout: ParameterLayout, packedCount: Int, plan: ShardPlan) throws {
     // Rank 0's part begins with the weights and their packed forms.
@@ -35,6 +38,7 @@ package final class SharedMemoryExchange: GradientExchange {
       let base = base(of: rank) + (rank == 0 ? weightCount : 0)
       gradients += (0..<plan.shards(of: rank).count).map { base + $0 * layout.count }
     }
+    self.host = host
     self.window = window
     let packed = UnsafeMutableBufferPointer(start: base(of: 0) + layout.count, count: packedCount)
     packing =
@@ -45,6 +49,7 @@ package final class SharedMemoryExchange: GradientExchange {
     memory = ParameterMemory(
       layout: layout, weights: base(of: 0),
       gradients: Array(gradients[plan.shards(of: host.rank)]), owner: window)
+    if host.rank == 0 { memory.weights.update(repeating: 0, count: layout.count) }
   }
 
   package func awaitPackedWeights() throws {
@@ -61,7 +66,10 @@ package final class SharedMemoryExchange: GradientExchange {
 
   package func shareWeights() throws { try window.synchronize() }
 
-  package func publish() throws {
-    try window.synchronize()
+  package func publish() throws { try window.synchronize() }
+
+  package func free() throws {
+    try window.free()
+    try host.free()
   }
 }

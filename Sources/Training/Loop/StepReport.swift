@@ -72,10 +72,10 @@ final class StepReport {
   private var own: UnsafeMutablePointer<Double> { buffer.base + ranks.offsets[communicator.rank] }
 
   /// Begins the report of a step.
-  func begin(stops: Bool) {
-    own.update(repeating: 0, count: ranks.counts[communicator.rank])
-    own[0] = stops ? 1 : 0
-  }
+  func begin() { own.update(repeating: 0, count: ranks.counts[communicator.rank]) }
+
+  /// Reports whether this rank has been asked to stop.
+  func add(stop: Bool) { own[0] = stop ? 1 : 0 }
 
   /// Reports that this rank could not read its data.
   func fail() { own[1] = 1 }

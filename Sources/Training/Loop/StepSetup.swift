@@ -5,7 +5,7 @@ import MPI
 /// with weights as the seed makes them.
 struct StepSetup {
   let step: TrainingStep
-  let state: TrainerState
+  let transfer: StateTransfer
   /// The lanes of each rank: those of its shards.
   let lanesOfRank: [Range<Int>]
 
@@ -37,7 +37,7 @@ struct StepSetup {
     step = TrainingStep(
       communicator, model: model, exchange: exchange, optimizer: optimizer, lanesOfRank: lanesOfRank,
       accumulate: training.accumulate, clipNorm: training.clipNorm, restorable: training.nonFinite == .skip)
-    state = TrainerState(
+    transfer = StateTransfer(
       communicator: communicator, exchange: exchange, optimizer: optimizer, ranges: ranges, model: model,
       lanesOfRank: lanesOfRank)
   }

@@ -15,7 +15,7 @@ package final class Trainer {
   private let communicator: Communicator
   private let dataset: SequenceDataset
   package let step: TrainingStep
-  private let state: TrainerState
+  private let transfer: StateTransfer
   private let evaluator: Evaluator?
   private let learningRate: LearningRate
   private let lanesOfRank: [Range<Int>]
@@ -44,7 +44,7 @@ package final class Trainer {
     self.schedule = schedule
     lanesOfRank = setup.lanesOfRank
     step = setup.step
-    state = setup.state
+    transfer = setup.transfer
     evaluator =
       try configuration.evaluation.every == 0
       ? nil
@@ -72,14 +72,14 @@ package final class Trainer {
   /// - Throws: `JobError` where the checkpoint does not fit the configuration, `MPIError`.
   package func resume(from file: CheckpointFile?) throws {
     progress = try communicator.broadcast(file?.header.progress ?? progress)
-    try state.restore(from: file)
+    try transfer.restore(from: file)
     // The patience may have changed.
     progress.stoppedEarly = progress.hasLostPatience(configuration.evaluation.patience)
     savedStep = progress.step
   }
 
-  /// Trains until the run is finished, or until a step after which any rank's `shouldStop` was true; then the state is
-  /// in a checkpoint. Collective.
+  /// Trains until the run is finished, or until the end of a step in which any rank's `shouldStop` is true; then the
+  /// state is in a checkpoint. Collective.
   ///
   /// - Throws: `JobError` where on any rank the data cannot be read, or a checkpoint not written, or where something is
   ///   not finite and the step may not be skipped; what the observer throws, on its rank; `MPIError`.
@@ -93,7 +93,7 @@ package final class Trainer {
     while !isFinished {
       let rate = learningRate.rate(step: progress.step + 1, factor: progress.learningRateFactor)
       let outcome = try step.run(
-        step: progress.step + 1, firstChunk: progress.chunks, learningRate: rate, stop: shouldStop(),
+        step: progress.step + 1, firstChunk: progress.chunks, learningRate: rate, shouldStop: shouldStop,
         nextChunk: feeder.nextChunk)
       advance(outcome)
       try checkFinite(outcome)
@@ -104,6 +104,11 @@ package final class Trainer {
     }
     return .finished
   }
+
+  /// Gives back what the ranks have together; the trainer may not be used any more. Collective.
+  ///
+  /// - Throws: `MPIError`.
+  func free() throws { try step.exchange.free() }
 
   private func isDue(_ every: Int) -> Bool { every > 0 && progress.step % every == 0 }
 
@@ -165,7 +170,7 @@ package final class Trainer {
       configuration: configuration.yaml, vocabulary: dataset.vocabulary,
       datasetFingerprint: dataset.fingerprint,
       optimizer: configuration.training.optimizer.name.rawValue, progress: progress)
-    try state.collect { arrays in
+    try transfer.collect { arrays in
       try store.write(header, arrays + cursors())
       try store.prune(
         at: progress.step, keep: configuration.checkpoint.keep,

@@ -64,11 +64,11 @@ package final class TrainingStep {
   /// - Parameters:
   ///   - step: The number of this update, from 1.
   ///   - firstChunk: The number of its first chunk in the run, from 0.
-  ///   - stop: Whether this rank has been asked to stop.
+  ///   - shouldStop: Whether this rank has been asked to stop; called once, as late as the other ranks can still learn of it.
   ///   - nextChunk: Gives the next chunk, which stands until it is called again.
   /// - Throws: `JobError` where `nextChunk` has thrown on any rank; `MPIError`.
   func run(
-    step: Int, firstChunk: Int, learningRate: Double, stop: Bool, nextChunk: () throws -> Chunk
+    step: Int, firstChunk: Int, learningRate: Double, shouldStop: () -> Bool, nextChunk: () throws -> Chunk
   ) throws -> StepOutcome {
     for (state, copy) in zip(model.states, entering) {
       copy.base.update(from: state.values.base, count: copy.count)
@@ -76,11 +76,12 @@ package final class TrainingStep {
     let meter = model.meter
     meter.measure(.optimizer) { exchange.clearGradients() }
     try meter.measure(.exchange) { try exchange.awaitPackedWeights() }
-    report.begin(stops: stop)
+    report.begin()
     let failure = trainOnChunks(firstChunk: firstChunk, nextChunk)
     report.check(model.states)
     let gradients = try meter.measure(.exchange) { try exchange.reduce() }
     meter.measure(.optimizer) { report.add(gradients: gradients) }
+    report.add(stop: shouldStop())
     let summary = try meter.measure(.exchange) { try report.gather() }
     if summary.failed { try communicator.agree { if let failure { throw failure } } }
 

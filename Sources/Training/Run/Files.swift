@@ -24,24 +24,33 @@ public struct FileError: Error, CustomStringConvertible, Sendable, Equatable {
   }
 }
 
-/// Small files, read and written whole.
+/// Files as bytes, and directories.
 package enum Files {
   /// The bytes of a file, which may have no more than `limit`.
   package static func read(_ path: String, atMost limit: Int = .max) throws -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw FileError(path, "open") }
-    defer { close(descriptor) }
     var bytes: [UInt8] = []
-    var block = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      let count = Glibc.read(descriptor, &block, block.count)
-      if count < 0 && errno == EINTR { continue }
-      guard count >= 0 else { throw FileError(path, "read") }
-      if count == 0 { return bytes }
-      bytes += block[..<count]
+    try forEachBlock(of: path) { block in
+      bytes += block
       guard bytes.count <= limit else {
         throw FileError(path, problem: "larger than the \(limit) bytes expected")
       }
+    }
+    return bytes
+  }
+
+  /// Calls `body` with a file's bytes, block by block.
+  static func forEachBlock(of path: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError(path, "open") }
+    defer { close(descriptor) }
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+    defer { block.deallocate() }
+    while true {
+      let count = Glibc.read(descriptor, block.baseAddress, block.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw FileError(path, "read") }
+      if count == 0 { return }
+      try body(UnsafeRawBufferPointer(rebasing: block[..<count]))
     }
   }
 

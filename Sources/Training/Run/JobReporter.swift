@@ -40,9 +40,9 @@ final class JobReporter: TrainingObserver {
     )
     logger.info(
       """
-      \(Progress.counted(ranks, "rank")), \(Progress.counted(training.shards, "shard")), \
-      \(Progress.counted(training.lanes, "lane")), chunks of \(training.chunk), \(trainer.schedule.mode) mode, \
-      \(Progress.counted(trainer.totalSteps, "step"))
+      \(Wording.counted(ranks, "rank")), \(Wording.counted(training.shards, "shard")), \
+      \(Wording.counted(training.lanes, "lane")), chunks of \(training.chunk), \(trainer.schedule.mode) mode, \
+      \(Wording.counted(trainer.totalSteps, "step"))
       """)
     if trainer.isFinished {
       let remedy =
@@ -100,7 +100,7 @@ final class JobReporter: TrainingObserver {
     guard progress.step > resumedStep else { return }
     let best =
       progress.bestLoss.isFinite
-      ? "; best validation loss \(Progress.decimal(progress.bestLoss, places: 4)) at step \(progress.bestStep)"
+      ? "; best validation loss \(Wording.decimal(progress.bestLoss, places: 4)) at step \(progress.bestStep)"
       : ""
     reporter.logger.info("finished at step \(progress.step)\(progress.stoppedEarly ? ", early" : "")\(best)")
   }

@@ -6,7 +6,7 @@ public struct TrainingRow: Sendable, Equatable {
   public var step: Int
   /// The passes over the data that are complete.
   public var epoch: Int
-  /// Nats a target, over all targets since the row before.
+  /// Nats a target, over this step's targets.
   public var loss: Double
   /// The global norm of this step's gradient before clipping.
   public var norm: Double
@@ -81,7 +81,7 @@ package final class MetricsFile {
   /// Opens the file to append to it, without the rows of steps that a resume makes again and without a last row that
   /// a kill cut short.
   ///
-  /// - Throws: `FileError` where it can't be read, replaced or opened.
+  /// - Throws: `FileError` or `HDF5Error` where it can't be read, replaced or opened.
   package init(path: String, resumedStep: Int) throws {
     self.path = path
     if Files.exists(path) {

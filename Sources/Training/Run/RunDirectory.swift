@@ -45,7 +45,8 @@ public final class RunDirectory {
 
   /// The settings of the run that has begun here, or nil where none has.
   ///
-  /// - Throws: `ConfigurationError` or `FileError` where they are damaged, or missing beside checkpoints.
+  /// - Throws: `ConfigurationError` or `FileError` where they are damaged, `RunError` where they are missing beside
+  ///   checkpoints.
   public func savedConfiguration() throws -> Configuration? {
     if Files.exists(configurationPath) { return try Configuration(path: configurationPath) }
     guard (try? Files.names(in: checkpointsPath))?.isEmpty ?? true else {
@@ -63,8 +64,8 @@ public final class RunDirectory {
   ///   - previous: What `savedConfiguration()` gave when they were resolved.
   ///   - fresh: Whether the run must begin here, so that the directory must be empty.
   /// - Returns: A warning for the log, where the file system can't lock.
-  /// - Throws: `RunError` where another job has the directory or it is not empty as it should be; `FileError` where
-  ///   it can't be written.
+  /// - Throws: `RunError` where another job has the directory or it is not empty as it should be; `FileError` or
+  ///   `HDF5Error` where it can't be written.
   public func open(_ configuration: Configuration, previous: Configuration?, fresh: Bool) throws -> String? {
     if fresh { try requireEmpty() }
     let lock: RunLock

@@ -31,7 +31,7 @@ public final class RunReporter {
     try metrics.append(row.json)
     let elapsed = (ContinuousClock.now - start) / .seconds(1)
     let secondsLeft = elapsed / Double(max(1, row.step - firstStep)) * Double(totalSteps - row.step)
-    let text = Progress.line(row, totalSteps: totalSteps, secondsLeft: secondsLeft)
+    let text = Wording.line(row, totalSteps: totalSteps, secondsLeft: secondsLeft)
     log.line(text)
     if console.columns != nil { console.progress(text) } else { console.line(text) }
   }
@@ -39,7 +39,7 @@ public final class RunReporter {
   /// Reports a validation.
   public func report(_ row: ValidationRow) throws {
     try metrics.append(row.json)
-    logger.info("\(Progress.line(row, totalSteps: totalSteps))")
+    logger.info("\(Wording.line(row, totalSteps: totalSteps))")
   }
 
   /// Ends the progress line, where there is one.

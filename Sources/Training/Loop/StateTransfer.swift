@@ -6,7 +6,7 @@ import Sequences
 /// Moves the whole state of a run between the ranks that hold it and a checkpoint, through rank 0.
 ///
 /// Everything is keyed by name and lane; nothing in a checkpoint tells how many ranks there were.
-struct TrainerState {
+struct StateTransfer {
   let communicator: Communicator
   let exchange: any GradientExchange
   let optimizer: any Optimizer
@@ -98,10 +98,12 @@ struct TrainerState {
         (part.base + range.elements.lowerBound - own.lowerBound).update(
           from: state.base + range.stateOffset, count: range.elements.count)
       }
-      try communicator.gather(
-        UnsafeBufferPointer(part.elements),
-        into: isWriter ? UnsafeMutableBufferPointer(rebasing: vector.elements[piece]) : vector.elements,
-        RankBlocks(counts: ownership.counts(ofPiece: index)))
+      try withExtendedLifetime(part) {
+        try communicator.gather(
+          UnsafeBufferPointer(part.elements),
+          into: isWriter ? UnsafeMutableBufferPointer(rebasing: vector.elements[piece]) : vector.elements,
+          RankBlocks(counts: ownership.counts(ofPiece: index)))
+      }
     }
     return vector
   }

@@ -1,5 +1,5 @@
-/// How a run's progress reads.
-package enum Progress {
+/// How numbers, times and the rows of a run read.
+package enum Wording {
   /// A line for a logging step.
   package static func line(_ row: TrainingRow, totalSteps: Int, secondsLeft: Double) -> String {
     var parts = ["step \(row.step)/\(totalSteps)", "loss \(decimal(row.loss, places: 4))"]
