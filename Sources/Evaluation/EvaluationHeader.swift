@@ -64,8 +64,9 @@ public struct EvaluationHeader: Sendable, Equatable {
       "How well a model predicts the targets of a split. A stream of n tokens has n - 1 targets, its tokens but the "
         + "first; streams: results by stream of the split; targets: results by target, one stream after another. "
         + "loss is in nats a target, loss_sum in nats; correct counts the targets that the model held to be the most "
-        + "probable token, accuracy is their share. The split was laid over the lanes in that mode: the state is reset where a stream begins and, in contiguous mode, "
-        + "where a lane does.")
+        + "probable token, accuracy is their share. The split was laid over the lanes in that mode: the state is reset "
+        + "where a stream begins; in contiguous mode also where a lane begins, which then reads up to 256 tokens of the "
+        + "stream before its first target.")
     try attributes.set("mode", mode)
     try attributes.set("lanes", lanes)
     try attributes.set("checkpoint", checkpoint)

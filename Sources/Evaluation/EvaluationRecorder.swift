@@ -109,6 +109,7 @@ private struct Tables {
     for lane in walks.indices {
       var walk = walks[lane]
       try walk.next { piece in
+        guard piece.counts else { return }
         let first = streams.firstPair(of: piece.stream) + piece.offset
         for (index, step) in piece.steps.enumerated() {
           let state = take(&self, lane, step, first + index, piece.stream)

@@ -39,6 +39,7 @@ public func createAtomically(
 /// - Throws: `HDF5Error` where something of that name exists already that may not be replaced, or its directory is
 ///   missing or can't be written to.
 public func requirePlace(for path: String, existing: ExistingFile) throws {
+  guard !path.isEmpty else { throw HDF5Error("an empty name; give the new file one", path: "\"\"") }
   if existing == .refuse, access(path, F_OK) == 0 { throw alreadyExists(path) }
   let directory = split(path).directory
   guard access(directory, W_OK | X_OK) == 0 else {

@@ -10,7 +10,7 @@ public final class ChunkBuffer: @unchecked Sendable {
   public let inputs: UnsafeMutableBufferPointer<Int32>
   /// The token that follows each input, [T, B].
   public let targets: UnsafeMutableBufferPointer<Int32>
-  /// 1 where there is a target, 0 where the lane is padded, [T, B].
+  /// 1 where there is a target that counts, 0 elsewhere and where the lane is padded, [T, B].
   public let weights: UnsafeMutableBufferPointer<Float>
   /// 1 where the lane's state is reset before the step, else 0, [T, B].
   public let resets: UnsafeMutableBufferPointer<UInt8>
@@ -49,7 +49,7 @@ public final class ChunkBuffer: @unchecked Sendable {
     for step in 0..<piece.steps.count {
       inputs[place] = tokens[step]
       targets[place] = tokens[step + 1]
-      weights[place] = 1
+      weights[place] = piece.counts ? 1 : 0
       resets[place] = step == 0 && piece.resets ? 1 : 0
       place += lanes
     }

@@ -12,14 +12,17 @@ public struct Piece: Sendable, Equatable {
   public let start: Int
   /// Whether the lane's state is reset before the first of the steps.
   public let resets: Bool
+  /// Whether the pairs count, rather than only lead in to those that do.
+  public let counts: Bool
 
   /// These pairs of a stream.
-  public init(steps: Range<Int>, stream: Int, offset: Int, start: Int, resets: Bool) {
+  public init(steps: Range<Int>, stream: Int, offset: Int, start: Int, resets: Bool, counts: Bool = true) {
     self.steps = steps
     self.stream = stream
     self.offset = offset
     self.start = start
     self.resets = resets
+    self.counts = counts
   }
 }
 
@@ -39,18 +42,19 @@ public struct EpochSchedule: Sendable {
   init(_ schedule: Schedule, epoch: Int) {
     self.schedule = schedule
     plan = schedule.mode == .packed ? schedule.packed(epoch: epoch) : .contiguous
-    let longest: Int
-    switch plan {
-    case .contiguous: longest = schedule.contiguousPairs(ofLane: 0).count
-    case .packed(_, _, let pairs): longest = pairs.reduce(0, max)
-    }
+    let longest =
+      switch plan {
+      case .contiguous:
+        (0..<schedule.lanes).reduce(0) { max($0, schedule.contiguousPairs(ofLane: $1).all.count) }
+      case .packed(_, _, let pairs): pairs.reduce(0, max)
+      }
     chunks = (longest + schedule.chunk - 1) / schedule.chunk
   }
 
   /// How many pairs `lane` plays.
   public func pairs(onLane lane: Int) -> Int {
     switch plan {
-    case .contiguous: schedule.contiguousPairs(ofLane: lane).count
+    case .contiguous: schedule.contiguousPairs(ofLane: lane).all.count
     case .packed(_, _, let pairs): pairs[lane]
     }
   }
@@ -61,14 +65,14 @@ public struct EpochSchedule: Sendable {
     let played = min(min(chunk, chunks) * schedule.chunk, pairs(onLane: lane))
     switch plan {
     case .contiguous:
-      let pairs = schedule.contiguousPairs(ofLane: lane)
+      let (leadIn, pairs) = schedule.contiguousPairs(ofLane: lane)
       let streams = schedule.streams
       // A lane that has come to its end, or has no pairs, stands nowhere.
       let stream = played < pairs.count ? streams.stream(ofPair: pairs.lowerBound + played) : streams.count
       return LaneWalk(
         streams: streams, chunk: schedule.chunk, order: nil, index: stream,
         offset: pairs.lowerBound + played - streams.firstPair(of: stream), isAtStart: played == 0,
-        remaining: pairs.count - played)
+        leadIn: max(0, leadIn - played), remaining: pairs.count - played)
     case .packed(let order, let first, let pairs):
       var index = first[lane]
       var offset = played
@@ -78,7 +82,7 @@ public struct EpochSchedule: Sendable {
       }
       return LaneWalk(
         streams: schedule.streams, chunk: schedule.chunk, order: order, index: index, offset: offset,
-        isAtStart: played == 0, remaining: pairs[lane] - played)
+        isAtStart: played == 0, leadIn: 0, remaining: pairs[lane] - played)
     }
   }
 
@@ -103,6 +107,7 @@ public struct LaneWalk: Sendable {
   fileprivate var index: Int
   fileprivate var offset: Int
   fileprivate var isAtStart: Bool
+  fileprivate var leadIn: Int
   fileprivate var remaining: Int
 
   /// Calls `body` with the pieces of the next chunk, in order. The steps behind the last piece are padding: nothing
@@ -117,12 +122,14 @@ public struct LaneWalk: Sendable {
         offset = 0
         continue
       }
-      let count = min(left, chunk - step, remaining)
+      let counts = leadIn == 0
+      let count = min(left, chunk - step, counts ? remaining : leadIn)
       try body(
         Piece(
           steps: step..<step + count, stream: stream, offset: offset, start: streams.offsets[stream] + offset,
-          resets: offset == 0 || isAtStart))
+          resets: offset == 0 || isAtStart, counts: counts))
       isAtStart = false
+      leadIn = max(0, leadIn - count)
       step += count
       offset += count
       remaining -= count
@@ -131,12 +138,16 @@ public struct LaneWalk: Sendable {
 }
 
 extension Schedule {
-  /// The pairs, by their numbers, that a lane plays in contiguous mode.
-  fileprivate func contiguousPairs(ofLane lane: Int) -> Range<Int> {
+  /// The pairs, by their numbers, that a lane plays in contiguous mode, the first of which may only lead in to its own.
+  fileprivate func contiguousPairs(ofLane lane: Int) -> (leadIn: Int, all: Range<Int>) {
     let share = streams.pairs / lanes
-    let extra = traversal == .evaluation ? streams.pairs % lanes : 0
+    guard traversal == .evaluation else { return (0, lane * share..<(lane + 1) * share) }
+    let extra = streams.pairs % lanes
     let start = lane * share + min(lane, extra)
-    return start..<start + share + (lane < extra ? 1 : 0)
+    let end = start + share + (lane < extra ? 1 : 0)
+    guard start < end else { return (0, start..<end) }
+    let leadIn = min(Self.leadIn, start - streams.firstPair(of: streams.stream(ofPair: start)))
+    return (leadIn, start - leadIn..<end)
   }
 
   /// The streams in the order in which an epoch places them, those without pairs left out.

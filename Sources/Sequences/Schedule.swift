@@ -13,7 +13,7 @@ public enum Traversal: Sendable, Equatable {
   /// Contiguous lanes are of equal length, which drops up to lanes - 1 pairs at the end; packed streams are shuffled
   /// anew for every epoch.
   case training(seed: UInt64)
-  /// Every pair exactly once, in natural order.
+  /// Every pair counts exactly once, in natural order.
   case evaluation
 }
 
@@ -23,7 +23,9 @@ public enum Traversal: Sendable, Equatable {
 /// A chunk is `chunk` steps of every lane. The number of chunks in an epoch is the same for all lanes.
 ///
 /// - Contiguous, with P pairs: lane l plays the pairs from l * (P / lanes) to (l + 1) * (P / lanes); for evaluation
-///   the first P mod lanes lanes play one more. The state is reset where a stream begins, and where the lane begins.
+///   the first P mod lanes lanes play one more. The state is reset where a stream begins, and where the lane begins; for
+///   evaluation the lane then leads in with up to 256 pairs of the same stream that do not count, so that its own are
+///   predicted from what came before them.
 /// - Packed: the streams, shuffled for training, are each placed whole on the lane that has the fewest pairs so far,
 ///   the lowest of equals. A lane plays its streams without padding between them, with a reset where each begins.
 /// - A lane that has come to its end is padded: token 0, weight 0, state reset in every step, so that nothing
@@ -34,6 +36,9 @@ public enum Traversal: Sendable, Equatable {
 /// For evaluation it is packed where there is a stream for each lane and none is longer than a lane's share: streams
 /// are measured whole where that costs little.
 public struct Schedule: Sendable {
+  /// The most pairs that lead in.
+  static let leadIn = 256
+
   /// The split's streams.
   public let streams: StreamTable
   /// The lanes over all ranks.

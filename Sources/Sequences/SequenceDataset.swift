@@ -144,7 +144,8 @@ public final class SequenceDataset: Sendable {
       let ends = try dataset.readArray(of: Int.self)
       guard ends[0] >= 0, ends[0] < ends[1], ends[1] <= streams.tokens.upperBound else {
         throw DataError(
-          "split \(name) goes from token \(ends[0]) to token \(ends[1]) of \(streams.tokens.upperBound); it must not be empty"
+          "split \(name) goes from token \(ends[0]) to token \(ends[1]) of \(streams.tokens.upperBound); it must not be "
+            + "empty, nor reach beyond the end"
         )
       }
       let table = try StreamTable(offsets: streams.offsets, cutTo: ends[0]..<ends[1])

@@ -50,7 +50,9 @@ public struct TrainingJob: Sendable {
     let (dataset, schedule) = try communicator.agree { try openData(configuration) }
     try dataset.requireSame(on: communicator)
     let store = CheckpointStore(directory: run.checkpointsPath)
-    let checkpoint = try communicator.agree { isFirst ? try newestCheckpoint(store, dataset) : nil }
+    let checkpoint = try communicator.agree {
+      try plan.flatMap { try newestCheckpoint(store, $0.configuration, dataset, run: run.path) }
+    }
     let resumes = try communicator.any(checkpoint?.file != nil)
     if !resumes { try checkTokens(dataset, communicator) }
     if !isEmbedded { warning = try begin() }
@@ -141,7 +143,7 @@ public struct TrainingJob: Sendable {
 
   /// The newest sound checkpoint of the run, if it has one, and what is wrong with newer ones.
   private func newestCheckpoint(
-    _ store: CheckpointStore, _ dataset: SequenceDataset
+    _ store: CheckpointStore, _ configuration: Configuration, _ dataset: SequenceDataset, run: String
   ) throws -> (file: CheckpointFile?, failures: [String])? {
     guard !fresh else { return nil }
     let (file, failures) = try store.newestSound()
@@ -153,6 +155,9 @@ public struct TrainingJob: Sendable {
       }
       return nil
     }
+    // The file of the settings may have been changed by hand.
+    let begun = try Configuration(yaml: file.header.configuration, name: "\(file.path): /configuration")
+    do { try configuration.checkResumption(of: begun) } catch { throw ConfigurationError("\(run): \(error)") }
     let fingerprint = file.header.datasetFingerprint
     guard fingerprint == dataset.fingerprint else {
       throw TrainingError(

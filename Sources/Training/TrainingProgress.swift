@@ -15,11 +15,14 @@ public struct TrainingProgress: Sendable, Equatable {
   public var bestLoss = Double.infinity
   /// The step of that loss.
   public var bestStep = 0
-  /// Validations since then.
+  /// The lowest loss of the validations that were due, by which early stopping and the plateau schedule go: the end of a
+  /// run that is extended later has one besides.
+  public var lowestDueLoss = Double.infinity
+  /// Validations due since then.
   public var validationsSinceBest = 0
   /// What the plateau schedule has multiplied the learning rate by.
   public var learningRateFactor = 1.0
-  /// Validations since then, or since the loss last improved.
+  /// Validations due since then, or since the loss last improved.
   public var validationsOnPlateau = 0
   /// Whether early stopping has ended the run.
   public var stoppedEarly = false
@@ -33,7 +36,8 @@ public struct TrainingProgress: Sendable, Equatable {
   ]
   private static let numbers: [(name: String, field: WritableKeyPath<TrainingProgress, Double> & Sendable)] =
     [
-      ("best_loss", \.bestLoss), ("learning_rate_factor", \.learningRateFactor),
+      ("best_loss", \.bestLoss), ("lowest_due_loss", \.lowestDueLoss),
+      ("learning_rate_factor", \.learningRateFactor),
     ]
 
   /// Reads what `write` has written to the file `path`.
@@ -77,10 +81,15 @@ extension Communicator {
 }
 
 extension TrainingProgress {
-  /// Takes note of a validation: the best loss so far, the plateau schedule's factor, and early stopping.
-  package mutating func note(validationLoss loss: Double, schedule: ScheduleConfiguration, patience: Int) {
-    if loss < bestLoss {
-      (bestLoss, bestStep) = (loss, step)
+  /// Takes note of a validation: the best loss so far, and where it was due, the plateau schedule's factor and early
+  /// stopping.
+  package mutating func note(
+    validationLoss loss: Double, isDue: Bool, schedule: ScheduleConfiguration, patience: Int
+  ) {
+    if loss < bestLoss { (bestLoss, bestStep) = (loss, step) }
+    guard isDue else { return }
+    if loss < lowestDueLoss {
+      lowestDueLoss = loss
       (validationsSinceBest, validationsOnPlateau) = (0, 0)
       return
     }

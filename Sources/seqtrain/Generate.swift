@@ -49,7 +49,9 @@ struct Generate: ParsableCommand {
       guard condition else { throw ValidationError(message) }
     }
     try require(length >= 0, "--length \(length): expected at least 0")
-    try require(temperature >= 0 && temperature.isFinite, "--temperature \(temperature): expected at least 0")
+    try require(
+      temperature >= 0 && temperature.isFinite,
+      "--temperature \(temperature): expected a number of at least 0")
     try require(topK >= 0, "--top-k \(topK): expected at least 0")
     try require(topP > 0 && topP <= 1, "--top-p \(topP): expected above 0, at most 1")
   }

@@ -29,6 +29,10 @@ struct Train: ParallelCommand {
   @Flag(help: "Begin a new run; the directory must be empty.")
   var fresh = false
 
+  func validate() throws {
+    if run == "" { throw ValidationError("--run: expected a directory, found an empty name") }
+  }
+
   func run(_ communicator: Communicator) throws -> ExitStatus {
     try TrainingJob(configurationPath: configuration, settings: set, runPath: run, fresh: fresh).run(
       communicator)

@@ -40,8 +40,10 @@ import Testing
     }
   }
 
-  @Test func `every result is what the equations say`() throws {
-    try SampleRun.with(mode: "packed") { run in
+  /// In contiguous mode too, since a lane is led in to a stream of which it has the rest.
+  @Test(arguments: ["contiguous", "packed"])
+  func `every result is what the equations say`(mode: String) throws {
+    try SampleRun.with(mode: mode) { run in
       let output = "\(run.directory)/e.h5"
       let result = try run.seqtrain(ranks: 2, ["eval", run.path, "--output", output, "--states"])
       #expect(result.status == 0, "\(result)")

@@ -135,7 +135,7 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
     (["eval", "run", "--states"], "--states needs --output"),
     (["generate", "run", "--top-p", "0"], "--top-p 0.0: expected above 0, at most 1"),
     (["generate", "run", "--length", "many"], "many"),
-    (["generate", "run", "--temperature", "-1"], "--temperature -1.0: expected at least 0"),
+    (["generate", "run", "--temperature", "-1"], "--temperature -1.0: expected a number of at least 0"),
     (["bench", "--cell", "transformer"], "transformer"),
     (["bench", "--steps", "0"], "--steps 0: expected at least 1"),
   ])

@@ -97,6 +97,16 @@ import Testing
     }
   }
 
+  @Test func `settings that were changed by hand are refused too`() throws {
+    try withRun { place in
+      let saved = String(decoding: try readBytes(place("run/config.yaml")), as: UTF8.self)
+      try place.write("run/config.yaml", saved.replacing("  beta1: 0.9\n", with: "  beta1: 0.5\n"))
+      expectRefusal(
+        try place.seqtrain(ranks: 2, ["train", "--run", "run", "--set", "training.steps=8"]),
+        ["run: the run has begun with other settings: training.optimizer.beta1 was 0.9, now 0.5"])
+    }
+  }
+
   @Test func `more ranks than the run has shards are refused`() throws {
     try withRun { place in
       expectRefusal(

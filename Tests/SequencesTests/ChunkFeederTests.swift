@@ -33,7 +33,7 @@ private struct Copied: Equatable {
           let element = step * lanes.count + lane - lanes.lowerBound
           inputs[element] = tokens[place]
           targets[element] = tokens[place + 1]
-          weights[element] = 1
+          weights[element] = piece.counts ? 1 : 0
           resets[element] = piece.resets && step == piece.steps.lowerBound ? 1 : 0
         }
       }

@@ -137,15 +137,26 @@ import Training
   @Test func whatAnInterruptedWriteLeavesIsNoCheckpoint() throws {
     try withTwo { store, newest in
       let directory = store.directory
-      try writeBytes(try readBytes("\(newest).json"), to: "\(directory)/step-00000030.json")
       try writeBytes([1, 2, 3], to: "\(directory)/.step-00000030.h5.77-1.partial")
       #expect(try store.steps() == [10, 20])
-      #expect(try store.newestSound().file?.header.progress.step == 20)
+      let (file, failures) = try store.newestSound()
+      #expect(file?.header.progress.step == 20 && failures.isEmpty)
       try store.prune(at: 20, keep: 2, bestStep: nil)
       #expect(
         try directoryEntries(directory) == [
           "step-00000010.h5", "step-00000010.json", "step-00000020.h5", "step-00000020.json",
         ])
+    }
+  }
+
+  @Test func aLostCheckpointIsMissed() throws {
+    try withTwo { store, newest in
+      unlink("\(newest).h5")
+      let (file, failures) = try store.newestSound()
+      #expect(file?.header.progress.step == 10)
+      #expect(failures == ["\(newest).h5: can't open: No such file or directory"])
+      try store.prune(at: 10, keep: 1, bestStep: nil)
+      #expect(try directoryEntries(store.directory) == ["step-00000010.h5", "step-00000010.json"])
     }
   }
 

@@ -84,6 +84,22 @@ import Training
     }
   }
 
+  /// The validation at the end of a part is not one of the whole, whose plateau schedule goes by those it has.
+  @Test func aPlateauIsTheSameInParts() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      let settings = [
+        "evaluation.every=5", "training.schedule.name=plateau", "training.schedule.patience=1",
+        "training.optimizer.learning_rate=0.5",
+      ]
+      let (lines, result) = try train(
+        base, ranks: 2,
+        [("whole", settings + ["training.steps=40"])]
+          + [3, 11, 12, 28, 40].map { ("parts", settings + ["training.steps=\($0)"]) })
+      #expect(lines.count == 6 && lines[5].digest == lines[0].digest, "\(result)")
+    }
+  }
+
   @Test func theNewestAndTheBestCheckpointsAreKept() throws {
     try withTemporaryDirectory { base in
       try makeTrainingData("\(base)/data.h5", streams: [6000])

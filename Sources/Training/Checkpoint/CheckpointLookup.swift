@@ -14,7 +14,9 @@ extension CheckpointStore {
       guard let bestPath = store.bestPath else {
         throw TrainingError("\(path): no best checkpoint; there is one after the first validation")
       }
-      return (try open(bestPath), [])
+      do { return (try open(bestPath), []) } catch {
+        throw TrainingError("\(error); without --best the newest checkpoint is taken")
+      }
     }
     let (file, failures) = try store.newestSound()
     if let file { return (file, failures) }

@@ -17,9 +17,9 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
 
 /// The checkpoints of a run: `step-00000100.h5`, each with a manifest `step-00000100.json`.
 ///
-/// A checkpoint is whole or absent. It is written under another name, read again, synchronised with the disk; its
-/// manifest takes its name first, and the checkpoint's own renaming makes it count. `best.h5` is a link to the best
-/// one.
+/// A checkpoint is whole or absent: it is written under another name, read again, synchronised with the disk and renamed.
+/// Its manifest follows; a manifest without a checkpoint tells of one that has been lost. `best.h5` is a link to the
+/// best one.
 package struct CheckpointStore {
   package let directory: String
 
@@ -35,12 +35,15 @@ package struct CheckpointStore {
   private var bestLink: String { "\(directory)/best.h5" }
 
   /// The steps of all checkpoints there are, ascending, whether sound or not.
-  package func steps() throws -> [Int] {
+  package func steps() throws -> [Int] { try steps(of: ".h5").sorted() }
+
+  /// The steps in the names of the checkpoints, or of their manifests.
+  private func steps(of suffix: String) throws -> [Int] {
     guard Files.isDirectory(directory) else { return [] }
     return try Files.names(in: directory).compactMap { name in
-      guard name.hasPrefix("step-"), name.hasSuffix(".h5") else { return nil }
-      return Int(name.dropFirst(5).dropLast(3))
-    }.sorted()
+      guard name.hasPrefix("step-"), name.hasSuffix(suffix) else { return nil }
+      return Int(name.dropFirst(5).dropLast(suffix.count))
+    }
   }
 
   /// Writes a checkpoint.
@@ -48,11 +51,21 @@ package struct CheckpointStore {
   /// - Throws: What the file system or HDF5 report; then no file of this step exists, and the others are as they were.
   package func write(_ header: CheckpointHeader, _ arrays: [CheckpointArray]) throws {
     let step = header.progress.step
+    var digest = (sha256: "", bytes: 0)
     try File.createAtomically(path(step), existing: .replace) { file in
       try CheckpointFile.write(header, arrays, to: file)
     } check: { file in
-      let (sha256, bytes) = try fileDigest(file.location)
-      try write(CheckpointManifest(file: "\(Self.name(step)).h5", bytes: bytes, sha256: sha256, step: step))
+      digest = try fileDigest(file.location)
+      // That of a damaged one that is replaced.
+      unlink(manifestPath(step))
+    }
+    do {
+      try write(
+        CheckpointManifest(
+          file: "\(Self.name(step)).h5", bytes: digest.bytes, sha256: digest.sha256, step: step))
+    } catch {
+      unlink(path(step))
+      throw error
     }
   }
 
@@ -95,17 +108,20 @@ package struct CheckpointStore {
     return try CheckpointFile(path)
   }
 
-  /// The newest checkpoint that is sound, with what was wrong with newer ones.
+  /// The newest checkpoint that is sound, with what was wrong with newer ones, lost ones among them.
   package func newestSound() throws -> (file: CheckpointFile?, failures: [String]) {
     var failures: [String] = []
-    for step in try steps().reversed() {
+    for step in Set(try steps(of: ".h5") + steps(of: ".json")).sorted(by: >) {
       do { return (try open(step), failures) } catch { failures.append("\(error)") }
     }
     return (nil, failures)
   }
 
   /// The path of the checkpoint with the lowest validation loss, if there has been a validation.
-  package var bestPath: String? { Files.exists(bestLink) ? Self.withoutLink(bestLink) : nil }
+  package var bestPath: String? {
+    let path = Self.withoutLink(bestLink)
+    return path != bestLink || Files.exists(path) ? path : nil
+  }
 
   /// Keeps the newest `keep` checkpoints up to that of `step`, which has just been written, and the best one; deletes
   /// those before, and what an interrupted run left behind.
@@ -120,8 +136,8 @@ package struct CheckpointStore {
     // First, so that the link never leads to nothing.
     if let bestStep, steps.contains(bestStep) { try link(best: bestStep) }
     for step in steps where !kept.contains(step) {
-      unlink(path(step))
       unlink(manifestPath(step))
+      unlink(path(step))
     }
     for name in try Files.names(in: directory) {
       let isManifest = name.hasPrefix("step-") && name.hasSuffix(".json")

@@ -56,7 +56,10 @@ extension Configuration {
       "evaluation.every 0: training.schedule.name plateau and evaluation.patience need validations")
   }
 
-  private func checkResumption(of previous: Configuration) throws {
+  /// Checks that a run that has begun with the configuration `previous` may go on with this one.
+  ///
+  /// - Throws: `ConfigurationError` that names what may not change, with both values.
+  func checkResumption(of previous: Configuration) throws {
     let refused = changes(since: previous).filter { !$0.mayChange }
     guard refused.isEmpty else {
       throw ConfigurationError(

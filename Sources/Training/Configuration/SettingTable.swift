@@ -50,7 +50,7 @@ extension Setting {
     Setting("training.chunk", \.training.chunk, .within(1, 1 << 20), "Steps in time that gradients run back"),
     Setting(
       "training.steps", \.training.steps, .within(0, most), mayChange: true,
-      "Updates to make; 0: as many as the epochs have. With both set, what comes first"),
+      "Updates to make; 0: as many as the epochs have, or 1000. With both set, what comes first"),
     Setting(
       "training.epochs", \.training.epochs, .within(0, most), mayChange: true,
       "Passes over the data to make, each of as many chunks as the first; 0: as many as the steps need"),

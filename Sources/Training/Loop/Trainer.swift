@@ -130,10 +130,11 @@ package final class Trainer {
     let found = "step \(progress.step): \(nonFinite) is not finite\(cause)"
     guard training.nonFinite == .skip, skipped <= training.nonFiniteLimit else {
       let times = training.nonFinite == .skip ? ", after \(skipped - 1) skipped in a row" : ""
+      let bound = training.clipNorm > 0 ? "a lower" : "some"
       return try communicator.agree {
         throw TrainingError(
-          "\(found)\(times); nothing was updated; a lower "
-            + "training.optimizer.learning_rate or training.clip_norm may help")
+          "\(found)\(times); nothing was updated; a lower training.optimizer.learning_rate or \(bound) "
+            + "training.clip_norm may help")
       }
     }
     observer?.note("\(found); the step is skipped")
@@ -156,8 +157,8 @@ package final class Trainer {
     guard let evaluator else { return }
     let metrics = try evaluator.evaluate()
     progress.note(
-      validationLoss: metrics.loss, schedule: configuration.training.schedule,
-      patience: configuration.evaluation.patience)
+      validationLoss: metrics.loss, isDue: isDue(configuration.evaluation.every),
+      schedule: configuration.training.schedule, patience: configuration.evaluation.patience)
     try observer?.didValidate(progress, metrics)
     // The best weights are kept, so they must be in a checkpoint.
     if progress.bestStep == progress.step { try save() }
