@@ -39,21 +39,23 @@ let package = Package(
     .target(name: "CSupport"),
 
     module("MPI", ["COpenMPI"]),
-    module("HDF5", ["CHDF5"]),
+    module("FileSystem", []),
+    module("HDF5", ["CHDF5", "FileSystem"]),
     module("Random", ["CKernels"]),
     module("Threads", ["CSupport"]),
     module("Core", ["CKernels", "COneDNN", "Random"]),
-    module("Sequences", ["HDF5", "Random", "Threads", crypto]),
+    module("Sequences", ["FileSystem", "HDF5", "Random", "Threads", crypto]),
     module("Evaluation", ["Core", "Sequences", "MPI", "HDF5", "Random"]),
     module(
       "Training",
       [
-        "Evaluation", "Core", "Sequences", "MPI", "HDF5", "Random", "Threads", "CKernels", "CSupport", crypto,
-        logging, yams,
+        "Evaluation", "Core", "Sequences", "MPI", "HDF5", "FileSystem", "Random", "Threads", "CKernels",
+        "CSupport",
+        crypto, logging, yams,
       ]),
     .executableTarget(
       name: "seqtrain",
-      dependencies: ["Training", "Evaluation", "Core", "Sequences", "MPI", "HDF5", arguments, logging],
+      dependencies: ["Training", "Evaluation", "Core", "Sequences", "MPI", "FileSystem", arguments, logging],
       swiftSettings: swiftSettings),
 
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
@@ -66,11 +68,11 @@ let package = Package(
       path: "Tests/MultiRank",
       swiftSettings: swiftSettings),
     tests(of: "MPI", ["MultiRank"]),
-    tests(of: "HDF5", ["CHDF5", "MultiRank"]),
+    tests(of: "HDF5", ["CHDF5", "FileSystem", "MultiRank"]),
     tests(of: "Random", ["CKernels"]),
     tests(of: "Core", ["HDF5", "CKernels", "Random"], exclude: ["Fixtures"]),
     tests(of: "Sequences", ["HDF5", "Random"]),
-    tests(of: "Training", ["Core", "Sequences", "HDF5", "MPI", "MultiRank", crypto]),
+    tests(of: "Training", ["Core", "Sequences", "FileSystem", "HDF5", "MPI", "MultiRank", crypto]),
     tests(of: "Evaluation", ["Core", "Sequences", "HDF5", "Random", "Training", "MultiRank", "seqtrain"]),
     .testTarget(
       name: "SeqtrainTests", dependencies: ["seqtrain", "MultiRank", "TestSupport", "HDF5"],

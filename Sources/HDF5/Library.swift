@@ -1,4 +1,5 @@
 import CHDF5
+import FileSystem
 import Glibc
 import Synchronization
 
@@ -75,9 +76,6 @@ package enum Library {
     return cause[label.upperBound..<end]
   }
 
-  /// The system's numbers for a disk that takes no more.
-  package static let noRoom = [ENOSPC, EDQUOT, EFBIG]
-
   /// Adds what to do about it to the causes that users meet.
   private static func advice(for message: String) -> String {
     if message.contains("unable to lock file") {
@@ -92,7 +90,7 @@ package enum Library {
     if message.contains("truncated file") {
       return "the file is truncated; copy or write it anew (\(message))"
     }
-    if noRoom.contains(where: { message.contains(String(cString: strerror($0))) }) {
+    if FileError.noRoom.contains(where: { message.contains(String(cString: strerror($0))) }) {
       return "there is no room for the file; make some, and give the command again (\(message))"
     }
     if message.contains("checksum") {

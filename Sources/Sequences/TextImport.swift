@@ -1,4 +1,4 @@
-import HDF5
+import FileSystem
 
 /// Makes a dataset from text files.
 ///
@@ -49,10 +49,10 @@ public struct TextImport: Sendable {
   ///
   /// - Parameter command: what the dataset says of its origin.
   /// - Throws: `DataError` where a file cannot be read, is no UTF-8 or has changed meanwhile, where there is no text or
-  ///   a split would be empty; `HDF5Error` where `output` exists or cannot be written.
+  ///   a split would be empty; `FileError` or `HDF5Error` where `output` exists or cannot be written.
   public func run(output: String, command: String) throws {
     // Before the text is read, which may take long.
-    try requirePlace(for: output, existing: .refuse)
+    try Files.requirePlace(for: output, existing: .refuse)
     let vocabulary = try self.vocabulary()
     let sizes = try files.map { try TextFile.with($0) { $0.bytes } }
     let origin = DatasetOrigin(command: command, files: Array(zip(files, sizes)))

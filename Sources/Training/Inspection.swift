@@ -1,3 +1,4 @@
+import FileSystem
 import Evaluation
 import HDF5
 import Sequences

@@ -164,7 +164,8 @@ import Training
     try withTwo { store, _ in
       mkdir("\(store.directory)/step-00000030.h5", 0o755)
       let found = message { try Self.write(store.directory, steps: [30]) }
-      #expect(found.contains("\(store.directory)/step-00000030.h5: cannot be put in place"), "\(found)")
+      #expect(
+        found.contains("\(store.directory)/step-00000030.h5: can't put the new file in place"), "\(found)")
       let (file, failures) = try store.newestSound()
       #expect(file?.header.progress.step == 20 && failures.count == 1)
       #expect(try !directoryEntries(store.directory).contains { $0.hasSuffix(".partial") })

@@ -1,3 +1,4 @@
+import FileSystem
 import Crypto
 import FoundationEssentials
 import Glibc

@@ -1,3 +1,4 @@
+import FileSystem
 import Glibc
 
 /// What one logging step has to say about training.
@@ -81,7 +82,7 @@ package final class MetricsFile {
   /// Opens the file to append to it, without the rows of steps that a resume makes again and without a last row that
   /// a kill cut short.
   ///
-  /// - Throws: `FileError` or `HDF5Error` where it can't be read, replaced or opened.
+  /// - Throws: `FileError` where it can't be read, replaced or opened.
   package init(path: String, resumedStep: Int) throws {
     self.path = path
     if Files.exists(path) {

@@ -1,3 +1,4 @@
+import FileSystem
 import Glibc
 
 /// A run directory that can't be used.
@@ -64,8 +65,8 @@ public final class RunDirectory {
   ///   - previous: What `savedConfiguration()` gave when they were resolved.
   ///   - fresh: Whether the run must begin here, so that the directory must be empty.
   /// - Returns: A warning for the log, where the file system can't lock.
-  /// - Throws: `RunError` where another job has the directory or it is not empty as it should be; `FileError` or
-  ///   `HDF5Error` where it can't be written.
+  /// - Throws: `RunError` where another job has the directory or it is not empty as it should be; `FileError`
+  ///   where it can't be written.
   public func open(_ configuration: Configuration, previous: Configuration?, fresh: Bool) throws -> String? {
     if fresh { try requireEmpty() }
     let lock: RunLock

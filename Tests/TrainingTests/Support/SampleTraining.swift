@@ -1,3 +1,4 @@
+import FileSystem
 import Core
 import HDF5
 import Sequences

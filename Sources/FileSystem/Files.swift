@@ -1,28 +1,4 @@
 import Glibc
-import HDF5
-
-/// A file or directory that could not be read or written.
-public struct FileError: Error, CustomStringConvertible, Sendable, Equatable {
-  /// The file.
-  public let path: String
-  /// The system's number for what went wrong.
-  public let code: Int32
-  /// The whole message.
-  public let description: String
-
-  init(_ path: String, _ action: String, code: Int32 = errno) {
-    self.path = path
-    self.code = code
-    let advice = Library.noRoom.contains(code) ? "; make room, and give the command again" : ""
-    description = "\(path): can't \(action): \(String(cString: strerror(code)))\(advice)"
-  }
-
-  init(_ path: String, problem: String) {
-    self.path = path
-    code = 0
-    description = "\(path): \(problem)"
-  }
-}
 
 /// Files as bytes, and directories.
 package enum Files {
@@ -39,7 +15,7 @@ package enum Files {
   }
 
   /// Calls `body` with a file's bytes, block by block.
-  static func forEachBlock(of path: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+  package static func forEachBlock(of path: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw FileError(path, "open") }
     defer { close(descriptor) }
