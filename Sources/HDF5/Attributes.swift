@@ -158,7 +158,9 @@ public struct Attributes: Sendable {
   private func read<Result>(_ name: String, _ body: (hid_t, ElementType, Int) throws -> Result) throws
     -> Result
   {
-    guard try contains(name) else { throw object.error("has no attribute \"\(name)\"") }
+    guard try contains(name) else {
+      throw object.error("has no attribute \"\(name)\", which files of its kind have; make or copy it anew")
+    }
     return try object.with(
       "H5Aopen", { H5Aopen(object.id, name, hid_t(H5P_DEFAULT)) }, close: H5Aclose,
       { attribute in
