@@ -4,7 +4,7 @@ import Sequences
 
 /// Measures a model on a split of a dataset, lane by lane, over all ranks.
 ///
-/// The split is laid over a fixed number of lanes, every pair once, in natural order, and the lanes over the ranks.
+/// The split is laid over a fixed number of lanes, every pair counted once, in natural order, and the lanes over the ranks.
 /// Products are float32, whatever the precision of training, so a lane's numbers do not depend on the lanes that share
 /// its rank; sums are taken lane by lane in Double. The result has the same bits on any number of ranks.
 public final class Evaluator {
@@ -26,7 +26,8 @@ public final class Evaluator {
   ///
   /// - Parameters:
   ///   - memory: The weights; they may change between evaluations.
-  ///   - lanes: The lanes over all ranks; fewer are used where the split is too short to fill a chunk of each.
+  ///   - lanes: The lanes over all ranks; fewer are used where the split is too short to fill a chunk of each, or to
+  ///     give each more of its own than what leads in to it.
   ///   - chunk: T, the steps computed at once.
   /// - Throws: `DataError` where the split holds no targets.
   public init(
@@ -34,7 +35,7 @@ public final class Evaluator {
     split: DatasetSplit,
     mode: ScheduleMode, lanes: Int, chunk: Int, communicator: Communicator
   ) throws {
-    let lanes = max(1, min(lanes, split.streams.pairs / chunk))
+    let lanes = max(1, min(lanes, split.streams.pairs / max(chunk, Schedule.leadIn)))
     self.dataset = dataset
     self.communicator = communicator
     hiddenWidth = configuration.hidden
@@ -132,11 +133,11 @@ public final class Evaluator {
 public struct EvaluatedChunk {
   /// The number of the chunk.
   public let index: Int
-  /// The loss of each position in nats; zero in padding. [T B]
+  /// The loss of each position in nats; zero where no target counts. [T B]
   public let losses: UnsafeBufferPointer<Double>
   /// The most probable token of each position. [T B]
   public let predictions: UnsafeBufferPointer<Int32>
-  /// 1 where that is the target; 0 in padding. [T B]
+  /// 1 where that is the target; 0 elsewhere, and where no target counts. [T B]
   public let correct: UnsafeBufferPointer<UInt8>
   /// The outputs of the uppermost layer. [T B, H]
   public let hidden: UnsafeBufferPointer<Float>

@@ -101,7 +101,9 @@ public class Group: Object, @unchecked Sendable {
   }
 
   private func requireObject(_ path: String, _ kind: String) throws {
-    guard try exists(path) else { throw error("has no \(kind) \"\(path)\", which files of its kind have; make or copy it anew") }
+    guard try exists(path) else {
+      throw error("has no \(kind) \"\(path)\", which files of its kind have; make or copy it anew")
+    }
   }
 
   private func requireHardLink(_ path: String) throws {

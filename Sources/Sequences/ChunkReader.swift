@@ -1,7 +1,7 @@
 /// Fills chunk after chunk, through epoch after epoch, with what a schedule says for some of its lanes.
 ///
-/// Each lane reads a window of the file at a time, so that successive chunks come from memory; no lane of others is
-/// read.
+/// Each lane reads a window of the file at a time, so that successive chunks come from memory; nothing is read that it
+/// does not play.
 final class ChunkReader {
   private let dataset: SequenceDataset
   private let schedule: Schedule

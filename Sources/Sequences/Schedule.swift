@@ -25,7 +25,7 @@ public enum Traversal: Sendable, Equatable {
 /// - Contiguous, with P pairs: lane l plays the pairs from l * (P / lanes) to (l + 1) * (P / lanes); for evaluation
 ///   the first P mod lanes lanes play one more. The state is reset where a stream begins, and where the lane begins; for
 ///   evaluation the lane then leads in with up to 256 pairs of the same stream that do not count, so that its own are
-///   predicted from what came before them.
+///   predicted from what came before them. (A model whose state begins at zero in every chunk has no use for that.)
 /// - Packed: the streams, shuffled for training, are each placed whole on the lane that has the fewest pairs so far,
 ///   the lowest of equals. A lane plays its streams without padding between them, with a reset where each begins.
 /// - A lane that has come to its end is padded: token 0, weight 0, state reset in every step, so that nothing
@@ -37,7 +37,7 @@ public enum Traversal: Sendable, Equatable {
 /// are measured whole where that costs little.
 public struct Schedule: Sendable {
   /// The most pairs that lead in.
-  static let leadIn = 256
+  public static let leadIn = 256
 
   /// The split's streams.
   public let streams: StreamTable

@@ -7,7 +7,8 @@ public struct GenerationJob: Sendable {
   public var path: String
   /// Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound one.
   public var best = false
-  /// The text to be continued, as one that begins a line; empty for the beginning of a line.
+  /// The text to be continued, as one that begins a line, or a stream where the model was trained on many; empty for the
+  /// beginning of a line.
   public var prompt = ""
   /// The number of tokens to generate.
   public var length = 500
@@ -31,9 +32,12 @@ public struct GenerationJob: Sendable {
       let known = isShort ? ", which are \(vocabulary.spellings.joined().debugDescription)" : ""
       throw DataError("--prompt: \(error)\(known)")
     }
-    // A model of long texts has seldom seen one begin, but many lines: without a line's end before them, what follows the
-    // first few tokens would be noise.
-    var context = (vocabulary.lineEnd.map { [$0] } ?? []) + tokens
+    // A model of a few long texts has seldom seen one begin, but many lines: without a line's end before it, what follows
+    // a short prompt would be noise. One of many short texts begins with them.
+    var context = tokens
+    if trained.mode == .contiguous || tokens.isEmpty, let lineEnd = vocabulary.lineEnd {
+      context.insert(lineEnd, at: 0)
+    }
     if context.isEmpty { context = [0] }
     let generator = Generator(trained.configuration.model, memory: trained.memory)
     generator.generate(prompt: context, count: length, sampler: sampler, seed: seed) { tokens.append($0) }

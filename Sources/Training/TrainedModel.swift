@@ -10,6 +10,8 @@ public struct TrainedModel {
   public let configuration: Configuration
   /// The vocabulary that it was trained with.
   public let vocabulary: Vocabulary
+  /// How the streams that it was trained on were laid over the lanes.
+  public let mode: ScheduleMode
   /// How far training had come.
   public let progress: TrainingProgress
   /// The weights.
@@ -32,6 +34,7 @@ public struct TrainedModel {
     configuration = try Configuration(yaml: header.configuration, name: "\(file.path): /configuration")
       .resolved(ranks: 1)
     vocabulary = header.vocabulary
+    mode = header.mode
     progress = header.progress
     let layout = LanguageModel.layout(configuration.model, vocabulary: vocabulary.count)
     // Before there is memory for them: the configuration may claim what the file does not hold.

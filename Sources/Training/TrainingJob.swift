@@ -9,8 +9,8 @@ import Sequences
 /// Rank 0 owns the run's directory; what it decides there all ranks learn. What can be refused is refused before
 /// anything is written, and a run has not begun before it has a checkpoint: until then its settings may change.
 public struct TrainingJob: Sendable {
-  /// The file of the configuration; nil for that of the run, where it has begun, else the
-  /// defaults, or where no data is named `Configuration.firstRun`.
+  /// The file of the configuration; nil for that in the run's directory, where there is one, else the defaults, or where
+  /// no data is named `Configuration.firstRun`.
   public var configurationPath: String?
   /// Settings that override it, as `key=value`.
   public var settings: [String]
@@ -38,34 +38,29 @@ public struct TrainingJob: Sendable {
     let configuration = try Configuration(
       yaml: communicator.broadcast(plan?.configuration.yaml ?? ""), name: "the configuration of rank 0")
 
-    // The embedded text is made in the run's directory, which is begun before; all else is looked at before anything
+    // The embedded text is made in the run's directory, which is taken before; all else is looked at before anything
     // is written.
     let isEmbedded = configuration.data.path == run.embeddedDataPath
-    func begin() throws -> String? {
-      try communicator.agree {
-        try plan.flatMap { try run.open($0.configuration, previous: $0.previous, fresh: fresh) }
-      }
-    }
-    var warning = isEmbedded ? try begin() : nil
+    func take() throws -> String? { try communicator.agree { isFirst ? try run.open(fresh: fresh) : nil } }
+    var warning = isEmbedded ? try take() : nil
     if isEmbedded { try communicator.agree { if isFirst { try makeEmbeddedData(run.embeddedDataPath) } } }
     let (dataset, schedule) = try communicator.agree { try openData(configuration) }
     try dataset.requireSame(on: communicator)
-    let store = CheckpointStore(directory: run.checkpointsPath)
-    let checkpoint = try communicator.agree {
-      try plan.flatMap { try newestCheckpoint(store, $0.configuration, dataset, run: run.path) }
-    }
-    let resumes = try communicator.any(checkpoint?.file != nil)
+    try communicator.agree { try plan?.checkpoint.map { try requireData(dataset, of: $0) } }
+    let resumes = try communicator.any(plan?.checkpoint != nil)
     if !resumes { try checkTokens(dataset, communicator) }
-    if !isEmbedded { warning = try begin() }
+    if !isEmbedded { warning = try take() }
+    try communicator.agree { try plan.map { try begin($0, run) } }
     let trainer = try Trainer(
-      configuration, dataset: dataset, schedule: schedule, store: store, communicator: communicator)
-    if resumes { try trainer.resume(from: checkpoint?.file) }
+      configuration, dataset: dataset, schedule: schedule,
+      store: CheckpointStore(directory: run.checkpointsPath), communicator: communicator)
+    if resumes { try trainer.resume(from: plan?.checkpoint) }
 
     let reporter = try communicator.agree {
       try plan.map { plan in
         let reporter = try JobReporter(trainer, run: run, dataset: dataset, ranks: communicator.size)
         reporter.introduce(
-          plan.changes, notes: [warning].compactMap { $0 } + (checkpoint?.failures ?? []))
+          plan.changes, notes: [warning].compactMap { $0 } + plan.damaged)
         return reporter
       }
     }
@@ -78,32 +73,49 @@ public struct TrainingJob: Sendable {
     return ending == .finished ? .finished : .stopped
   }
 
-  /// The settings of the run, and those that its directory held before.
+  /// What rank 0 has found in the run's directory, and makes of it.
   private struct Plan {
+    /// The settings of the run from now on.
     let configuration: Configuration
-    let previous: Configuration?
-
-    /// What has changed since the run was last continued.
-    var changes: [SettingChange] { previous.map(configuration.changes(since:)) ?? [] }
+    /// Those in the directory.
+    let saved: Configuration?
+    /// The steps of the checkpoints there.
+    let steps: [Int]
+    /// The newest sound one, with which the run goes on.
+    let checkpoint: CheckpointFile?
+    /// What is wrong with newer ones.
+    let damaged: [String]
+    /// What has changed since the checkpoint was written.
+    let changes: [SettingChange]
   }
 
   private func resolve(_ run: RunDirectory, ranks: Int) throws -> Plan {
-    let previous = fresh ? nil : try run.savedConfiguration()
+    let saved = fresh ? nil : try run.savedConfiguration()
+    let store = CheckpointStore(directory: run.checkpointsPath)
+    let (checkpoint, damaged) = fresh ? (nil, []) : try newestCheckpoint(store)
+    // What the run has begun with, whatever may have become of the file of its settings.
+    let previous = try checkpoint.map {
+      try Configuration(yaml: $0.header.configuration, name: "\($0.path): /configuration")
+    }
     let namesData = settings.contains { $0.hasPrefix("data.path=") }
     var configuration =
-      try configurationPath.map(readSettings) ?? previous
-      ?? (namesData ? Configuration() : .firstRun)
+      try configurationPath.map(readSettings) ?? saved ?? (namesData ? Configuration() : .firstRun)
     for setting in settings { try configuration.set(setting) }
     if configuration.data.path.isEmpty { configuration.data.path = run.embeddedDataPath }
-    let hasBegun = try !CheckpointStore(directory: run.checkpointsPath).steps().isEmpty
-    do {
-      return Plan(
-        configuration: try configuration.resolved(ranks: ranks, previous: previous), previous: previous)
-    } catch is ConfigurationError where previous != nil && !hasBegun {
-      return Plan(configuration: try configuration.resolved(ranks: ranks), previous: previous)
-    } catch let error as ConfigurationError where previous != nil {
-      throw ConfigurationError("\(run.path): \(error)")
+    do { configuration = try configuration.resolved(ranks: ranks, previous: previous) } catch let error
+      as ConfigurationError where previous != nil
+    { throw ConfigurationError("\(run.path): \(error)") }
+    return Plan(
+      configuration: configuration, saved: saved, steps: try store.steps(), checkpoint: checkpoint,
+      damaged: damaged, changes: previous.map(configuration.changes(since:)) ?? [])
+  }
+
+  /// Writes the settings to the directory, which this job has taken, unless another has used it since the plan was made.
+  private func begin(_ plan: Plan, _ run: RunDirectory) throws {
+    guard try CheckpointStore(directory: run.checkpointsPath).steps() == plan.steps else {
+      throw RunError.changed(run.path)
     }
+    try run.save(plan.configuration, replacing: plan.saved)
   }
 
   /// The settings of a file that the user has named.
@@ -143,28 +155,23 @@ public struct TrainingJob: Sendable {
   }
 
   /// The newest sound checkpoint of the run, if it has one, and what is wrong with newer ones.
-  private func newestCheckpoint(
-    _ store: CheckpointStore, _ configuration: Configuration, _ dataset: SequenceDataset, run: String
-  ) throws -> (file: CheckpointFile?, failures: [String])? {
-    guard !fresh else { return nil }
+  private func newestCheckpoint(_ store: CheckpointStore) throws -> (CheckpointFile?, failures: [String]) {
     let (file, failures) = try store.newestSound()
-    guard let file else {
-      guard failures.isEmpty else {
-        throw TrainingError(
-          "\(store.directory): no checkpoint can be read: \(failures.joined(separator: "; ")); move them away to "
-            + "begin anew, or put back sound ones")
-      }
-      return nil
+    guard file != nil || failures.isEmpty else {
+      throw TrainingError(
+        "\(store.directory): no checkpoint can be read: \(failures.joined(separator: "; ")); move them away to "
+          + "begin anew, or put back sound ones")
     }
-    // The file of the settings may have been changed by hand.
-    let begun = try Configuration(yaml: file.header.configuration, name: "\(file.path): /configuration")
-    do { try configuration.checkResumption(of: begun) } catch { throw ConfigurationError("\(run): \(error)") }
-    let fingerprint = file.header.datasetFingerprint
+    return (file, failures)
+  }
+
+  /// Sees to it that the dataset is the one that the run was trained on.
+  private func requireData(_ dataset: SequenceDataset, of checkpoint: CheckpointFile) throws {
+    let fingerprint = checkpoint.header.datasetFingerprint
     guard fingerprint == dataset.fingerprint else {
       throw TrainingError(
         "\(dataset.path): its fingerprint is \(dataset.fingerprint), but the run was trained on \(fingerprint); put the "
           + "dataset back as it was, or begin another run with --run")
     }
-    return (file, failures)
   }
 }

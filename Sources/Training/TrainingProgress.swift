@@ -30,14 +30,15 @@ public struct TrainingProgress: Sendable, Equatable {
   /// The beginning.
   public init() {}
 
+  private static let lowestDueName = "lowest_due_loss"
   private static let integers: [(name: String, field: WritableKeyPath<TrainingProgress, Int> & Sendable)] = [
     ("step", \.step), ("epoch", \.epoch), ("chunk", \.chunk), ("chunks", \.chunks), ("best_step", \.bestStep),
     ("validations_since_best", \.validationsSinceBest), ("validations_on_plateau", \.validationsOnPlateau),
   ]
   private static let numbers: [(name: String, field: WritableKeyPath<TrainingProgress, Double> & Sendable)] =
     [
-      ("best_loss", \.bestLoss), ("lowest_due_loss", \.lowestDueLoss),
-      ("learning_rate_factor", \.learningRateFactor),
+      ("best_loss", \.bestLoss), ("learning_rate_factor", \.learningRateFactor),
+      (lowestDueName, \.lowestDueLoss),
     ]
 
   /// Reads what `write` has written to the file `path`.
@@ -54,7 +55,9 @@ public struct TrainingProgress: Sendable, Equatable {
       self[keyPath: field] = value
     }
     for (name, field) in Self.numbers {
-      let value = try attributes.number(name)
+      // The first checkpoints did not tell it from the best.
+      let isThere = try name != Self.lowestDueName || attributes.contains(name)
+      let value = isThere ? try attributes.number(name) : bestLoss
       guard value >= 0 else {
         throw TrainingError("\(path): the attribute \(name) is \(value), expected 0 or more")
       }

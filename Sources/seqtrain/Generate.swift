@@ -20,7 +20,8 @@ struct Generate: ParsableCommand {
   // A prompt may begin as an option does; so does a number below zero, which then is refused as what it is.
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The text to be continued, read as one that begins a line.", valueName: "text"))
+    help: ArgumentHelp(
+      "The text to be continued; it begins a line, or a stream of a model of many.", valueName: "text"))
   var prompt = ""
 
   @Option(parsing: .unconditional, help: "The number of tokens to draw.")

@@ -14,7 +14,7 @@ import Training
     return CheckpointHeader(
       configuration: "data:\n  path: a.h5\n",
       vocabulary: try Vocabulary(level: .char, spellings: ["a", "b"]),
-      datasetFingerprint: "0123", optimizer: "adam", progress: progress)
+      datasetFingerprint: "0123", mode: .packed, optimizer: "adam", progress: progress)
   }
 
   /// Writes checkpoints of these steps, with arrays that lie in the file in both ways.

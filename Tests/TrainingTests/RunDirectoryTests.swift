@@ -20,25 +20,26 @@ import Training
         let run = RunDirectory("\(base)/a/b/run/")
         #expect(run.path == "\(base)/a/b/run")
         #expect(try run.savedConfiguration() == nil)
-        #expect(try run.open(configuration, previous: nil, fresh: true) == nil)
+        #expect(try run.open(fresh: true) == nil)
+        try run.save(configuration, replacing: nil)
       }
       #expect(try directoryEntries("\(base)/a/b/run") == ["checkpoints", "config.yaml", "lock"])
       let again = RunDirectory("\(base)/a/b/run")
       let saved = try again.savedConfiguration()
       #expect(saved == configuration)
       configuration.training.steps += 1
-      _ = try again.open(configuration, previous: saved, fresh: false)
+      _ = try again.open(fresh: false)
+      try again.save(configuration, replacing: saved)
       #expect(try again.savedConfiguration() == configuration)
     }
   }
 
   @Test func aSecondJobIsRefusedByNameOfTheFirst() throws {
     try withTemporaryDirectory { base in
-      let configuration = try Configuration().resolved(ranks: 1)
       let first = RunDirectory(base)
-      _ = try first.open(configuration, previous: nil, fresh: false)
+      _ = try first.open(fresh: false)
       let found = withExtendedLifetime(first) {
-        message { try RunDirectory(base).open(configuration, previous: configuration, fresh: false) }
+        message { try RunDirectory(base).open(fresh: false) }
       }
       #expect(found.hasPrefix("\(base) is in use by process \(getpid()) on "))
       #expect(found.contains("kill -USR1 \(getpid())"))
@@ -47,12 +48,11 @@ import Training
 
   @Test func aHolderElsewhereIsNamedWithWhatToDo() throws {
     try withTemporaryDirectory { base in
-      let configuration = try Configuration().resolved(ranks: 1)
       let first = RunDirectory(base)
-      _ = try first.open(configuration, previous: nil, fresh: false)
+      _ = try first.open(fresh: false)
       try writeBytes("elsewhere 12\n".utf8, to: "\(base)/lock")
       let found = withExtendedLifetime(first) {
-        message { try RunDirectory(base).open(configuration, previous: configuration, fresh: false) }
+        message { try RunDirectory(base).open(fresh: false) }
       }
       #expect(
         found == "\(base) is in use by process 12 on elsewhere; wait for it or stop it there, "
@@ -62,17 +62,15 @@ import Training
 
   @Test func theLockIsFreeWhenItsHolderIsGone() throws {
     try withTemporaryDirectory { base in
-      let configuration = try Configuration().resolved(ranks: 1)
-      do { _ = try RunDirectory(base).open(configuration, previous: nil, fresh: false) }
-      #expect(try RunDirectory(base).open(configuration, previous: configuration, fresh: false) == nil)
+      do { _ = try RunDirectory(base).open(fresh: false) }
+      #expect(try RunDirectory(base).open(fresh: false) == nil)
     }
   }
 
   @Test func freshNeedsAnEmptyDirectoryAndWritesNothingElsewhere() throws {
     try withTemporaryDirectory { base in
-      let configuration = try Configuration().resolved(ranks: 1)
       try writeBytes("mine".utf8, to: "\(base)/notes")
-      let found = message { try RunDirectory(base).open(configuration, previous: nil, fresh: true) }
+      let found = message { try RunDirectory(base).open(fresh: true) }
       #expect(found.hasPrefix("--fresh: \(base) is not empty (notes)"))
       #expect(try directoryEntries(base) == ["notes"])
     }
@@ -81,8 +79,8 @@ import Training
   @Test func settingsChangedByAnotherJobMeanwhileAreNoticed() throws {
     try withTemporaryDirectory { base in
       let configuration = try Configuration().resolved(ranks: 1)
-      do { _ = try RunDirectory(base).open(configuration, previous: nil, fresh: false) }
-      let found = message { try RunDirectory(base).open(configuration, previous: nil, fresh: false) }
+      try RunDirectory(base).save(configuration, replacing: nil)
+      let found = message { try RunDirectory(base).save(configuration, replacing: nil) }
       #expect(found == "\(base) was changed by another job just now; give the command again")
     }
   }
@@ -100,13 +98,12 @@ import Training
 
   @Test func aPathThatCannotBeADirectoryIsNamed() throws {
     try withTemporaryDirectory { base in
-      let configuration = try Configuration().resolved(ranks: 1)
       try writeBytes([], to: "\(base)/file")
       #expect(
-        message { try RunDirectory("\(base)/file/run").open(configuration, previous: nil, fresh: false) }
+        message { try RunDirectory("\(base)/file/run").open(fresh: false) }
           == "\(base)/file/run: can't make a directory: Not a directory; choose another directory with --run")
       #expect(
-        message { try RunDirectory("/proc/run").open(configuration, previous: nil, fresh: false) }
+        message { try RunDirectory("/proc/run").open(fresh: false) }
           == "/proc/run: can't make a directory: No such file or directory; choose another directory with --run"
       )
     }

@@ -94,9 +94,12 @@ import Training
       ]
       let (lines, result) = try train(
         base, ranks: 2,
-        [("whole", settings + ["training.steps=40"])]
+        [("whole", settings + ["training.steps=40", "@trace"])]
           + [3, 11, 12, 28, 40].map { ("parts", settings + ["training.steps=\($0)"]) })
       #expect(lines.count == 6 && lines[5].digest == lines[0].digest, "\(result)")
+      #expect(
+        result.output.contains(#/validation 40 .* 0\.(5|25|125) /#), "the learning rate never fell: \(result)"
+      )
     }
   }
 

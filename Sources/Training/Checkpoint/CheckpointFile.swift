@@ -39,17 +39,20 @@ package struct CheckpointHeader: Equatable {
   var vocabulary: Vocabulary
   /// The dataset's fingerprint.
   var datasetFingerprint: String
+  /// How the dataset's streams were laid over the lanes: `contiguous` or `packed`.
+  var mode: ScheduleMode
   /// The optimiser's name.
   var optimizer: String
   package var progress: TrainingProgress
 
   package init(
-    configuration: String, vocabulary: Vocabulary, datasetFingerprint: String, optimizer: String,
-    progress: TrainingProgress
+    configuration: String, vocabulary: Vocabulary, datasetFingerprint: String, mode: ScheduleMode,
+    optimizer: String, progress: TrainingProgress
   ) {
     self.configuration = configuration
     self.vocabulary = vocabulary
     self.datasetFingerprint = datasetFingerprint
+    self.mode = mode
     self.optimizer = optimizer
     self.progress = progress
   }
@@ -82,8 +85,20 @@ package struct CheckpointFile {
       configuration: try file.dataset("configuration").readStrings().joined(separator: "\n") + "\n",
       vocabulary: try Vocabulary(from: file),
       datasetFingerprint: try attributes.string("dataset_fingerprint"),
+      mode: try Self.mode(attributes, path: path),
       optimizer: try attributes.string("optimizer"),
       progress: try TrainingProgress(attributes, path: path))
+  }
+
+  private static func mode(_ attributes: Attributes, path: String) throws -> ScheduleMode {
+    // The first checkpoints did not say.
+    guard try attributes.contains("mode") else { return .contiguous }
+    let name = try attributes.string("mode")
+    guard let mode = ScheduleMode(rawValue: name) else {
+      throw TrainingError(
+        "\(path): the attribute mode is \(name.debugDescription), expected contiguous or packed")
+    }
+    return mode
   }
 
   /// The shape of an array, or nil where there is none of that path.
@@ -133,8 +148,10 @@ package struct CheckpointFile {
         + "each lane goes on in the dataset. epoch: passes over the data that are complete; chunk: the number of each lane's "
         + "next chunk in this one; chunks: those trained on since the run began; best_loss, in nats a target: the lowest "
         + "validation loss so far, found at best_step; stopped_early and validations_since_best belong to early stopping, "
-        + "learning_rate_factor and validations_on_plateau to the schedule plateau.")
+        + "learning_rate_factor and validations_on_plateau to the schedule plateau, lowest_due_loss to both; mode: how "
+        + "the dataset's streams were laid over the lanes.")
     try attributes.set("dataset_fingerprint", header.datasetFingerprint)
+    try attributes.set("mode", header.mode.rawValue)
     try attributes.set("optimizer", header.optimizer)
     try header.progress.write(to: attributes)
     let lines = header.configuration.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)

@@ -57,7 +57,8 @@ package struct CheckpointStore {
       try CheckpointFile.write(header, arrays, to: file)
     } check: { file in
       digest = try fileDigest(file.location)
-      // That of a damaged one that is replaced.
+      // Where a damaged one is replaced: first the file, which without its manifest could be taken for a sound one.
+      unlink(path(step))
       unlink(manifestPath(step))
     }
     do {
@@ -66,6 +67,7 @@ package struct CheckpointStore {
           file: "\(Self.name(step)).h5", bytes: digest.bytes, sha256: digest.sha256, step: step))
     } catch {
       unlink(path(step))
+      unlink(manifestPath(step))
       throw error
     }
   }

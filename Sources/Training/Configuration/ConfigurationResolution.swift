@@ -9,7 +9,7 @@ extension Configuration {
   ///
   /// - Parameters:
   ///   - ranks: The number of ranks of this launch.
-  ///   - previous: The run's own configuration, where it has begun already.
+  ///   - previous: The run's own configuration, where it goes on from a checkpoint.
   /// - Throws: `ConfigurationError` where settings contradict each other, the ranks, or the run that has begun.
   public func resolved(ranks: Int, previous: Configuration? = nil) throws -> Configuration {
     var resolved = self
@@ -56,10 +56,7 @@ extension Configuration {
       "evaluation.every 0: training.schedule.name plateau and evaluation.patience need validations")
   }
 
-  /// Checks that a run that has begun with the configuration `previous` may go on with this one.
-  ///
-  /// - Throws: `ConfigurationError` that names what may not change, with both values.
-  func checkResumption(of previous: Configuration) throws {
+  private func checkResumption(of previous: Configuration) throws {
     let refused = changes(since: previous).filter { !$0.mayChange }
     guard refused.isEmpty else {
       throw ConfigurationError(

@@ -76,6 +76,8 @@ package final class Trainer {
     // The patience may have changed.
     progress.stoppedEarly = progress.hasLostPatience(configuration.evaluation.patience)
     savedStep = progress.step
+    // A kill may have come between the checkpoint and what follows it.
+    try communicator.agree { if file != nil { try prune() } }
   }
 
   /// Trains until the run is finished, or until the end of a step in which any rank's `shouldStop` is true; then the
@@ -169,15 +171,19 @@ package final class Trainer {
     guard savedStep != progress.step else { return }
     let header = CheckpointHeader(
       configuration: configuration.yaml, vocabulary: dataset.vocabulary,
-      datasetFingerprint: dataset.fingerprint,
+      datasetFingerprint: dataset.fingerprint, mode: schedule.mode,
       optimizer: configuration.training.optimizer.name.rawValue, progress: progress)
     try transfer.collect { arrays in
       try store.write(header, arrays + cursors())
-      try store.prune(
-        at: progress.step, keep: configuration.checkpoint.keep,
-        bestStep: progress.bestLoss.isFinite ? progress.bestStep : nil)
+      try prune()
     }
     savedStep = progress.step
+  }
+
+  private func prune() throws {
+    try store.prune(
+      at: progress.step, keep: configuration.checkpoint.keep,
+      bestStep: progress.bestLoss.isFinite ? progress.bestStep : nil)
   }
 
   /// Where each lane goes on.

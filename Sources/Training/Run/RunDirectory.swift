@@ -7,6 +7,11 @@ public struct RunError: Error, CustomStringConvertible, Sendable, Equatable {
   public let description: String
 
   init(_ description: String) { self.description = description }
+
+  /// Of a directory that is not as it was when the job looked at it.
+  static func changed(_ path: String) -> RunError {
+    RunError("\(path) was changed by another job just now; give the command again")
+  }
 }
 
 /// The directory of a run: `config.yaml`, `metrics.jsonl`, `run.log`, `checkpoints/` and `lock`.
@@ -44,7 +49,7 @@ public final class RunDirectory {
   /// What the run resumes from.
   public var checkpointsPath: String { "\(path)/checkpoints" }
 
-  /// The settings of the run that has begun here, or nil where none has.
+  /// The settings that have been written here, if any.
   ///
   /// - Throws: `ConfigurationError` or `FileError` where they are damaged, `RunError` where they are missing beside
   ///   checkpoints.
@@ -58,16 +63,13 @@ public final class RunDirectory {
     return nil
   }
 
-  /// Takes the directory for this job: makes what is missing, takes the lock and writes the settings.
+  /// Takes the directory for this job: makes what is missing, and takes the lock.
   ///
-  /// - Parameters:
-  ///   - configuration: The resolved settings.
-  ///   - previous: What `savedConfiguration()` gave when they were resolved.
-  ///   - fresh: Whether the run must begin here, so that the directory must be empty.
+  /// - Parameter fresh: Whether the run must begin here, so that the directory must be empty.
   /// - Returns: A warning for the log, where the file system can't lock.
   /// - Throws: `RunError` where another job has the directory or it is not empty as it should be; `FileError`
   ///   where it can't be written.
-  public func open(_ configuration: Configuration, previous: Configuration?, fresh: Bool) throws -> String? {
+  public func open(fresh: Bool) throws -> String? {
     if fresh { try requireEmpty() }
     let lock: RunLock
     do {
@@ -76,13 +78,20 @@ public final class RunDirectory {
     } catch let error as FileError {
       throw RunError("\(error); choose another directory with --run")
     }
-    guard try savedConfiguration() == previous else {
-      throw RunError("\(path) was changed by another job just now; give the command again")
-    }
-    if configuration != previous { try Files.replace(configurationPath, with: configuration.yaml.utf8) }
     try Files.makeDirectory(checkpointsPath)
     self.lock = lock
     return lock.warning
+  }
+
+  /// Writes the settings.
+  ///
+  /// - Parameters:
+  ///   - configuration: The resolved settings.
+  ///   - previous: What `savedConfiguration()` gave when they were resolved.
+  /// - Throws: `RunError` where the directory holds other ones by now; `FileError` where they can't be written.
+  public func save(_ configuration: Configuration, replacing previous: Configuration?) throws {
+    guard try savedConfiguration() == previous else { throw RunError.changed(path) }
+    if configuration != previous { try Files.replace(configurationPath, with: configuration.yaml.utf8) }
   }
 
   private func requireEmpty() throws {
