@@ -50,8 +50,7 @@ let package = Package(
       "Training",
       [
         "Evaluation", "Core", "Sequences", "MPI", "HDF5", "FileSystem", "Random", "Threads", "CKernels",
-        "CSupport",
-        crypto, logging, yams,
+        "CSupport", crypto, logging, yams,
       ]),
     .executableTarget(
       name: "seqtrain",

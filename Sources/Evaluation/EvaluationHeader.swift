@@ -1,4 +1,5 @@
 import HDF5
+import Sequences
 
 /// What an evaluation's file says about itself: what was measured, how, and what came out.
 public struct EvaluationHeader: Sendable, Equatable {
@@ -61,12 +62,14 @@ public struct EvaluationHeader: Sendable, Equatable {
     let attributes = file.attributes
     try Self.format.mark(file)
     try attributes.describe(
-      "How well a model predicts the targets of a split. A stream of n tokens has n - 1 targets, its tokens but the "
-        + "first; streams: results by stream of the split; targets: results by target, one stream after another. "
-        + "loss is in nats a target, loss_sum in nats; correct counts the targets that the model held to be the most "
-        + "probable token, accuracy is their share. The split was laid over the lanes in that mode: the state is reset "
-        + "where a stream begins; in contiguous mode also where a lane begins, which then reads up to 256 tokens of the "
-        + "stream before its first target.")
+      """
+      How well a model predicts the targets of a split. A stream of n tokens has n - 1 targets, its tokens but the \
+      first; streams: results by stream of the split; targets: results by target, one stream after another. loss is in \
+      nats a target, loss_sum in nats; correct counts the targets that the model held to be the most probable token, \
+      accuracy is their share. The split was laid over the lanes in that mode: the state is reset where a stream begins; \
+      in contiguous mode also where a lane begins, which then reads up to \(Schedule.leadIn) tokens of the stream before \
+      its first target.
+      """)
     try attributes.set("mode", mode)
     try attributes.set("lanes", lanes)
     try attributes.set("checkpoint", checkpoint)

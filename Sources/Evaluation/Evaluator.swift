@@ -42,7 +42,7 @@ public final class Evaluator {
     schedule = try Schedule(
       streams: split.streams, lanes: lanes, chunk: chunk, mode: mode, traversal: .evaluation)
     chunks = schedule.epoch(0).chunks
-    self.lanes = Self.lanes(of: communicator.rank, among: communicator.size, all: lanes)
+    self.lanes = RankBlocks.evenPart(of: lanes, rank: communicator.rank, ranks: communicator.size)
     correct = Buffer(count: chunk * self.lanes.count)
     model =
       self.lanes.isEmpty
@@ -54,11 +54,7 @@ public final class Evaluator {
 
   /// The lanes that a rank computes.
   public func lanes(of rank: Int) -> Range<Int> {
-    Self.lanes(of: rank, among: communicator.size, all: schedule.lanes)
-  }
-
-  private static func lanes(of rank: Int, among ranks: Int, all lanes: Int) -> Range<Int> {
-    RankBlocks.evenPart(of: lanes, rank: rank, ranks: ranks)
+    RankBlocks.evenPart(of: schedule.lanes, rank: rank, ranks: communicator.size)
   }
 
   /// Passes once over the split; every rank gets the metrics of the whole. Collective.

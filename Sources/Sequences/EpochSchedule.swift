@@ -129,7 +129,7 @@ public struct LaneWalk: Sendable {
           steps: step..<step + count, stream: stream, offset: offset, start: streams.offsets[stream] + offset,
           resets: offset == 0 || isAtStart, counts: counts))
       isAtStart = false
-      leadIn = max(0, leadIn - count)
+      if !counts { leadIn -= count }
       step += count
       offset += count
       remaining -= count

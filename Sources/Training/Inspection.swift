@@ -1,5 +1,5 @@
-import FileSystem
 import Evaluation
+import FileSystem
 import HDF5
 import Sequences
 

@@ -52,8 +52,7 @@ public struct TrainingJob: Sendable {
     if !isEmbedded { warning = try take() }
     try communicator.agree { try plan.map { try begin($0, run) } }
     let trainer = try Trainer(
-      configuration, dataset: dataset, schedule: schedule,
-      store: CheckpointStore(directory: run.checkpointsPath), communicator: communicator)
+      configuration, dataset: dataset, schedule: schedule, store: run.checkpoints, communicator: communicator)
     if resumes { try trainer.resume(from: plan?.checkpoint) }
 
     let reporter = try communicator.agree {
@@ -91,8 +90,7 @@ public struct TrainingJob: Sendable {
 
   private func resolve(_ run: RunDirectory, ranks: Int) throws -> Plan {
     let saved = fresh ? nil : try run.savedConfiguration()
-    let store = CheckpointStore(directory: run.checkpointsPath)
-    let (checkpoint, damaged) = fresh ? (nil, []) : try newestCheckpoint(store)
+    let (checkpoint, damaged) = fresh ? (nil, []) : try newestCheckpoint(run.checkpoints)
     // What the run has begun with, whatever may have become of the file of its settings.
     let previous = try checkpoint.map {
       try Configuration(yaml: $0.header.configuration, name: "\($0.path): /configuration")
@@ -102,19 +100,19 @@ public struct TrainingJob: Sendable {
       try configurationPath.map(readSettings) ?? saved ?? (namesData ? Configuration() : .firstRun)
     for setting in settings { try configuration.set(setting) }
     if configuration.data.path.isEmpty { configuration.data.path = run.embeddedDataPath }
-    do { configuration = try configuration.resolved(ranks: ranks, previous: previous) } catch let error
-      as ConfigurationError where previous != nil
-    { throw ConfigurationError("\(run.path): \(error)") }
+    do {
+      configuration = try configuration.resolved(ranks: ranks, previous: previous)
+    } catch let error as ConfigurationError where previous != nil {
+      throw ConfigurationError("\(run.path): \(error)")
+    }
     return Plan(
-      configuration: configuration, saved: saved, steps: try store.steps(), checkpoint: checkpoint,
+      configuration: configuration, saved: saved, steps: try run.checkpoints.steps(), checkpoint: checkpoint,
       damaged: damaged, changes: previous.map(configuration.changes(since:)) ?? [])
   }
 
   /// Writes the settings to the directory, which this job has taken, unless another has used it since the plan was made.
   private func begin(_ plan: Plan, _ run: RunDirectory) throws {
-    guard try CheckpointStore(directory: run.checkpointsPath).steps() == plan.steps else {
-      throw RunError.changed(run.path)
-    }
+    guard try run.checkpoints.steps() == plan.steps else { throw RunError.changed(run.path) }
     try run.save(plan.configuration, replacing: plan.saved)
   }
 

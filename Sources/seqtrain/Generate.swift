@@ -21,7 +21,10 @@ struct Generate: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The text to be continued; it begins a line, or a stream of a model of many.", valueName: "text"))
+      """
+      The text to be continued, read as the beginning of a line (of a stream, if the model was trained on many short \
+      ones).
+      """, valueName: "text"))
   var prompt = ""
 
   @Option(parsing: .unconditional, help: "The number of tokens to draw.")

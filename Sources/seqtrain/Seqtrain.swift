@@ -1,5 +1,5 @@
-import FileSystem
 import ArgumentParser
+import FileSystem
 import Glibc
 import MPI
 import Training

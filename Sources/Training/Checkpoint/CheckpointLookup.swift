@@ -10,7 +10,7 @@ extension CheckpointStore {
   /// - Throws: `TrainingError`, `HDF5Error` where there is none that can be read.
   static func find(_ path: String, best: Bool) throws -> (file: CheckpointFile, damaged: [String]) {
     guard Files.isDirectory(path) else { return (try open(path), []) }
-    let store = CheckpointStore(directory: RunDirectory(path).checkpointsPath)
+    let store = RunDirectory(path).checkpoints
     if best {
       guard let bestPath = store.bestPath else {
         throw TrainingError("\(path): no best checkpoint; there is one after the first validation")

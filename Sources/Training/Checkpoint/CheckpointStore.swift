@@ -1,5 +1,5 @@
-import FileSystem
 import Crypto
+import FileSystem
 import FoundationEssentials
 import Glibc
 import HDF5
@@ -57,10 +57,9 @@ package struct CheckpointStore {
       try CheckpointFile.write(header, arrays, to: file)
     } check: { file in
       digest = try fileDigest(file.location)
-      // Where a damaged one is replaced: first the file, which without its manifest could be taken for a sound one.
-      unlink(path(step))
-      unlink(manifestPath(step))
     }
+    // Where a damaged one has been replaced, its manifest speaks against the new one until now: a run that is killed
+    // here goes on from the one before.
     do {
       try write(
         CheckpointManifest(

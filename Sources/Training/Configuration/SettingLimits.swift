@@ -22,3 +22,8 @@ struct SettingLimits<Value: SettingValue & Comparable>: Sendable, CustomStringCo
     Self("above \(low.yaml), at most \(high.yaml)") { low < $0 && $0 <= high }
   }
 }
+
+extension SettingLimits<Double> {
+  /// From 0 to what float32, in which the kernels compute, still tells from 1.
+  static var belowOne: Self { .within(0, 0.9999999) }
+}

@@ -24,7 +24,7 @@ extension Setting {
     Setting("model.hidden", \.model.hidden, .within(1, 65_536), "Width of each recurrent layer"),
     Setting("model.layers", \.model.layers, .within(1, 1024), "Number of recurrent layers"),
     Setting(
-      "model.dropout", \.model.dropout, .within(0, 0.9999999), "Share of outputs dropped between layers"),
+      "model.dropout", \.model.dropout, .belowOne, "Share of outputs dropped between layers"),
     Setting("model.layer_norm", \.model.layerNorm, "Whether the output of each layer is normalised"),
     Setting(
       "model.tied", \.model.tied, "Whether the head's weights are the embedding's (embedding = hidden)"),
@@ -80,16 +80,17 @@ extension Setting {
       "training.optimizer.learning_rate", \.training.optimizer.learningRate, .above(0, to: 1000),
       mayChange: true, "Learning rate before the schedule's factor"),
     Setting(
-      "training.optimizer.momentum", \.training.optimizer.momentum, .within(0, 0.9999999), "Momentum of sgd"),
+      "training.optimizer.momentum", \.training.optimizer.momentum, .belowOne, "Momentum of sgd"),
     Setting(
       "training.optimizer.nesterov", \.training.optimizer.nesterov,
       "Whether sgd looks ahead along its momentum"),
     Setting(
-      "training.optimizer.beta1", \.training.optimizer.beta1, .within(0, 0.9999999),
+      "training.optimizer.beta1", \.training.optimizer.beta1, .belowOne,
       "Decay of the mean of gradients (adam, adamw)"),
     Setting(
-      "training.optimizer.beta2", \.training.optimizer.beta2, .within(0, 0.9999999),
+      "training.optimizer.beta2", \.training.optimizer.beta2, .belowOne,
       "Decay of the mean of squared gradients (adam, adamw)"),
+    // The kernels divide by numbers from 2^-126 up.
     Setting(
       "training.optimizer.epsilon", \.training.optimizer.epsilon, .within(1e-30, 1),
       "Added to the root of the mean of squares (adam, adamw)"),

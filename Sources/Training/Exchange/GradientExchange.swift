@@ -43,8 +43,8 @@ func makeExchange(
   if onOneHost {
     return try SharedMemoryExchange(host, layout: layout, packedCount: packedCount, plan: plan)
   }
-  try host.free()
   let hasSpareProcessor = Processors.online > host.size && Processors.allowed > 1
+  try host.free()
   let overlapping = try communicator.allgather(hasSpareProcessor ? 1 : 0).allSatisfy { $0 == 1 }
   return try MessageExchange(communicator, layout: layout, plan: plan, overlapping: overlapping)
 }

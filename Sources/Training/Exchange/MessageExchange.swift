@@ -56,8 +56,6 @@ package final class MessageExchange: GradientExchange {
       UnsafeMutableBufferPointer(start: memory.weights, count: memory.layout.count))
   }
 
-  package func free() {}
-
   package func publish() throws {
     for (elements, slices) in reducer.pieces {
       let weights = UnsafeMutableBufferPointer(
@@ -65,4 +63,6 @@ package final class MessageExchange: GradientExchange {
       try communicator.allgather(weights, slices)
     }
   }
+
+  package func free() {}
 }

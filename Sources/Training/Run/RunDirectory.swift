@@ -46,8 +46,10 @@ public final class RunDirectory {
   public var logPath: String { "\(path)/run.log" }
   /// The embedded text, where the run names no data.
   public var embeddedDataPath: String { "\(path)/data.h5" }
-  /// What the run resumes from.
+  /// Where its checkpoints lie.
   public var checkpointsPath: String { "\(path)/checkpoints" }
+  /// What the run resumes from.
+  package var checkpoints: CheckpointStore { CheckpointStore(directory: checkpointsPath) }
 
   /// The settings that have been written here, if any.
   ///

@@ -1,5 +1,5 @@
-import FileSystem
 import Core
+import FileSystem
 import HDF5
 import Sequences
 import TestSupport
