@@ -58,21 +58,26 @@ public enum Environment {
   }
 
   /// The rank of this process as its launcher says, before MPI is started; 0 where no launcher does.
-  public static var launchedRank: Int {
+  public static var launchedRank: Int { rankFromLauncher ?? 0 }
+
+  private static var rankFromLauncher: Int? {
     for name in ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"] {
       if let value = getenv(name), let rank = Int(String(cString: value)) { return rank }
     }
-    return 0
+    return nil
   }
 
   /// Keeps Open MPI from waiting for what is not there; what the environment says stays.
   ///
   /// The libraries for fast networks look for devices for 0.1 s each, also on a host that has none: no InfiniBand or
-  /// what Linux lists with it (Omni-Path, EFA, RoCE), no Slingshot, no True Scale. And a process by itself starts a
-  /// daemon (another 0.05 s) that only spawning processes needs.
+  /// what Linux lists with it (Omni-Path, EFA, RoCE), no Slingshot, no True Scale. A process by itself starts a
+  /// daemon (another 0.05 s) that only spawning processes needs, and makes a session directory that it does not use and
+  /// whose removal can hit a job that is just starting.
   private static func chooseTransport() {
     let devices = ["/sys/class/infiniband", "/sys/class/cxi", "/dev/ipath"]
     if devices.allSatisfy({ access($0, F_OK) != 0 }) { setenv("OMPI_MCA_mtl", "^ofi,psm,psm2", 0) }
+    guard rankFromLauncher == nil else { return }
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 0)
+    setenv("OMPI_MCA_orte_create_session_dirs", "0", 0)
   }
 }

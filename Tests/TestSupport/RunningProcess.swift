@@ -21,6 +21,9 @@ public struct ProcessResult: Sendable, CustomStringConvertible {
 public final class RunningProcess {
   /// The process's number.
   public let id: pid_t
+  /// What it writes, and the session directory of Open MPI, where it is a job: jobs that share one can remove it under
+  /// each other.
+  private let scratch: String
   private let outputPath: String
   private let errorsPath: String
 
@@ -35,8 +38,10 @@ public final class RunningProcess {
     directory: String? = nil
   ) throws {
     // Files rather than pipes: nobody needs to read while the process runs.
-    outputPath = try emptyTemporaryFile()
-    errorsPath = try emptyTemporaryFile()
+    scratch = try makeTemporaryDirectory()
+    (outputPath, errorsPath) = ("\(scratch)/output", "\(scratch)/errors")
+    try writeBytes([], to: outputPath)
+    try writeBytes([], to: errorsPath)
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
@@ -54,6 +59,7 @@ public final class RunningProcess {
     posix_spawnattr_setsigmask(&attributes, &signals)
 
     var id: pid_t = 0
+    let environment = ["OMPI_MCA_orte_tmpdir_base": scratch].merging(environment) { _, given in given }
     let command = (directory.map { ["env", "-C", $0] } ?? []) + [program] + arguments
     let status = withCStrings(command) { arguments in
       withCStrings(environmentStrings(changedBy: environment)) { environment in
@@ -64,10 +70,7 @@ public final class RunningProcess {
     guard status == 0 else { throw SystemError("start \(program)", code: status) }
   }
 
-  deinit {
-    unlink(outputPath)
-    unlink(errorsPath)
-  }
+  deinit { removeTree(scratch) }
 
   /// Sends a signal to the process alone.
   public func signal(_ number: Int32) { kill(id, number) }
@@ -150,14 +153,6 @@ private func secondsNow() -> Double {
   var time = timespec()
   clock_gettime(CLOCK_MONOTONIC, &time)
   return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-}
-
-private func emptyTemporaryFile() throws -> String {
-  var template = Array("/tmp/seqtrain-output-XXXXXX".utf8CString)
-  let descriptor = mkstemp(&template)
-  guard descriptor >= 0 else { throw SystemError("mkstemp") }
-  close(descriptor)
-  return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
 /// The tests' own environment with some variables set or, where nil, unset, as `NAME=VALUE`.

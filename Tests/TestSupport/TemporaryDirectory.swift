@@ -2,12 +2,17 @@ import Glibc
 
 /// Runs `body` with the path of a new empty directory and removes it afterwards with all it holds.
 public func withTemporaryDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
+  let path = try makeTemporaryDirectory()
+  defer { removeTree(path) }
+  return try body(path)
+}
+
+/// Makes a new empty directory and returns its path; the caller removes it.
+func makeTemporaryDirectory() throws -> String {
   let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
   var template = Array("\(base)/seqtrain-test-XXXXXX".utf8CString)
   guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp \(base)") }
-  let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  defer { removeTree(path) }
-  return try body(path)
+  return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
 /// Removes a file, or a directory with all it holds. What is not there is no error.
