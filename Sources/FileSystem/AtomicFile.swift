@@ -22,7 +22,7 @@ extension Files {
   ) throws {
     try requirePlace(for: path, existing: existing)
     let directory = directory(of: path)
-    let name = path.split(separator: "/").last ?? ""
+    let name = name(of: path)
     let temporary = "\(directory)/.\(name).\(getpid())-\(UInt32.random(in: .min ... .max)).partial"
     do {
       try write(temporary)

@@ -31,21 +31,12 @@ public struct TrainedModel {
     (file, damaged) = try CheckpointStore.find(path, best: best)
     let header = file.header
     self.path = file.path
-    configuration = try Configuration(yaml: header.configuration, name: "\(file.path): /configuration")
-      .resolved(ranks: 1)
+    configuration = try file.configuration()
     vocabulary = header.vocabulary
     mode = header.mode
     progress = header.progress
     let layout = LanguageModel.layout(configuration.model, vocabulary: vocabulary.count)
-    // Before there is memory for them: the configuration may claim what the file does not hold.
-    for parameter in layout.parameters {
-      let found = try file.shape(of: "parameters/\(parameter.name)")
-      guard found == parameter.shape else {
-        throw TrainingError(
-          "\(file.path): /parameters/\(parameter.name): expected shape \(parameter.shape) for the configuration in "
-            + "the file, found \(found.map { "\($0)" } ?? "none"); the file is damaged")
-      }
-    }
+    try file.requireArrays(of: layout, in: CheckpointGroup.parameters.rawValue)
     memory = ParameterMemory(layout: layout, shards: 0)
     let weights = UnsafeMutableBufferPointer(start: memory.weights, count: layout.count)
     for parameter in layout.parameters {

@@ -158,6 +158,26 @@ import Testing
     }
   }
 
+  /// Otherwise a checkpoint that has been deleted would still take its room on the disk.
+  @Test func `a run that has been resumed holds no checkpoint open`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      try place.output(Workspace.slowCommand("run", steps: 2))
+      let job = try place.start(ranks: 2, Workspace.slowCommand("run", ["evaluation.every=0"]))
+      try #require(job.wait { place.lastStep("run") > 2 })
+      let holder = try #require(try job.ranks().first)
+      let open = try directoryEntries("/proc/\(holder)/fd").map { name in
+        var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/\(holder)/fd/\(name)", &target, target.count)
+        return String(decoding: target.prefix(max(0, count)), as: UTF8.self)
+      }
+      #expect(open.contains { $0.hasSuffix("/tales.h5") })
+      #expect(!open.contains { $0.contains("/checkpoints/") }, "\(open)")
+      kill(holder, SIGUSR1)
+      #expect(try job.wait().status == 3)
+    }
+  }
+
   @Test func `a second job in the directory is refused while the first runs`() throws {
     try Workspace.with { place in
       try place.makeTales()

@@ -1,7 +1,9 @@
 import Crypto
+import Dispatch
 import Glibc
 import HDF5
 import Sequences
+import Synchronization
 import TestSupport
 import Testing
 import Training
@@ -12,30 +14,51 @@ import Training
     var progress = TrainingProgress()
     (progress.step, progress.chunk, progress.bestLoss, progress.bestStep) = (step, 7, 1.5, 10)
     return CheckpointHeader(
-      configuration: "data:\n  path: a.h5\n",
+      configuration: """
+        model: {cell: rnn, embedding: 2, hidden: 60, layers: 1}
+        training: {lanes: 2, optimizer: {name: sgd}}
+
+        """,
       vocabulary: try Vocabulary(level: .char, spellings: ["a", "b"]),
-      datasetFingerprint: "0123", mode: .packed, optimizer: "adam", progress: progress)
+      datasetFingerprint: "0123", mode: .packed,
+      optimizer: "sgd", progress: progress)
   }
 
-  /// Writes checkpoints of these steps, with arrays that lie in the file in both ways.
+  /// The arrays of floats of such a run, in the order of their paths; they lie in the file in both ways, within its
+  /// metadata and in chunks.
+  private static let shapes: [(path: String, shape: [Int])] = {
+    let parameters = [
+      ("embedding.weight", [2, 2]), ("head.bias", [2]), ("head.weight", [2, 60]), ("rnn.bias_hh_l0", [60]),
+      ("rnn.bias_ih_l0", [60]), ("rnn.weight_hh_l0", [60, 60]), ("rnn.weight_ih_l0", [60, 2]),
+    ]
+    return ["optimizer/momentum_buffer", "parameters"].flatMap { group in
+      parameters.map { (path: "\(group)/\($0.0)", shape: $0.1) }
+    } + [(path: "states/rnn.h_l0", shape: [2, 60])]
+  }()
+
+  private static func floats(_ shape: [Int], step: Int) -> [Float] {
+    (0..<shape.reduce(1, *)).map { Float($0 * step) }
+  }
+
+  /// Writes checkpoints of these steps.
   @discardableResult
-  private static func write(_ directory: String, steps: [Int]) throws -> CheckpointStore {
-    let store = CheckpointStore(directory: directory)
+  private static func write(
+    _ directory: String, steps: [Int], to store: CheckpointStore? = nil
+  ) throws -> CheckpointStore {
+    let store = store ?? CheckpointStore(directory: directory)
     for step in steps {
-      let floats = (0..<6000).map { Float($0 * step) }
-      try floats.withUnsafeBufferPointer { floats in
-        try store.write(
-          header(step: step),
-          [
-            CheckpointArray(
-              path: "parameters/head.weight", shape: [60, 100], values: .floats(floats),
-              description: "weights"),
-            CheckpointArray(
-              path: "states/rnn.h_l0", shape: [2, 3],
-              values: .floats(UnsafeBufferPointer(rebasing: floats[..<6])), description: "states"),
-            CheckpointArray(
-              path: "cursors/stream", shape: [2], values: .integers([Int64(step), 3]), description: "streams"),
-          ])
+      let values = floats([3600], step: step)
+      try values.withUnsafeBufferPointer { values in
+        let floats = shapes.map { path, shape in
+          CheckpointArray(
+            path: path, shape: shape,
+            values: .floats(UnsafeBufferPointer(rebasing: values[..<shape.reduce(1, *)])), description: path)
+        }
+        let cursors = ["offset", "stream"].map { name in
+          CheckpointArray(
+            path: "cursors/\(name)", shape: [2], values: .integers([Int64(step), 3]), description: name)
+        }
+        try store.write(header(step: step), cursors + floats)
       }
     }
     return store
@@ -52,7 +75,7 @@ import Training
     try withTwo { store, newest in
       let file = try #require(try store.newestSound().file)
       #expect(try file.header == Self.header(step: 20))
-      #expect(try file.parameterShapes().reduce(0) { $0 + $1.shape.reduce(1, *) } == 6000)
+      #expect(try file.parameterShapes().reduce(0) { $0 + $1.shape.reduce(1, *) } == 3966)
       let bytes = try readBytes("\(newest).h5")
       let digest = SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
       let manifest = String(decoding: try readBytes("\(newest).json"), as: UTF8.self)
@@ -69,11 +92,11 @@ import Training
   /// SHA-256 over the bytes of all arrays in the order of their paths, and over nothing else.
   @Test func theDigestIsThatOfTheArrays() throws {
     try withTwo { store, _ in
-      let floats = (0..<6000).map { Float($0 * 20) }
       var hash = SHA256()
-      [Int64(20), 3].withUnsafeBytes { hash.update(bufferPointer: $0) }
-      floats.withUnsafeBytes { hash.update(bufferPointer: $0) }
-      floats[..<6].withUnsafeBytes { hash.update(bufferPointer: $0) }
+      for _ in ["offset", "stream"] { [Int64(20), 3].withUnsafeBytes { hash.update(bufferPointer: $0) } }
+      for (_, shape) in Self.shapes {
+        Self.floats(shape, step: 20).withUnsafeBytes { hash.update(bufferPointer: $0) }
+      }
       let expected = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
       let file = try #require(try store.newestSound().file)
       #expect(try file.digest() == expected)
@@ -125,12 +148,154 @@ import Training
     }
   }
 
-  /// Away from its run a checkpoint has no manifest; HDF5's own checksums remain.
-  @Test func withoutAManifestItIsReadOnItsOwn() throws {
+  /// A kill between the two leaves a checkpoint without a manifest: it is taken if all of it is sound.
+  @Test func `without a manifest a checkpoint is read through before it is used`() throws {
     try withTwo { store, newest in
       unlink("\(newest).json")
-      let file = try #require(try store.newestSound().file)
-      #expect(file.header.progress.step == 20)
+      let whole = try #require(try store.newestSound().file)
+      let (header, digest) = (whole.header, try whole.digest())
+      #expect(header.progress.step == 20)
+      let seed: UInt64 = 20_262
+      var random = SplitMix(state: seed)
+      let bytes = try readBytes("\(newest).h5")
+      var found = 0
+      for round in 0..<300 {
+        var flipped = bytes
+        let place = (bytes.count * round + Int.random(in: 0..<bytes.count, using: &random)) / 300
+        flipped[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+        try writeBytes(flipped, to: "\(newest).h5")
+        let (file, failures) = try store.newestSound()
+        if file?.header.progress.step == 20 {
+          #expect(file?.header == header && failures.isEmpty, "seed \(seed), byte \(place)")
+          #expect(try file?.digest() == digest, "seed \(seed), byte \(place)")
+        } else {
+          #expect(file?.header.progress.step == 10 && failures.count == 1, "seed \(seed), byte \(place)")
+          found += 1
+        }
+      }
+      #expect(found > 150)
+    }
+  }
+
+  /// Sound arrays that are not those of the configuration are no checkpoint.
+  @Test func `without a manifest arrays must be those of the configuration`() throws {
+    try withTemporaryDirectory { directory in
+      let store = CheckpointStore(directory: directory)
+      let values: [Float] = [1, 2]
+      try values.withUnsafeBufferPointer { values in
+        try store.write(
+          Self.header(step: 10),
+          [
+            CheckpointArray(
+              path: "parameters/head.bias", shape: [2], values: .floats(values), description: "")
+          ])
+      }
+      unlink("\(directory)/step-00000010.json")
+      let (file, failures) = try store.newestSound()
+      #expect(file == nil)
+      #expect(
+        failures.first?.contains(
+          "/parameters/head.weight: expected shape [2, 60] for the configuration in the file, found none")
+          == true,
+        "\(failures)")
+    }
+  }
+
+  @Test func `manifest, name and file must be of the same step`() throws {
+    try withTwo { store, newest in
+      let directory = store.directory
+      // The whole pair under another name; the file alone, beside the manifest of its new name, and without one.
+      func copy(_ from: String, _ to: String) throws {
+        try writeBytes(readBytes("\(directory)/\(from)"), to: "\(directory)/\(to)")
+      }
+      try copy("step-00000010.h5", "step-00000030.h5")
+      try copy("step-00000010.json", "step-00000030.json")
+      var (file, failures) = try store.newestSound()
+      #expect(file?.header.progress.step == 20)
+      #expect(
+        failures.first?.contains("the manifest of \"step-00000010.h5\", expected one of \"step-00000030.h5\"")
+          == true,
+        "\(failures)")
+      unlink("\(directory)/step-00000030.json")
+      (file, failures) = try store.newestSound()
+      #expect(file?.header.progress.step == 20)
+      #expect(
+        failures.first?.contains("of step 10, where its name says 30; it is damaged") == true, "\(failures)")
+      unlink("\(directory)/step-00000030.h5")
+      let manifest = String(decoding: try readBytes("\(newest).json"), as: UTF8.self)
+      try writeBytes(manifest.replacing("\"step\" : 20", with: "\"step\" : 21").utf8, to: "\(newest).json")
+      (file, failures) = try store.newestSound()
+      #expect(file?.header.progress.step == 10)
+      #expect(
+        failures.first?.contains("of step 20, where its manifest says 21; it is damaged") == true,
+        "\(failures)")
+      // Elsewhere, and without a manifest, a checkpoint may have any name.
+      try copy("step-00000010.h5", "model.h5")
+      #expect(try CheckpointStore.open("\(directory)/model.h5").header.progress.step == 10)
+    }
+  }
+
+  /// The run falls back twice: what it has fallen back to must not be deleted for the sake of what is damaged.
+  @Test func `damaged checkpoints do not count among those that are kept`() throws {
+    try withTwo { store, newest in
+      var bytes = try readBytes("\(newest).h5")
+      bytes[bytes.count / 2] ^= 1
+      try writeBytes(bytes, to: "\(newest).h5")
+      #expect(try store.newestSound().file?.header.progress.step == 10)
+      try store.prune(at: 10, keep: 2, bestStep: nil)
+      #expect(try store.steps() == [10, 20])
+      try Self.write(store.directory, steps: [30], to: store)
+      try store.prune(at: 30, keep: 2, bestStep: nil)
+      #expect(try store.steps() == [10, 30])
+    }
+  }
+
+  /// What another process has left is told by its size, and read where it has no manifest.
+  @Test func `nor do those that are plainly not whole`() throws {
+    try withTwo { store, _ in
+      let directory = store.directory
+      let later = try Self.write(directory, steps: [30, 40, 50])
+      try writeBytes(
+        readBytes("\(directory)/step-00000020.h5").dropLast(), to: "\(directory)/step-00000020.h5")
+      var bytes = try readBytes("\(directory)/step-00000030.h5")
+      bytes[bytes.count / 2] ^= 1
+      try writeBytes(bytes, to: "\(directory)/step-00000030.h5")
+      for step in [30, 40] { unlink("\(directory)/step-000000\(step).json") }
+      let resumed = CheckpointStore(directory: directory)
+      #expect(try resumed.newestSound().file?.header.progress.step == 50)
+      try resumed.prune(at: 50, keep: 3, bestStep: nil)
+      #expect(try resumed.steps() == [10, 40, 50])
+      #expect(try later.newestSound().failures.isEmpty)
+    }
+  }
+
+  /// Checkpoints that a run deletes while another program looks for the newest are no lost ones.
+  @Test func `a run that goes on is read without a failure`() throws {
+    try withTemporaryDirectory { directory in
+      try Self.write(directory, steps: [1])
+      let problems = Mutex<[String]>([])
+      let last = 80
+      DispatchQueue.concurrentPerform(iterations: 2) { thread in
+        do {
+          let store = CheckpointStore(directory: directory)
+          if thread == 0 {
+            for step in 2...last {
+              try Self.write(directory, steps: [step], to: store)
+              try store.prune(at: step, keep: 1, bestStep: step)
+            }
+            return
+          }
+          var newest = 0
+          while newest < last, problems.withLock(\.isEmpty) {
+            let (file, failures) = try store.newestSound()
+            let step = file?.header.progress.step ?? 0
+            if step < newest || !failures.isEmpty { problems.withLock { $0.append("\(step): \(failures)") } }
+            newest = max(newest, step)
+            if store.bestPath != nil { _ = try store.best() }
+          }
+        } catch { problems.withLock { $0.append("\(error)") } }
+      }
+      #expect(problems.withLock { $0 } == [])
     }
   }
 
@@ -154,7 +319,7 @@ import Training
       unlink("\(newest).h5")
       let (file, failures) = try store.newestSound()
       #expect(file?.header.progress.step == 10)
-      #expect(failures == ["\(newest).h5: can't open: No such file or directory"])
+      #expect(failures == ["\(newest).h5: can't read: No such file or directory"])
       try store.prune(at: 10, keep: 1, bestStep: nil)
       #expect(try directoryEntries(store.directory) == ["step-00000010.h5", "step-00000010.json"])
     }
@@ -182,11 +347,11 @@ import Training
   @Test func damagedLaterCheckpointsDoNotPushOutNewOnes() throws {
     try withTwo { store, newest in
       try writeBytes([1], to: "\(newest).h5")
-      try Self.write(store.directory, steps: [15])
+      try Self.write(store.directory, steps: [15], to: store)
       try store.prune(at: 15, keep: 1, bestStep: nil)
       #expect(try store.steps() == [15, 20])
       #expect(try store.newestSound().file?.header.progress.step == 15)
-      try Self.write(store.directory, steps: [20])
+      try Self.write(store.directory, steps: [20], to: store)
       try store.prune(at: 20, keep: 1, bestStep: nil)
       #expect(try store.steps() == [20])
       #expect(try store.newestSound().file?.header.progress.step == 20)

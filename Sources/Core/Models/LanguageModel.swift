@@ -35,6 +35,13 @@ public final class LanguageModel {
     ParameterLayout(pieces: ParameterDeclarations(configuration, vocabulary: vocabulary).pieces)
   }
 
+  /// The names of the states that such a model carries, in the order of the layers; each is [lanes, H].
+  public static func stateNames(_ configuration: ModelConfiguration) -> [String] {
+    (0..<configuration.layers).flatMap { layer in
+      configuration.cell.stateLetters.map(RecurrentNames(index: layer).state)
+    }
+  }
+
   /// The floats that the packed weights of such a model take, where ranks can share them: not in oneDNN's form.
   public static func packedCount(_ configuration: ModelConfiguration, precision: Precision) -> Int {
     if precision == .bfloat16 && !precision.isEmulated { return 0 }

@@ -1,3 +1,4 @@
+import Core
 import Crypto
 import HDF5
 import Sequences
@@ -101,9 +102,54 @@ package struct CheckpointFile {
     return mode
   }
 
-  /// The shape of an array, or nil where there is none of that path.
-  func shape(of path: String) throws -> [Int]? {
-    try file.exists(path) ? try file.dataset(path).shape : nil
+  /// Closes the file, so that a deleted one takes no room on the disk any more.
+  func close() throws { try file.close() }
+
+  /// Reads everything through, and holds the arrays against the configuration: what can be known of a file for which no
+  /// manifest vouches.
+  ///
+  /// - Throws: `HDF5Error`, `TrainingError`, `ConfigurationError` or `DataError` that says what is damaged.
+  func verify() throws {
+    try file.verify()
+    let configuration = try configuration()
+    let layout = LanguageModel.layout(configuration.model, vocabulary: header.vocabulary.count)
+    try requireArrays(of: layout, in: CheckpointGroup.parameters.rawValue)
+    for name in type(of: configuration.training.optimizer.makeOptimizer([])).stateNames {
+      try requireArrays(of: layout, in: "\(CheckpointGroup.optimizer)/\(name)")
+    }
+    let lanes = configuration.training.lanes
+    for name in LanguageModel.stateNames(configuration.model) {
+      try requireArray("\(CheckpointGroup.states)/\(name)", shape: [lanes, configuration.model.hidden])
+    }
+    for name in ["stream", "offset"] {
+      try requireArray("\(CheckpointGroup.cursors)/\(name)", shape: [lanes])
+    }
+  }
+
+  /// The configuration of the run, with everything decided.
+  ///
+  /// - Throws: `ConfigurationError` where it can't be one.
+  func configuration() throws -> Configuration {
+    try Configuration(yaml: header.configuration, name: "\(path): /configuration").resolved(ranks: 1)
+  }
+
+  /// Checks that a group holds an array of every parameter's name and shape, before there is memory for them: the
+  /// configuration may claim what the file does not hold.
+  ///
+  /// - Throws: `TrainingError` with both shapes.
+  func requireArrays(of layout: ParameterLayout, in group: String) throws {
+    for parameter in layout.parameters {
+      try requireArray("\(group)/\(parameter.name)", shape: parameter.shape)
+    }
+  }
+
+  private func requireArray(_ array: String, shape: [Int]) throws {
+    let found = try file.exists(array) ? file.dataset(array).shape : nil
+    guard found == shape else {
+      throw TrainingError(
+        "\(path): /\(array): expected shape \(shape) for the configuration in the file, found "
+          + "\(found.map { "\($0)" } ?? "none"); the file is damaged")
+    }
   }
 
   /// Reads a float32 array whose shape must be the given one.

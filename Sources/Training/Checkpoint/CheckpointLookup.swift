@@ -11,19 +11,25 @@ extension CheckpointStore {
   static func find(_ path: String, best: Bool) throws -> (file: CheckpointFile, damaged: [String]) {
     guard Files.isDirectory(path) else { return (try open(path), []) }
     let store = RunDirectory(path).checkpoints
-    if best {
-      guard let bestPath = store.bestPath else {
-        throw TrainingError("\(path): no best checkpoint; there is one after the first validation")
-      }
-      do { return (try open(bestPath), []) } catch {
-        throw TrainingError("\(error); without --best the newest checkpoint is taken")
-      }
-    }
+    if best { return (try store.best(), []) }
     let (file, failures) = try store.newestSound()
     if let file { return (file, failures) }
     let reason =
       failures.isEmpty ? "not a run, or one without a checkpoint yet" : failures.joined(separator: "; ")
     throw TrainingError("\(path): no checkpoint that can be read: \(reason)")
+  }
+
+  /// The checkpoint with the lowest validation loss.
+  package func best() throws -> CheckpointFile {
+    while let path = bestPath {
+      do { return try Self.open(path) } catch {
+        // A run that goes on may have replaced it just now.
+        guard path == bestPath else { continue }
+        throw TrainingError("\(error); without --best the newest checkpoint is taken")
+      }
+    }
+    throw TrainingError(
+      "\(Files.directory(of: directory)): no best checkpoint; there is one after the first validation")
   }
 
   /// Whether `path` is a checkpoint that a manifest vouches for: it need not be opened to know what it is.

@@ -21,8 +21,10 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
 /// A checkpoint is whole or absent: it is written under another name, read again, synchronised with the disk and renamed.
 /// Its manifest follows; a manifest without a checkpoint tells of one that has been lost. `best.h5` is a link to the
 /// best one.
-package struct CheckpointStore {
+package final class CheckpointStore {
   package let directory: String
+  /// Whether the checkpoints that this process has read or written are sound, by their steps.
+  private var soundness: [Int: Bool] = [:]
 
   package init(directory: String) { self.directory = directory }
 
@@ -41,10 +43,13 @@ package struct CheckpointStore {
   /// The steps in the names of the checkpoints, or of their manifests.
   private func steps(of suffix: String) throws -> [Int] {
     guard Files.isDirectory(directory) else { return [] }
-    return try Files.names(in: directory).compactMap { name in
-      guard name.hasPrefix("step-"), name.hasSuffix(suffix) else { return nil }
-      return Int(name.dropFirst(5).dropLast(suffix.count))
-    }
+    return try Files.names(in: directory).compactMap { Self.step(inName: $0, suffix: suffix) }
+  }
+
+  /// The step in the name of a checkpoint, or of a manifest.
+  private static func step(inName name: String, suffix: String = ".h5") -> Int? {
+    guard name.hasPrefix("step-"), name.hasSuffix(suffix) else { return nil }
+    return Int(name.dropFirst(5).dropLast(suffix.count))
   }
 
   /// Writes a checkpoint.
@@ -69,6 +74,7 @@ package struct CheckpointStore {
       unlink(manifestPath(step))
       throw error
     }
+    soundness[step] = true
   }
 
   private func write(_ manifest: CheckpointManifest) throws {
@@ -78,45 +84,86 @@ package struct CheckpointStore {
     try Files.replace(manifestPath(manifest.step), with: text + "\n".utf8)
   }
 
-  /// Checks a checkpoint against its manifest, and opens it.
-  ///
-  /// - Throws: `TrainingError` where it is not the file that was written, `HDF5Error` where it can't be read.
-  func open(_ step: Int) throws -> CheckpointFile { try Self.open(path(step)) }
-
   /// Where the manifest of the checkpoint at `path` lies, if it has one.
   static func manifestPath(of path: String) -> String {
     String(path.dropLast(path.hasSuffix(".h5") ? 3 : 0)) + ".json"
   }
 
-  /// Opens the checkpoint at `path`, checked against the manifest beside it where there is one. The manifest of a
-  /// link, such as `best.h5`, lies beside what it leads to.
+  /// The manifest beside the checkpoint at `path`, if it has one; it must be of a file of that name and size.
+  private static func manifest(of path: String) throws -> CheckpointManifest? {
+    let manifestPath = manifestPath(of: path)
+    guard Files.exists(manifestPath) else { return nil }
+    let text = try Files.read(manifestPath, atMost: 1 << 20)
+    guard let manifest = try? JSONDecoder().decode(CheckpointManifest.self, from: Data(text)) else {
+      throw TrainingError("\(manifestPath): not a checkpoint's manifest; it may have been damaged")
+    }
+    let name = Files.name(of: path)
+    guard manifest.file == name else {
+      throw TrainingError(
+        "\(manifestPath): the manifest of \(manifest.file.debugDescription), expected one of \(name.debugDescription); "
+          + "one of the two is damaged, or was given another's name")
+    }
+    let bytes = try Files.size(of: path)
+    guard bytes == manifest.bytes else {
+      throw TrainingError(
+        "\(path): \(bytes) bytes, where the manifest says \(manifest.bytes); it is damaged")
+    }
+    return manifest
+  }
+
+  /// Opens the checkpoint at `path`, checked against the manifest beside it; where there is none, everything in it is
+  /// read and checked. The manifest of a link, such as `best.h5`, lies beside what it leads to.
+  ///
+  /// - Throws: `TrainingError` where it is not the file that was written; as `CheckpointFile`.
   package static func open(_ path: String) throws -> CheckpointFile {
     let path = withoutLink(path)
-    let manifestPath = manifestPath(of: path)
-    if Files.exists(manifestPath) {
-      let text = try Files.read(manifestPath, atMost: 1 << 20)
-      guard let manifest = try? JSONDecoder().decode(CheckpointManifest.self, from: Data(text)) else {
-        throw TrainingError("\(manifestPath): not a checkpoint's manifest; it may have been damaged")
-      }
-      let (sha256, bytes) = try fileDigest(path)
-      guard bytes == manifest.bytes else {
+    let manifest = try manifest(of: path)
+    if let manifest, try fileDigest(path).sha256 != manifest.sha256 {
+      throw TrainingError("\(path): its SHA-256 is not the one in its manifest; it is damaged")
+    }
+    let file = try CheckpointFile(path)
+    let step = file.header.progress.step
+    for (witness, said) in [("manifest", manifest?.step), ("name", Self.step(inName: Files.name(of: path)))] {
+      if let said, said != step {
         throw TrainingError(
-          "\(path): \(bytes) bytes, where the manifest says \(manifest.bytes); it is damaged")
-      }
-      guard sha256 == manifest.sha256 else {
-        throw TrainingError("\(path): its SHA-256 is not the one in its manifest; it is damaged")
+          "\(path): of step \(step), where its \(witness) says \(said); it is damaged, or was given another's name"
+        )
       }
     }
-    return try CheckpointFile(path)
+    if manifest == nil { try file.verify() }
+    return file
   }
 
   /// The newest checkpoint that is sound, with what was wrong with newer ones, lost ones among them.
   package func newestSound() throws -> (file: CheckpointFile?, failures: [String]) {
-    var failures: [String] = []
-    for step in Set(try steps(of: ".h5") + steps(of: ".json")).sorted(by: >) {
-      do { return (try open(step), failures) } catch { failures.append("\(error)") }
+    func listed() throws -> Set<Int> { Set(try steps(of: ".h5") + steps(of: ".json")) }
+    search: while true {
+      var failures: [String] = []
+      for step in try listed().sorted(by: >) {
+        do {
+          let file = try Self.open(path(step))
+          soundness[step] = true
+          return (file, failures)
+        } catch {
+          // A run that goes on may have deleted it just now: then there are newer ones.
+          guard try listed().contains(step) else { continue search }
+          soundness[step] = false
+          failures.append("\(error)")
+        }
+      }
+      return (nil, failures)
     }
-    return (nil, failures)
+  }
+
+  /// Whether a checkpoint is sound, as far as is known: one that this process has neither written nor read is held
+  /// against its manifest's size, and read through where it has none.
+  private func isSound(_ step: Int) -> Bool {
+    if let isSound = soundness[step] { return isSound }
+    let path = path(step)
+    let isSound =
+      Self.hasManifest(path) ? (try? Self.manifest(of: path)) != nil : (try? Self.open(path)) != nil
+    soundness[step] = isSound
+    return isSound
   }
 
   /// The path of the checkpoint with the lowest validation loss, if there has been a validation.
@@ -125,16 +172,17 @@ package struct CheckpointStore {
     return path != bestLink || Files.exists(path) ? path : nil
   }
 
-  /// Keeps the newest `keep` checkpoints up to that of `step`, which has just been written, and the best one; deletes
-  /// those before, and what an interrupted run left behind.
+  /// Keeps the newest `keep` sound checkpoints up to that of `step`, which has just been written or read, and the best
+  /// one; deletes the others up to there, and what an interrupted run left behind.
   ///
-  /// Later ones could not be read when the run resumed from one before. They count for nothing, and are replaced when
-  /// the run comes there.
+  /// Damaged ones count for nothing. Later ones could not be read when the run resumed from one before; they are
+  /// deleted or replaced when the run comes there.
   ///
   /// - Parameter bestStep: A step whose checkpoint has been written, if any.
   package func prune(at step: Int, keep: Int, bestStep: Int?) throws {
     let steps = try steps().filter { $0 <= step }
-    let kept = Set(steps.suffix(keep) + (bestStep.map { [$0] } ?? []))
+    let sound = steps.reversed().lazy.filter { self.isSound($0) }.prefix(keep)
+    let kept = Set(Array(sound) + (bestStep.map { [$0] } ?? []))
     // First, so that the link never leads to nothing.
     if let bestStep, steps.contains(bestStep) { try link(best: bestStep) }
     for step in steps where !kept.contains(step) {

@@ -67,7 +67,7 @@ package final class Trainer {
   /// Whether nothing is left to do.
   var isFinished: Bool { progress.step >= totalSteps || progress.stoppedEarly }
 
-  /// Takes up the state of a checkpoint, which rank 0 has open; the others pass nil. Collective.
+  /// Takes up the state of a checkpoint, which rank 0 has open, and closes it; the others pass nil. Collective.
   ///
   /// - Throws: `JobError` where the checkpoint does not fit the configuration, `MPIError`.
   package func resume(from file: CheckpointFile?) throws {
@@ -77,7 +77,11 @@ package final class Trainer {
     progress.stoppedEarly = progress.hasLostPatience(configuration.evaluation.patience)
     savedStep = progress.step
     // A kill may have come between the checkpoint and what follows it.
-    try communicator.agree { if file != nil { try prune() } }
+    try communicator.agree {
+      guard let file else { return }
+      try file.close()
+      try prune()
+    }
   }
 
   /// Trains until the run is finished, or until the end of a step in which any rank's `shouldStop` is true; then the

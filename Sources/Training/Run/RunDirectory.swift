@@ -20,11 +20,14 @@ public struct RunError: Error, CustomStringConvertible, Sendable, Equatable {
 public final class RunDirectory {
   /// Where it is.
   public let path: String
+  /// What the run resumes from.
+  package let checkpoints: CheckpointStore
   private var lock: RunLock?
 
   /// The directory at a path, which need not exist. Nothing is read or written yet.
   public init(_ path: String) {
     self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    checkpoints = CheckpointStore(directory: "\(self.path)/checkpoints")
   }
 
   /// The directory of a run that names none: `runs/` with the configuration's name, or `default`.
@@ -47,9 +50,7 @@ public final class RunDirectory {
   /// The embedded text, where the run names no data.
   public var embeddedDataPath: String { "\(path)/data.h5" }
   /// Where its checkpoints lie.
-  public var checkpointsPath: String { "\(path)/checkpoints" }
-  /// What the run resumes from.
-  package var checkpoints: CheckpointStore { CheckpointStore(directory: checkpointsPath) }
+  public var checkpointsPath: String { checkpoints.directory }
 
   /// The settings that have been written here, if any.
   ///

@@ -1,0 +1,64 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// Files of a run that are damaged while it does not run: it goes on with what is sound.
+@Suite(.serialized) struct DamageTests {
+  private let settings = [
+    "data.path=tales.h5", "model.hidden=128", "model.embedding=8", "training.lanes=8", "training.chunk=8",
+    "training.shards=2", "checkpoint.every=4", "evaluation.every=0",
+  ]
+
+  private func train(_ changes: String...) -> [String] {
+    ["train", "--run", "run"] + set(settings + changes)
+  }
+
+  /// Flips a bit in the middle of a checkpoint.
+  private func damage(_ place: Workspace, step: Int, byte: Int? = nil) throws {
+    let path = place("run/checkpoints/step-0000000\(step).h5")
+    var bytes = try readBytes(path)
+    bytes[byte ?? bytes.count / 2] ^= 16
+    try writeBytes(bytes, to: path)
+  }
+
+  @Test func `a run survives when its newest checkpoint is damaged, twice`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      try place.output(train("training.steps=6"))
+      try damage(place, step: 6)
+      let resumed = try place.output(train("training.steps=8"))
+      #expect(resumed.contains("step-00000006.h5: its SHA-256") && resumed.contains("resumed at step 4"))
+      try damage(place, step: 8)
+      let again = try place.output(train("training.steps=8"))
+      #expect(again.contains("resumed at step 4") && again.contains("finished at step 8"), "\(again)")
+      try place.output(["train", "--run", "whole"] + set(settings + ["training.steps=8"]))
+      #expect(try place.inspect("run") == place.inspect("whole"))
+      #expect(
+        try directoryEntries(place("run/checkpoints")) == [
+          "step-00000004.h5", "step-00000004.json", "step-00000008.h5", "step-00000008.json",
+        ])
+    }
+  }
+
+  /// A kill between a checkpoint and its manifest leaves nothing that vouches for the file.
+  @Test func `a run goes on whatever bit is flipped in a checkpoint without a manifest`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      try place.output(train("training.steps=6"))
+      let path = place("run/checkpoints/step-00000006.h5")
+      let digest = try place.inspect("run").digest
+      let size = try readBytes(path).count
+      // Places from a linear congruential generator (Knuth 1997).
+      var random: UInt64 = 20_263
+      for round in 0..<20 {
+        random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        let byte = (size * round + Int(random >> 33) % size) / 20
+        try damage(place, step: 6, byte: byte)
+        unlink(place("run/checkpoints/step-00000006.json"))
+        let output = try place.output(train("training.steps=6"))
+        #expect(output.contains("finished at step 6"), "byte \(byte): \(output)")
+        #expect(try place.inspect("run").digest == digest, "byte \(byte)")
+      }
+    }
+  }
+}
