@@ -59,7 +59,7 @@ public struct TrainingJob: Sendable {
       try plan.map { plan in
         let reporter = try JobReporter(trainer, run: run, dataset: dataset, ranks: communicator.size)
         reporter.introduce(
-          plan.changes, notes: [warning].compactMap { $0 } + plan.damaged)
+          plan.changes, notes: [warning].compactMap { $0 } + plan.notes)
         return reporter
       }
     }
@@ -77,37 +77,51 @@ public struct TrainingJob: Sendable {
     /// The settings of the run from now on.
     let configuration: Configuration
     /// Those in the directory.
-    let saved: Configuration?
+    let saved: SavedSettings
     /// The steps of the checkpoints there.
     let steps: [Int]
     /// The newest sound one, with which the run goes on.
     let checkpoint: CheckpointFile?
-    /// What is wrong with newer ones.
-    let damaged: [String]
+    /// What was damaged in the directory.
+    let notes: [String]
     /// What has changed since the checkpoint was written.
     let changes: [SettingChange]
   }
 
   private func resolve(_ run: RunDirectory, ranks: Int) throws -> Plan {
-    let saved = fresh ? nil : try run.savedConfiguration()
+    let saved = fresh ? .missing : try run.savedSettings()
     let (checkpoint, damaged) = fresh ? (nil, []) : try newestCheckpoint(run.checkpoints)
+    if saved == .missing && checkpoint == nil && !fresh { try run.requireNoCheckpoints() }
     // What the run has begun with, whatever may have become of the file of its settings.
     let previous = try checkpoint.map {
-      try Configuration(yaml: $0.header.configuration, name: "\($0.path): /configuration")
+      try Configuration.read(yaml: $0.header.configuration, name: "\($0.path): /configuration")
     }
+    let hasSettings = saved != .missing || checkpoint != nil
+    let damage = hasSettings ? saved.damage(expecting: previous?.keys ?? Setting.keys) : nil
+    if let damage, checkpoint == nil, configurationPath == nil {
+      throw ConfigurationError(
+        "\(run.configurationPath) \(damage), and there is no checkpoint that holds the settings: remove it, and give them "
+          + "again")
+    }
+    let own = damage == nil ? saved.configuration : previous?.configuration
     let namesData = settings.contains { $0.hasPrefix("data.path=") }
     var configuration =
-      try configurationPath.map(readSettings) ?? saved ?? (namesData ? Configuration() : .firstRun)
+      try configurationPath.map(readSettings) ?? own ?? (namesData ? Configuration() : .firstRun)
     for setting in settings { try configuration.set(setting) }
     if configuration.data.path.isEmpty { configuration.data.path = run.embeddedDataPath }
     do {
-      configuration = try configuration.resolved(ranks: ranks, previous: previous)
+      configuration = try configuration.resolved(ranks: ranks, previous: previous?.configuration)
     } catch let error as ConfigurationError where previous != nil {
       throw ConfigurationError("\(run.path): \(error)")
     }
+    let source = configurationPath ?? checkpoint?.path
+    let note = damage.map {
+      "\(run.configurationPath) \($0): it is written anew, with the settings of \(source ?? "this command")"
+    }
     return Plan(
       configuration: configuration, saved: saved, steps: try run.checkpoints.steps(), checkpoint: checkpoint,
-      damaged: damaged, changes: previous.map(configuration.changes(since:)) ?? [])
+      notes: damaged + [note].compactMap { $0 },
+      changes: previous.map { configuration.changes(since: $0.configuration) } ?? [])
   }
 
   /// Writes the settings to the directory, which this job has taken, unless another has used it since the plan was made.

@@ -61,4 +61,35 @@ import Testing
       }
     }
   }
+
+  @Test func `settings that were cut off are those of the checkpoint`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      try place.output(train("training.steps=4", "evaluation.every=2"))
+      let (before, bytes) = (try place.inspect("run"), try readBytes(place("run/config.yaml")))
+      let text = String(decoding: bytes, as: UTF8.self)
+      let hidden = try #require(text.firstRange(of: "hidden: 128")).upperBound
+      let withinValue = text[..<text.index(hidden, offsetBy: -2)]
+      for rest: Substring in [withinValue, text[...hidden], text.dropLast(30), ""] {
+        try place.write("run/config.yaml", String(rest))
+        let output = try place.output(["train", "--run", "run"])
+        #expect(
+          output.contains(
+            "warning: run/config.yaml is cut off: it is written anew, with the settings of "
+              + "run/checkpoints/step-00000004.h5"), "\(rest.count): \(output)")
+        #expect(output.contains("finished at step 4"))
+        #expect(try readBytes(place("run/config.yaml")) == bytes)
+        #expect(try place.inspect("run") == before)
+      }
+      unlink(place("run/config.yaml"))
+      #expect(try place.output(["train", "--run", "run"]).contains("warning: run/config.yaml is missing: "))
+      #expect(try readBytes(place("run/config.yaml")) == bytes)
+
+      mkdir(place("new"), 0o755)
+      try place.write("new/config.yaml", String(withinValue))
+      expectRefusal(
+        try place.seqtrain(["train", "--run", "new"]),
+        ["new/config.yaml is cut off, and there is no checkpoint that holds the settings: remove it"])
+    }
+  }
 }

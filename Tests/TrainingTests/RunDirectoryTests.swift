@@ -19,18 +19,18 @@ import Training
       do {
         let run = RunDirectory("\(base)/a/b/run/")
         #expect(run.path == "\(base)/a/b/run")
-        #expect(try run.savedConfiguration() == nil)
+        #expect(try run.savedSettings() == .missing)
         #expect(try run.open(fresh: true) == nil)
-        try run.save(configuration, replacing: nil)
+        try run.save(configuration, replacing: .missing)
       }
       #expect(try directoryEntries("\(base)/a/b/run") == ["checkpoints", "config.yaml", "lock"])
       let again = RunDirectory("\(base)/a/b/run")
-      let saved = try again.savedConfiguration()
-      #expect(saved == configuration)
+      let saved = try again.savedSettings()
+      #expect(saved == .whole(configuration, keys: Setting.keys))
       configuration.training.steps += 1
       _ = try again.open(fresh: false)
       try again.save(configuration, replacing: saved)
-      #expect(try again.savedConfiguration() == configuration)
+      #expect(try again.savedSettings() == .whole(configuration, keys: Setting.keys))
     }
   }
 
@@ -79,8 +79,8 @@ import Training
   @Test func settingsChangedByAnotherJobMeanwhileAreNoticed() throws {
     try withTemporaryDirectory { base in
       let configuration = try Configuration().resolved(ranks: 1)
-      try RunDirectory(base).save(configuration, replacing: nil)
-      let found = message { try RunDirectory(base).save(configuration, replacing: nil) }
+      try RunDirectory(base).save(configuration, replacing: .missing)
+      let found = message { try RunDirectory(base).save(configuration, replacing: .missing) }
       #expect(found == "\(base) was changed by another job just now; give the command again")
     }
   }
@@ -88,11 +88,74 @@ import Training
   @Test func checkpointsWithoutSettingsAreNotOverwritten() throws {
     try withTemporaryDirectory { base in
       mkdir("\(base)/checkpoints", 0o755)
-      #expect(try RunDirectory(base).savedConfiguration() == nil)
+      try RunDirectory(base).requireNoCheckpoints()
       try writeBytes([], to: "\(base)/checkpoints/step")
+      #expect(message { try RunDirectory(base).requireNoCheckpoints() }.contains("checkpoints is not empty"))
+    }
+  }
+
+  /// Settings whose values are others, and in range, when they are cut short.
+  private static let longValues: Configuration = {
+    var configuration = Configuration()
+    for setting in ["model.hidden=128", "evaluation.patience=12", "training.optimizer.no_decay=[]"] {
+      try? configuration.set(setting)
+    }
+    return configuration
+  }()
+
+  /// Every truncation of what `text` says of these settings is either damage or harmless.
+  private func checkTruncations(of text: String) throws {
+    try withTemporaryDirectory { base in
+      let run = RunDirectory(base)
+      let bytes = Array(text.utf8)
+      for length in bytes.indices {
+        try writeBytes(bytes[..<length], to: run.configurationPath)
+        let saved = try run.savedSettings()
+        #expect(
+          saved.damage(expecting: Setting.keys) != nil || saved.configuration == Self.longValues,
+          "\(length) of \(bytes.count) bytes: \(saved)")
+      }
+      try writeBytes(bytes, to: run.configurationPath)
+      #expect(try run.savedSettings() == .whole(Self.longValues, keys: Setting.keys))
+    }
+  }
+
+  @Test func `a truncated file of settings is known as damaged`() throws {
+    try withTemporaryDirectory { base in
+      let run = RunDirectory(base)
+      try run.save(Self.longValues, replacing: .missing)
+      try checkTruncations(of: String(decoding: readBytes(run.configurationPath), as: UTF8.self))
+    }
+  }
+
+  @Test func `so is one of an earlier version, which had no last line`() throws {
+    try checkTruncations(of: Self.longValues.yaml)
+  }
+
+  @Test func `settings edited by hand are read`() throws {
+    try withTemporaryDirectory { base in
+      let run = RunDirectory(base)
+      try run.save(Self.longValues, replacing: .missing)
+      let text = String(decoding: try readBytes(run.configurationPath), as: UTF8.self)
+      let edited = text.replacing("hidden: 128", with: "hidden: 64 # smaller")
+      for variant in [
+        edited, String(edited.dropLast()), edited.replacing("\n", with: "\r\n"), edited + "# mine\n",
+      ] {
+        try writeBytes(variant.utf8, to: run.configurationPath)
+        #expect(try run.savedSettings().configuration?.model.hidden == 64)
+        #expect(try run.savedSettings().damage(expecting: Setting.keys) == nil)
+      }
+      try writeBytes(edited.replacing("  hidden:", with: "  hiden:").utf8, to: run.configurationPath)
+      #expect(message { try run.savedSettings() }.contains("hiden is not a setting"))
+      let shorter = edited.split(separator: "\n").filter { !$0.contains("lanes:") && !$0.contains("chunk:") }
+      try writeBytes(shorter.joined(separator: "\n").utf8, to: run.configurationPath)
       #expect(
-        message { try RunDirectory(base).savedConfiguration() }.contains(
-          "holds checkpoints, but no config.yaml"))
+        try run.savedSettings().damage(expecting: Setting.keys) == "lacks training.chunk and 1 other setting")
+      // Settings that came later than the run are not missed.
+      #expect(try run.savedSettings().damage(expecting: ["training.steps"]) == nil)
+      // The same file given as any other is known to be cut off, too.
+      try writeBytes(Array(text.utf8).prefix(500), to: run.configurationPath)
+      #expect(message { try Configuration(path: run.configurationPath) }.contains("cut off"))
     }
   }
 

@@ -10,28 +10,37 @@ extension Configuration {
   /// - Throws: `ConfigurationError` naming file and line, for bad syntax, an unknown or repeated key, or a value of
   ///   the wrong type or out of range.
   public init(yaml: String, name: String) throws {
+    self = try Self.read(yaml: yaml, name: name).configuration
+  }
+
+  /// The defaults with what a YAML text sets, and the names of the settings that it sets; else as `init(yaml:name:)`.
+  static func read(yaml: String, name: String) throws -> (configuration: Configuration, keys: Set<String>) {
     let root: Node?
     do {
       root = try compose(yaml: yaml)
     } catch let error as YamlError {
       throw ConfigurationError("\(name)\(error.place): \(error.problem)")
     }
-    guard let root, root.scalar?.string != "" else { return }
+    guard let root, root.scalar?.string != "" else { return (Configuration(), []) }
     guard root.mapping != nil else {
       throw ConfigurationError("\(name): expected sections such as `training:`, found \(root.shown)")
     }
-    var reader = Reader(configuration: self, name: name)
+    var reader = Reader(configuration: Configuration(), name: name)
     try reader.read(root, prefix: "", at: root)
-    self = reader.configuration
+    return (reader.configuration, reader.seen)
   }
 
   /// The defaults with what a YAML file sets.
   ///
-  /// - Throws: `FileError` where the file can't be read, else as `init(yaml:name:)`.
+  /// - Throws: `FileError` where the file can't be read, `ConfigurationError` where it is a run's and its end is missing;
+  ///   otherwise as `init(yaml:name:)`.
   public init(path: String) throws {
     let bytes = try Files.read(path, atMost: 1 << 20)
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw ConfigurationError("\(path): not a text in UTF-8; expected a YAML file of settings")
+    }
+    if SettingsFile.lacksEnd(text) {
+      throw ConfigurationError("\(path): cut off: it has no line \"\(SettingsFile.lastLine)\"; copy it anew")
     }
     try self.init(yaml: text, name: path)
   }

@@ -1,5 +1,5 @@
 extension Configuration {
-  /// Every setting as YAML, with what it does and may be as comments: what `config.yaml` of a run holds.
+  /// Every setting as YAML, with what it does and may be as comments.
   public var yaml: String {
     var text = ""
     var section: [Substring] = []

@@ -53,6 +53,8 @@ public struct Setting: Sendable {
 extension Setting {
   /// The setting of that name.
   static func named(_ key: String) -> Setting? { byKey[key] }
+  /// The names of all settings.
+  package static var keys: Set<String> { Set(byKey.keys) }
   private static let byKey = Dictionary(uniqueKeysWithValues: all.map { ($0.key, $0) })
 
   /// The name nearest to one that is not known, by edits; the section may be left out.

@@ -54,16 +54,18 @@ public final class RunDirectory {
 
   /// The settings that have been written here, if any.
   ///
-  /// - Throws: `ConfigurationError` or `FileError` where they are damaged, `RunError` where they are missing beside
-  ///   checkpoints.
-  public func savedConfiguration() throws -> Configuration? {
-    if Files.exists(configurationPath) { return try Configuration(path: configurationPath) }
+  /// - Throws: `ConfigurationError` where a setting can't be what it is; `FileError` where they can't be read.
+  public func savedSettings() throws -> SavedSettings { try SettingsFile.read(configurationPath) }
+
+  /// Refuses to begin a run beside what may be checkpoints of another.
+  ///
+  /// - Throws: `RunError` where there are any.
+  public func requireNoCheckpoints() throws {
     guard (try? Files.names(in: checkpointsPath))?.isEmpty ?? true else {
       throw RunError(
-        "\(path) holds checkpoints, but no config.yaml; put it back (every checkpoint holds its text), "
-          + "or choose another directory with --run")
+        "\(checkpointsPath) is not empty, but there is no config.yaml and no checkpoint that a run could go on with; "
+          + "move away what is there, or choose another directory with --run")
     }
-    return nil
   }
 
   /// Takes the directory for this job: makes what is missing, and takes the lock.
@@ -90,11 +92,15 @@ public final class RunDirectory {
   ///
   /// - Parameters:
   ///   - configuration: The resolved settings.
-  ///   - previous: What `savedConfiguration()` gave when they were resolved.
+  ///   - previous: What `savedSettings()` gave when they were resolved.
   /// - Throws: `RunError` where the directory holds other ones by now; `FileError` where they can't be written.
-  public func save(_ configuration: Configuration, replacing previous: Configuration?) throws {
-    guard try savedConfiguration() == previous else { throw RunError.changed(path) }
-    if configuration != previous { try Files.replace(configurationPath, with: configuration.yaml.utf8) }
+  public func save(_ configuration: Configuration, replacing previous: SavedSettings) throws {
+    guard try savedSettings() == previous else { throw RunError.changed(path) }
+    // What stands there already keeps the user's own comments.
+    guard previous.damage(expecting: Setting.keys) != nil || configuration != previous.configuration else {
+      return
+    }
+    try Files.replace(configurationPath, with: SettingsFile.text(configuration).utf8)
   }
 
   private func requireEmpty() throws {
