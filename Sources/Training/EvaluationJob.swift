@@ -37,10 +37,7 @@ public struct EvaluationJob: Sendable {
     let configuration = try Configuration(
       yaml: communicator.broadcast(trained?.configuration.yaml ?? ""), name: "the configuration of rank 0")
     let memory = try shareWeights(of: trained, configuration.model, communicator)
-    let dataset = try communicator.agree {
-      try openDataset(dataPath ?? configuration.data.path, vocabulary: trained?.vocabulary)
-    }
-    try dataset.requireSame(on: communicator)
+    let dataset = try openDataset(for: trained, communicator)
     let split = try communicator.agree { try dataset.split(self.split ?? Self.defaultSplit(of: dataset)) }
     let evaluator = try communicator.agree {
       try Evaluator(
@@ -91,17 +88,27 @@ public struct EvaluationJob: Sendable {
     return memory
   }
 
-  private func openDataset(_ path: String, vocabulary: Vocabulary?) throws -> SequenceDataset {
-    guard !path.isEmpty else {
-      throw TrainingError("\(self.path): the run names no dataset; name one with --data")
+  /// Opens the dataset on all ranks, where rank 0 finds it. Collective.
+  private func openDataset(
+    for trained: TrainedModel?, _ communicator: Communicator
+  ) throws -> SequenceDataset {
+    let found = try communicator.agree { try trained.map { try dataPath ?? $0.data.find() } }
+    let path = try communicator.broadcast(found ?? "")
+    let dataset = try communicator.agree {
+      let dataset = try SequenceDataset(path)
+      if let trained { try requireVocabulary(of: trained, dataset) }
+      return dataset
     }
-    let dataset = try SequenceDataset(path)
-    if let vocabulary, let difference = dataset.vocabulary.difference(from: vocabulary) {
+    try dataset.requireSame(on: communicator)
+    return dataset
+  }
+
+  private func requireVocabulary(of trained: TrainedModel, _ dataset: SequenceDataset) throws {
+    if let difference = dataset.vocabulary.difference(from: trained.vocabulary) {
       throw TrainingError(
-        "\(path): not the vocabulary that the model was trained with: \(difference); such a model is measured on a "
+        "\(dataset.path): not the vocabulary that the model was trained with: \(difference); such a model is measured on a "
           + "split of its own dataset, or on one of the same vocabulary")
     }
-    return dataset
   }
 
   /// Lends `body` a new file on rank 0, and puts it in place when that has been completed. Collective.

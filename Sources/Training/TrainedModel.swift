@@ -18,6 +18,8 @@ public struct TrainedModel {
   public let memory: ParameterMemory
   /// What is wrong with newer checkpoints of the run.
   public let damaged: [String]
+  /// Finds the dataset that it was trained on.
+  let data: DatasetSearch
 
   /// Reads a checkpoint, verified against its manifest.
   ///
@@ -32,6 +34,7 @@ public struct TrainedModel {
     let header = file.header
     self.path = file.path
     configuration = try file.configuration()
+    data = DatasetSearch(file, name: configuration.data.path)
     vocabulary = header.vocabulary
     mode = header.mode
     progress = header.progress

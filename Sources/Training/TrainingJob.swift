@@ -37,14 +37,15 @@ public struct TrainingJob: Sendable {
     let plan = try communicator.agree { isFirst ? try resolve(run, ranks: communicator.size) : nil }
     let configuration = try Configuration(
       yaml: communicator.broadcast(plan?.configuration.yaml ?? ""), name: "the configuration of rank 0")
+    let dataPath = try communicator.broadcast(plan?.dataPath ?? "")
 
     // The embedded text is made in the run's directory, which is taken before; all else is looked at before anything
     // is written.
-    let isEmbedded = configuration.data.path == run.embeddedDataPath
+    let isEmbedded = dataPath == run.embeddedDataPath
     func take() throws -> String? { try communicator.agree { isFirst ? try run.open(fresh: fresh) : nil } }
     var warning = isEmbedded ? try take() : nil
     if isEmbedded { try communicator.agree { if isFirst { try makeEmbeddedData(run.embeddedDataPath) } } }
-    let (dataset, schedule) = try communicator.agree { try openData(configuration) }
+    let (dataset, schedule) = try communicator.agree { try openData(dataPath, configuration) }
     try dataset.requireSame(on: communicator)
     try communicator.agree { try plan?.checkpoint.map { try requireData(dataset, of: $0) } }
     let resumes = try communicator.any(plan?.checkpoint != nil)
@@ -78,6 +79,8 @@ public struct TrainingJob: Sendable {
     let configuration: Configuration
     /// Those in the directory.
     let saved: SavedSettings
+    /// Where the dataset lies.
+    let dataPath: String
     /// The steps of the checkpoints there.
     let steps: [Int]
     /// The newest sound one, with which the run goes on.
@@ -119,9 +122,20 @@ public struct TrainingJob: Sendable {
       "\(run.configurationPath) \($0): it is written anew, with the settings of \(source ?? "this command")"
     }
     return Plan(
-      configuration: configuration, saved: saved, steps: try run.checkpoints.steps(), checkpoint: checkpoint,
-      notes: damaged + [note].compactMap { $0 },
+      configuration: configuration, saved: saved,
+      dataPath: try dataPath(configuration, run, checkpoint, previous?.configuration),
+      steps: try run.checkpoints.steps(), checkpoint: checkpoint, notes: damaged + [note].compactMap { $0 },
       changes: previous.map { configuration.changes(since: $0.configuration) } ?? [])
+  }
+
+  /// Where the dataset lies: that of a run that goes on is looked for, unless it is named anew.
+  private func dataPath(
+    _ configuration: Configuration, _ run: RunDirectory, _ checkpoint: CheckpointFile?,
+    _ previous: Configuration?
+  ) throws -> String {
+    let path = configuration.data.path
+    guard let checkpoint, path == previous?.data.path, path != run.embeddedDataPath else { return path }
+    return try DatasetSearch(checkpoint, name: path).find()
   }
 
   /// Writes the settings to the directory, which this job has taken, unless another has used it since the plan was made.
@@ -143,9 +157,10 @@ public struct TrainingJob: Sendable {
     try TaleCorpus().run(output: path, command: "seqtrain data generate grammar --output \(path)")
   }
 
-  private func openData(_ configuration: Configuration) throws -> (SequenceDataset, Schedule) {
+  private func openData(_ path: String, _ configuration: Configuration) throws -> (SequenceDataset, Schedule)
+  {
     let training = configuration.training
-    let dataset = try SequenceDataset(configuration.data.path)
+    let dataset = try SequenceDataset(path)
     if configuration.evaluation.every > 0 { _ = try dataset.split("validation") }
     let split = try dataset.split("train")
     do {

@@ -23,6 +23,11 @@ struct Train: ParallelCommand {
     help: "The run's directory; by default runs/NAME, after the file of settings.", completion: .directory)
   var run: String?
 
+  @Option(
+    help: ArgumentHelp("The dataset, as --set data.path=FILE.", valueName: "file"),
+    completion: .file(extensions: ["h5"]))
+  var data: String?
+
   @Option(help: ArgumentHelp("Changes one setting; may be given more than once.", valueName: "key=value"))
   var set: [String] = []
 
@@ -34,7 +39,8 @@ struct Train: ParallelCommand {
   }
 
   func run(_ communicator: Communicator) throws -> ExitStatus {
-    try TrainingJob(configurationPath: configuration, settings: set, runPath: run, fresh: fresh).run(
-      communicator)
+    let settings = set + (data.map { ["data.path=\($0)"] } ?? [])
+    return try TrainingJob(configurationPath: configuration, settings: settings, runPath: run, fresh: fresh)
+      .run(communicator)
   }
 }

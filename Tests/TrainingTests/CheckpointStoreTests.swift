@@ -20,7 +20,7 @@ import Training
 
         """,
       vocabulary: try Vocabulary(level: .char, spellings: ["a", "b"]),
-      datasetFingerprint: "0123", mode: .packed,
+      datasetFingerprint: "0123", datasetPlace: DatasetPlace(of: "/data/a.h5", run: "/runs/a"), mode: .packed,
       optimizer: "sgd", progress: progress)
   }
 

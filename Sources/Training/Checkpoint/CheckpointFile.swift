@@ -40,6 +40,8 @@ package struct CheckpointHeader: Equatable {
   var vocabulary: Vocabulary
   /// The dataset's fingerprint.
   var datasetFingerprint: String
+  /// Where the dataset lay; nil in the first checkpoints, which did not say.
+  var datasetPlace: DatasetPlace?
   /// How the dataset's streams were laid over the lanes: `contiguous` or `packed`.
   var mode: ScheduleMode
   /// The optimiser's name.
@@ -47,12 +49,13 @@ package struct CheckpointHeader: Equatable {
   package var progress: TrainingProgress
 
   package init(
-    configuration: String, vocabulary: Vocabulary, datasetFingerprint: String, mode: ScheduleMode,
-    optimizer: String, progress: TrainingProgress
+    configuration: String, vocabulary: Vocabulary, datasetFingerprint: String, datasetPlace: DatasetPlace?,
+    mode: ScheduleMode, optimizer: String, progress: TrainingProgress
   ) {
     self.configuration = configuration
     self.vocabulary = vocabulary
     self.datasetFingerprint = datasetFingerprint
+    self.datasetPlace = datasetPlace
     self.mode = mode
     self.optimizer = optimizer
     self.progress = progress
@@ -86,6 +89,7 @@ package struct CheckpointFile {
       configuration: try file.dataset("configuration").readStrings().joined(separator: "\n") + "\n",
       vocabulary: try Vocabulary(from: file),
       datasetFingerprint: try attributes.string("dataset_fingerprint"),
+      datasetPlace: try DatasetPlace(attributes),
       mode: try Self.mode(attributes, path: path),
       optimizer: try attributes.string("optimizer"),
       progress: try TrainingProgress(attributes, path: path))
@@ -195,8 +199,10 @@ package struct CheckpointFile {
         + "next chunk in this one; chunks: those trained on since the run began; best_loss, in nats a target: the lowest "
         + "validation loss so far, found at best_step; stopped_early and validations_since_best belong to early stopping, "
         + "learning_rate_factor and validations_on_plateau to the schedule plateau, lowest_due_loss to both; mode: how "
-        + "the dataset's streams were laid over the lanes.")
+        + "the dataset's streams were laid over the lanes; dataset_path: where the dataset lay, dataset_path_from_run: "
+        + "the same from the run's directory.")
     try attributes.set("dataset_fingerprint", header.datasetFingerprint)
+    try header.datasetPlace?.write(to: attributes)
     try attributes.set("mode", header.mode.rawValue)
     try attributes.set("optimizer", header.optimizer)
     try header.progress.write(to: attributes)

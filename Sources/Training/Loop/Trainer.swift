@@ -1,5 +1,6 @@
 import Core
 import Evaluation
+import FileSystem
 import MPI
 import Sequences
 
@@ -175,7 +176,9 @@ package final class Trainer {
     guard savedStep != progress.step else { return }
     let header = CheckpointHeader(
       configuration: configuration.yaml, vocabulary: dataset.vocabulary,
-      datasetFingerprint: dataset.fingerprint, mode: schedule.mode,
+      datasetFingerprint: dataset.fingerprint,
+      datasetPlace: DatasetPlace(of: dataset.path, run: Files.directory(of: store.directory)),
+      mode: schedule.mode,
       optimizer: configuration.training.optimizer.name.rawValue, progress: progress)
     try transfer.collect { arrays in
       try store.write(header, arrays + cursors())

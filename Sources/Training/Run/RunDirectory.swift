@@ -23,11 +23,13 @@ public final class RunDirectory {
   /// What the run resumes from.
   package let checkpoints: CheckpointStore
   private var lock: RunLock?
+  /// The name of the directory of the checkpoints.
+  static let checkpointsName = "checkpoints"
 
   /// The directory at a path, which need not exist. Nothing is read or written yet.
   public init(_ path: String) {
     self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
-    checkpoints = CheckpointStore(directory: "\(self.path)/checkpoints")
+    checkpoints = CheckpointStore(directory: "\(self.path)/\(Self.checkpointsName)")
   }
 
   /// The directory of a run that names none: `runs/` with the configuration's name, or `default`.

@@ -1,0 +1,33 @@
+import Glibc
+import HDF5
+import Sequences
+import TestSupport
+import Testing
+import Training
+
+@Suite struct DatasetSearchTests {
+  /// Checkpoints of earlier versions do not say where the data lay, but the program was mostly started somewhere above
+  /// the run.
+  @Test func `the data of a checkpoint that does not tell their place are found above it`() throws {
+    try withTemporaryDirectory { base in
+      for name in ["runs", "runs/r", "data"] { mkdir("\(base)/\(name)", 0o755) }
+      try makeTrainingData("\(base)/data/x.h5", streams: [500])
+      let fingerprint = try SequenceDataset("\(base)/data/x.h5").fingerprint
+      let store = CheckpointStore(directory: "\(base)/runs/r/checkpoints")
+      mkdir(store.directory, 0o755)
+      func write(_ fingerprint: String) throws -> CheckpointFile {
+        try store.write(
+          CheckpointHeader(
+            configuration: "", vocabulary: Vocabulary(level: .char, spellings: ["a"]),
+            datasetFingerprint: fingerprint, datasetPlace: nil, mode: .packed, optimizer: "adam",
+            progress: TrainingProgress()), [])
+        return try CheckpointStore.open("\(store.directory)/step-00000000.h5")
+      }
+      let found = try DatasetSearch(write(fingerprint), name: "data/x.h5").find()
+      #expect(found.hasSuffix("\(base)/data/x.h5"))
+      #expect(
+        message { try DatasetSearch(write("another"), name: "data/x.h5").find() }.contains(
+          "data/x.h5: its fingerprint is \(fingerprint)"))
+    }
+  }
+}
