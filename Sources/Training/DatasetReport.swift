@@ -3,15 +3,18 @@ import Sequences
 extension SequenceDataset {
   /// What it holds, for programs.
   public var json: JSON {
-    .object([
-      "kind": .string(Self.format.kind), "format_version": .integer(formatVersion),
+    var members: JSON.Members = [
+      "kind": .string(Self.format.kind), "format_version": .integer(formatVersion), "dataset": .string(path),
       "tokens": .integer(streams.tokens.count), "streams": .integer(streams.count),
-      "splits": .array(splits.map(\.json)), "level": .string(vocabulary.level.rawValue),
-      "vocabulary": .integer(vocabulary.count), "unknown": vocabulary.unknown.map(JSON.integer) ?? .null,
+      "splits": .array(splits.map(\.json)),
+    ]
+    members.append(vocabulary.members)
+    members.append([
       "fingerprint": .string(fingerprint), "command": .string(origin.command),
       "files": .array(
         origin.files.map { .object(["name": .string($0.name), "bytes": .integer($0.bytes)]) }),
     ])
+    return .object(members)
   }
 
   /// What it holds, for people.
@@ -45,6 +48,14 @@ extension StreamTable {
 }
 
 extension Vocabulary {
+  /// As members of a JSON object.
+  var members: JSON.Members {
+    [
+      "level": .string(level.rawValue), "vocabulary": .integer(count),
+      "unknown": unknown.map(JSON.integer) ?? .null,
+    ]
+  }
+
   /// How many tokens of what kind, for people.
   var text: String {
     "\(Wording.counted(count, level.rawValue))\(unknown == nil ? "" : ", with an unknown token")"

@@ -9,19 +9,40 @@ public struct EvaluationReport: Sendable {
   /// What is wrong with newer checkpoints of the run; on rank 0.
   public let damaged: [String]
 
-  /// `{"loss","perplexity","bits_per_target","accuracy","targets"}`
-  public var json: JSON { .object(header.metrics.members) }
+  /// By how much the loss is above the floor, as a fraction of it; nil where that is not known.
+  private var excess: Double? { floor.map { header.metrics.loss / $0 - 1 } }
+
+  /// For programs: what was measured and how, the metrics, `floor` and `excess`, and `passed_over`, what is wrong with
+  /// newer checkpoints.
+  public var json: JSON {
+    var members = header.members
+    members.append(header.metrics.members)
+    members.append([
+      "floor": floor.map(JSON.number) ?? .null, "excess": excess.map(JSON.number) ?? .null,
+      "passed_over": .array(damaged.map(JSON.string)),
+    ])
+    return .object(members)
+  }
 
   /// For people: a line each.
   public var text: String {
-    guard let floor else { return alignedText(header.rows) }
-    let excess = Wording.decimal((header.metrics.loss / floor - 1) * 100, places: 2)
+    guard let floor, let excess else { return alignedText(header.rows) }
+    let percent = Wording.decimal(excess * 100, places: 2)
     return alignedText(
-      header.rows + [("entropy floor", "\(Wording.decimal(floor, places: 4)) nats; \(excess) % above it")])
+      header.rows + [("entropy floor", "\(Wording.decimal(floor, places: 4)) nats; \(percent) % above it")])
   }
 }
 
 extension EvaluationHeader {
+  /// What was measured, and how, as members of a JSON object.
+  var members: JSON.Members {
+    [
+      "checkpoint": .string(checkpoint), "step": .integer(step), "dataset": .string(dataset),
+      "fingerprint": .string(datasetFingerprint), "split": .string(split), "mode": .string(mode),
+      "lanes": .integer(lanes),
+    ]
+  }
+
   /// As rows for people.
   var rows: [(String, String)] {
     [

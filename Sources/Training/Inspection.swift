@@ -5,9 +5,9 @@ import Sequences
 
 /// The job behind `seqtrain inspect`: what a file of this program is, and what it holds.
 public struct Inspection: Sendable {
-  /// The facts, for programs; of checkpoints `{"kind","format_version","step","epoch","parameters","digest"}`.
+  /// The facts, for programs: an object with the members `kind` and `format_version`, and what the text says.
   public let json: JSON
-  /// More of them, for people.
+  /// The same for people.
   public let text: String
   /// What is wrong with newer checkpoints, where the newest sound one of a run is shown.
   public let damaged: [String]
@@ -25,7 +25,7 @@ public struct Inspection: Sendable {
     case CheckpointHeader.format.kind:
       let file: CheckpointFile
       (file, damaged) = try CheckpointStore.find(path, best: false)
-      (json, text) = try Self.describe(file)
+      (json, text) = try Self.describe(file, passedOver: damaged)
     case EvaluationHeader.format.kind:
       (json, text) = Self.describe(try EvaluationHeader(File.open(path)), path)
     case SequenceDataset.format.kind:
@@ -45,24 +45,43 @@ public struct Inspection: Sendable {
         + "directory, a dataset or an evaluation")
   }
 
-  private static func describe(_ file: CheckpointFile) throws -> (JSON, String) {
+  private static func describe(_ file: CheckpointFile, passedOver: [String]) throws -> (JSON, String) {
     let header = file.header
     let progress = header.progress
     let parameters = try file.parameterShapes()
     let count = parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
     let digest = try file.digest()
-    let json = JSON.object([
-      "kind": .string(CheckpointHeader.format.kind), "format_version": .integer(file.formatVersion),
-      "step": .integer(progress.step), "epoch": .integer(progress.epoch), "parameters": .integer(count),
-      "digest": .string(digest),
-    ])
-    let configuration = try Configuration(
-      yaml: header.configuration, name: "\(file.path): /configuration")
+    let configuration = try file.configuration()
     let model = configuration.model
+    let isMeasured = progress.bestLoss.isFinite
     let best =
-      progress.bestLoss.isFinite
+      isMeasured
       ? "\(Wording.decimal(progress.bestLoss, places: 4)) nats a target, at step \(progress.bestStep)"
       : "not measured yet"
+    let data = DatasetSearch(file, name: configuration.data.path)
+    let dataPath = try? data.find()
+    var members: JSON.Members = [
+      "kind": .string(CheckpointHeader.format.kind), "format_version": .integer(file.formatVersion),
+      "step": .integer(progress.step), "epoch": .integer(progress.epoch), "parameters": .integer(count),
+      "digest": .string(digest), "checkpoint": .string(file.path), "best_loss": .number(progress.bestLoss),
+      "best_step": isMeasured ? .integer(progress.bestStep) : .null,
+      "model": .object([
+        "cell": .string(model.cell.rawValue), "layers": .integer(model.layers),
+        "hidden": .integer(model.hidden), "embedding": .integer(model.embedding),
+      ]),
+      "optimizer": .string(header.optimizer), "dataset": .string(data.name),
+      "dataset_path": dataPath.map(JSON.string) ?? .null, "fingerprint": .string(data.fingerprint),
+    ]
+    members.append(header.vocabulary.members)
+    members.append([
+      "parameter_shapes": .array(
+        parameters.map { parameter in
+          .object([
+            "name": .string(parameter.name), "shape": .array(parameter.shape.map(JSON.integer)),
+          ])
+        }),
+      "passed_over": .array(passedOver.map(JSON.string)),
+    ])
     let rows: [(String, String)] =
       [
         ("checkpoint", "\(file.path), format version \(file.formatVersion)"),
@@ -70,21 +89,20 @@ public struct Inspection: Sendable {
         ("best validation loss", best),
         ("model", "\(model.cell) \(model.layers) x \(model.hidden), embedding \(model.embedding)"),
         ("optimizer", header.optimizer),
-        ("dataset", "\(configuration.data.path), fingerprint \(header.datasetFingerprint)"),
+        ("dataset", "\(dataPath ?? "\(data.name) (not found)"), fingerprint \(data.fingerprint)"),
         ("vocabulary", header.vocabulary.text), ("digest", digest), ("parameters", "\(count)"),
       ]
       + parameters.map { ("  \($0.name)", $0.shape.map(String.init).joined(separator: " x ")) }
-    return (json, alignedText(rows))
+    return (.object(members), alignedText(rows))
   }
 
   private static func describe(_ header: EvaluationHeader, _ path: String) -> (JSON, String) {
-    let json = JSON.object([
+    var members: JSON.Members = [
       "kind": .string(EvaluationHeader.format.kind),
       "format_version": .integer(EvaluationHeader.format.version),
-      "checkpoint": .string(header.checkpoint), "step": .integer(header.step),
-      "dataset": .string(header.dataset), "split": .string(header.split),
-      "metrics": .object(header.metrics.members),
-    ])
-    return (json, alignedText([("evaluation", path)] + header.rows))
+    ]
+    members.append(header.members)
+    members.append(["metrics": .object(header.metrics.members), "evaluation": .string(path)])
+    return (.object(members), alignedText([("evaluation", path)] + header.rows))
   }
 }

@@ -25,8 +25,11 @@ import Testing
       let metrics = header.metrics
       #expect(
         output == """
-          {"loss":\(metrics.loss),"perplexity":\(exp(metrics.loss)),"bits_per_target":\(metrics.loss / log(2)),\
-          "accuracy":\(metrics.accuracy),"targets":\(metrics.targets)}
+          {"checkpoint":"\(header.checkpoint)","step":12,"dataset":"\(run.dataPath)",\
+          "fingerprint":"\(header.datasetFingerprint)","split":"test","mode":"\(mode)","lanes":\(header.lanes),\
+          "loss":\(metrics.loss),"perplexity":\(exp(metrics.loss)),"bits_per_target":\(metrics.loss / log(2)),\
+          "accuracy":\(metrics.accuracy),"targets":\(metrics.targets),\
+          "floor":null,"excess":null,"passed_over":[]}
 
           """)
       #expect(header.split == "test" && header.step == 12 && header.dataset == run.dataPath)

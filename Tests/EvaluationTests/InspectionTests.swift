@@ -26,6 +26,7 @@ import Training
       let result = try runProcess(try builtProgram("seqtrain"), ["inspect", run.path, "--json"])
       #expect(result.status == 0 && result.output.contains(#""step":8,"#), "\(result)")
       #expect(result.errors.hasPrefix("seqtrain: warning: passed over: \(checkpoint): "), "\(result)")
+      #expect(result.output.contains(#""passed_over":["\#(checkpoint): "#), "\(result)")
       #expect(throws: TrainingError.self) { try Inspection(checkpoint) }
     }
   }

@@ -126,7 +126,8 @@ import Testing
       let json = try place.output(["data", "info", "tales.h5", "--json"])
       #expect(
         keys(json) == [
-          "kind", "format_version", "tokens", "streams", "splits", "name", "tokens", "streams", "targets",
+          "kind", "format_version", "dataset", "tokens", "streams", "splits", "name", "tokens", "streams",
+          "targets",
           "floor",
           "name", "tokens", "streams", "targets", "floor", "name", "tokens", "streams", "targets", "floor",
           "level",

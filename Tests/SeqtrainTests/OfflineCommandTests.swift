@@ -29,7 +29,13 @@ import Testing
     try withRun { place in
       let eval = ["eval", "run", "--split", "validation", "--json"]
       let first = try place.output(ranks: 1, eval)
-      #expect(keys(first) == ["loss", "perplexity", "bits_per_target", "accuracy", "targets"])
+      #expect(
+        keys(first) == [
+          "checkpoint", "step", "dataset", "fingerprint", "split", "mode", "lanes", "loss", "perplexity",
+          "bits_per_target", "accuracy", "targets", "floor", "excess", "passed_over",
+        ])
+      #expect(
+        first.contains(#""step":20,"dataset":"d.h5","#) && first.contains(#""floor":null,"excess":null"#))
       for ranks in [2, 3] { #expect(try place.output(ranks: ranks, eval) == first) }
       let measures = try decode(Measures.self, first)
       #expect(abs(measures.perplexity - exp(measures.loss)) < 1e-9 * measures.perplexity)
@@ -60,6 +66,22 @@ import Testing
       #expect(shown.hasPrefix("evaluation     e.h5\ncheckpoint     run/checkpoints/step-000000"), "\(shown)")
       expectRefusal(
         try place.seqtrain(ranks: 2, eval + ["--output", "e.h5"]), ["e.h5: already exists; remove it"])
+    }
+  }
+
+  private struct Excess: Decodable {
+    let loss: Double, floor: Double, excess: Double
+  }
+
+  @Test func `an evaluation tells how far the loss is above the floor`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      try place.output(["train", "--run", "run", "--data", "tales.h5"] + settings)
+      let found = try decode(Excess.self, place.output(["eval", "run", "--json"]))
+      #expect(found.floor > 0 && abs(found.loss / found.floor - 1 - found.excess) < 1e-12)
+      let percent = try #require(
+        try place.output(["eval", "run"]).firstMatch(of: /nats; ([0-9.]+) % above it/)?.1)
+      #expect(abs(try #require(Double(percent)) - 100 * found.excess) < 0.006)
     }
   }
 
@@ -102,7 +124,21 @@ import Testing
   @Test func `a run, a checkpoint and a dataset are shown`() throws {
     try withRun { place in
       let json = try place.output(["inspect", "run", "--json"])
-      #expect(keys(json) == ["kind", "format_version", "step", "epoch", "parameters", "digest"])
+      #expect(
+        Set(keys(json)).isSuperset(of: [
+          "kind", "format_version", "step", "epoch", "parameters", "digest", "checkpoint", "best_loss",
+          "best_step",
+          "model", "optimizer", "dataset", "dataset_path", "fingerprint", "level", "vocabulary", "unknown",
+          "parameter_shapes", "passed_over",
+        ]))
+      for fragment in [
+        #""cell":"lstm","layers":1,"hidden":24,"embedding":8"#,
+        #"{"name":"rnn.weight_hh_l0","shape":[96,24]}"#,
+        #""optimizer":"adam","dataset":"d.h5","dataset_path":"d.h5","#, #""level":"char","vocabulary":20,"#,
+        #""passed_over":[]}"#,
+      ] {
+        #expect(json.contains(fragment), "\(json)")
+      }
       let facts = try place.inspect("run")
       // 20 x 8 embedding, 4 x 24 x (8 + 24 + 2) recurrent, 20 x (24 + 1) head.
       #expect(facts.kind == "checkpoint" && facts.step == 20 && facts.parameters == 3924)
