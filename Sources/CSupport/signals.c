@@ -1,23 +1,54 @@
 #include "CSupport.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t caught;
+static pid_t launcher;
+static const char *stopping_message;
+static const char *ending_message;
 
-static void note(int signal) { caught = signal; }
+static void announce(const char *message) {
+  if (message && write(STDERR_FILENO, message, strlen(message)) < 0) return;
+}
 
-void st_catch_stop_signals(void) {
-  struct sigaction action;
+static void note(int number, siginfo_t *info, void *context) {
+  (void)context;
+  // Others continue a process that was suspended.
+  if (number == SIGCONT && (launcher == 0 || info->si_pid != launcher)) return;
+  if (caught) {
+    // Schedulers and mpirun send several signals, so only an impatient person's SIGINT ends the process at once.
+    if (number == SIGINT) {
+      signal(SIGINT, SIG_DFL);
+      raise(SIGINT);
+    }
+    return;
+  }
+  caught = number;
+  int error = errno;
+  announce(number == SIGCONT ? ending_message : stopping_message);
+  errno = error;
+}
+
+void st_catch_stop_signals(const char *stopping, const char *ending) {
+  stopping_message = stopping;
+  ending_message = ending;
+  // Only Open MPI's mpirun and its daemons set the first. The second has them pass on who suspends and continues a job.
+  if (getenv("OMPI_MCA_orte_launch") && !getenv("OMPI_MCA_orte_forward_job_control")) launcher = getppid();
+
+  struct sigaction action, former;
   memset(&action, 0, sizeof action);
-  action.sa_handler = note;
-  action.sa_flags = SA_RESTART;
+  action.sa_sigaction = note;
+  action.sa_flags = SA_RESTART | SA_SIGINFO;
   sigaction(SIGUSR1, &action, NULL);
-  // Schedulers send SIGTERM twice, to the launcher and to each process, so only an impatient person's second
-  // SIGINT may end the process at once.
   sigaction(SIGTERM, &action, NULL);
-  action.sa_flags |= SA_RESETHAND;
   sigaction(SIGINT, &action, NULL);
+  sigaction(SIGCONT, &action, NULL);
+  // nohup has it ignored.
+  if (sigaction(SIGHUP, NULL, &former) == 0 && former.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
 }
 
 int st_caught_stop_signal(void) { return caught; }

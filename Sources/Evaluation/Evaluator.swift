@@ -64,6 +64,24 @@ public final class Evaluator {
   /// - Throws: `JobError` where on any rank the data could not be read or `observe` has thrown, `MPIError` where the
   ///   ranks cannot communicate.
   public func evaluate(observe: (_ chunk: EvaluatedChunk) throws -> Void = { _ in }) throws -> Metrics {
+    guard let metrics = try evaluate(shouldStop: nil, observe: observe) else {
+      preconditionFailure("nobody asks to stop")
+    }
+    return metrics
+  }
+
+  /// Passes over the split as `evaluate(observe:)` does, unless any rank asks to stop. Collective.
+  ///
+  /// - Returns: nil where the pass was broken off.
+  public func evaluate(unless shouldStop: () -> Bool) throws -> Metrics? {
+    try withoutActuallyEscaping(shouldStop) { try evaluate(shouldStop: $0, observe: { _ in }) }
+  }
+
+  private func evaluate(
+    shouldStop: (() -> Bool)?, observe: (_ chunk: EvaluatedChunk) throws -> Void
+  ) throws -> Metrics? {
+    var poll = shouldStop == nil ? nil : StopPoll(communicator)
+    var isBrokenOff = false
     model?.clearStates()
     model?.prepareWeights()
     var sums = [LaneSums](repeating: LaneSums(), count: lanes.count)
@@ -75,13 +93,17 @@ public final class Evaluator {
       failure = error
     }
     for index in 0..<chunks {
+      if let shouldStop, try poll?.stops(beforeTurn: index, shouldStop) == true {
+        isBrokenOff = true
+        break
+      }
       if let model, let feeder, failure == nil {
         do { compute(try feeder.nextChunk().buffer, model, &sums) } catch { failure = error }
       }
       do { try observe(results(ofChunk: index)) } catch { failure = failure ?? error }
     }
     try communicator.agree { if let failure { throw failure } }
-    return try total(sums)
+    return isBrokenOff ? nil : try total(sums)
   }
 
   private func compute(_ chunk: ChunkBuffer, _ model: LanguageModel, _ sums: inout [LaneSums]) {

@@ -47,6 +47,12 @@ package enum Files {
     while !rest.isEmpty {
       let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0 && errno == EINTR { continue }
+      if count < 0 && errno == EAGAIN {
+        // Somebody else has made the open file not wait.
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        poll(&waiting, 1, -1)
+        continue
+      }
       guard count >= 0 else { throw FileError(path, "write") }
       rest = rest.dropFirst(count)
     }
@@ -87,6 +93,21 @@ package enum Files {
   }
 
   package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  /// Whether a file begins as those of HDF5 do.
+  package static func isHDF5(_ path: String) -> Bool {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 8)
+    return Glibc.read(descriptor, &bytes, bytes.count) == bytes.count
+      && bytes == Array("\u{89}HDF\r\n\u{1A}\n".unicodeScalars.map { UInt8($0.value) })
+  }
+
+  /// Whether a file's name says that it is YAML.
+  package static func isNamedAsYAML(_ path: String) -> Bool {
+    path.hasSuffix(".yaml") || path.hasSuffix(".yml")
+  }
 
   package static func isDirectory(_ path: String) -> Bool {
     var status = stat()

@@ -1,3 +1,5 @@
+import FileSystem
+
 /// How a split's streams are laid over the lanes.
 public enum ScheduleMode: String, Sendable, CaseIterable {
   /// Packed where it fits (see `Schedule`), else contiguous.
@@ -72,17 +74,18 @@ public struct Schedule: Sendable {
     guard share >= chunk else {
       let remedy =
         streams.pairs >= chunk
-        ? "take at most \(streams.pairs / chunk) lanes"
+        ? "take at most \(counted(streams.pairs / chunk, "lane"))"
           + (share > 0 ? ", or a chunk of at most \(share)" : "")
         : "take a chunk of at most \(max(1, share))"
-          + (share > 0 ? "" : ", and at most \(streams.pairs) lanes")
+          + (share > 0 ? "" : ", and at most \(counted(streams.pairs, "lane"))")
       throw DataError(
-        "\(streams.pairs) targets are too few for \(lanes) lanes of at least one chunk of \(chunk); \(remedy)"
+        "\(counted(streams.pairs, "target")) can't fill \(counted(lanes, "lane")) of at least one chunk of \(chunk); \(remedy)"
       )
     }
     guard self.mode == .contiguous || playable >= lanes else {
       throw DataError(
-        "\(playable) streams are too few to pack \(lanes) lanes; take contiguous mode, or at most \(playable) lanes"
+        "\(counted(playable, "stream")) can't fill \(counted(lanes, "lane")) in packed mode; take contiguous mode, or at most "
+          + counted(playable, "lane")
       )
     }
   }

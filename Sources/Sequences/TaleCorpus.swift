@@ -1,3 +1,4 @@
+import FileSystem
 import Random
 
 /// A dataset of generated tales, each a stream, with the exact entropy floor of each split.
@@ -18,7 +19,8 @@ public struct TaleCorpus: Sendable {
   public init(seed: UInt64 = 1, characters: Int = defaultCharacters) throws {
     guard characters >= 20_000 else {
       throw DataError(
-        "\(characters) characters are too few for tales to train, validate and test on; take 20000 or more")
+        "\(counted(characters, "character")) can't make tales to train, validate and test on; take 20000 or more"
+      )
     }
     self.seed = seed
     self.characters = characters

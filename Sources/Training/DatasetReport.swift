@@ -39,7 +39,10 @@ extension DatasetSplit {
 
   fileprivate var text: String {
     let floor = floor.map { ", entropy floor \(Wording.decimal($0, places: 4)) nats a target" } ?? ""
-    return "\(streams.tokens.count) tokens, \(streams.text), \(streams.pairs) targets\(floor)"
+    let sizes = [
+      Wording.counted(streams.tokens.count, "token"), streams.text, Wording.counted(streams.pairs, "target"),
+    ]
+    return sizes.joined(separator: ", ") + floor
   }
 }
 

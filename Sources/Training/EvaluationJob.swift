@@ -151,7 +151,9 @@ extension Vocabulary {
     where !found.utf8.elementsEqual(wanted.utf8) {
       return "token \(index) is \(found.debugDescription), expected \(wanted.debugDescription)"
     }
-    guard count == expected.count else { return "it has \(count) tokens, expected \(expected.count)" }
+    guard count == expected.count else {
+      return "it has \(Wording.counted(count, "token")), expected \(expected.count)"
+    }
     return "its unknown token is another one"
   }
 }

@@ -72,9 +72,9 @@ extension Metrics {
   }
 }
 
-/// Lines of names and values, the values below each other.
+/// Lines of names and values, the values below each other and their control characters escaped.
 func alignedText(_ rows: [(name: String, value: String)]) -> String {
   let width = rows.reduce(0) { max($0, $1.name.count) } + 2
-  return rows.map { $0.name + String(repeating: " ", count: width - $0.name.count) + $0.value }
+  return rows.map { $0.name + String(repeating: " ", count: width - $0.name.count) + $0.value.printable() }
     .joined(separator: "\n")
 }

@@ -39,10 +39,22 @@ public struct Inspection: Sendable {
   }
 
   private static func kind(of path: String) throws -> String {
+    try refuseText(path)
     if let kind = try File.open(path).kind() { return kind }
     throw TrainingError(
       "\(path): an HDF5 file, but none of this program: it has no attribute \"kind\"; expected a checkpoint, a run's "
         + "directory, a dataset or an evaluation")
+  }
+
+  /// Names the run that is meant by settings or another text of its directory.
+  private static func refuseText(_ path: String) throws {
+    let runs = [Files.directory(of: path), RunDirectory.defaultPath(configuration: path)]
+    let run = runs.map(RunDirectory.init).first { Files.isDirectory($0.checkpointsPath) }
+    let isNamedAsText = Files.isNamedAsYAML(path) || path.hasSuffix(".jsonl") || path.hasSuffix(".log")
+    guard isNamedAsText, Files.exists(path), !Files.isHDF5(path) else { return }
+    let advice = run.map { "for the run: seqtrain inspect \($0.path)" } ?? "a run is named by its directory"
+    throw TrainingError(
+      "\(path): a text; expected a checkpoint, a run's directory, a dataset or an evaluation; \(advice)")
   }
 
   private static func describe(_ file: CheckpointFile, passedOver: [String]) throws -> (JSON, String) {

@@ -31,7 +31,7 @@ public struct TrainingJob: Sendable {
   ///
   /// - Throws: `JobError` where the ranks agree that the job cannot go on; any other error is one rank's alone.
   public func run(_ communicator: Communicator) throws -> ExitStatus {
-    StopSignal.install()
+    StopSignal.install(speaks: communicator.rank == 0)
     let isFirst = communicator.rank == 0
     let run = RunDirectory(runPath ?? RunDirectory.defaultPath(configuration: configurationPath))
     let plan = try communicator.agree { isFirst ? try resolve(run, ranks: communicator.size) : nil }
@@ -48,6 +48,7 @@ public struct TrainingJob: Sendable {
     let (dataset, schedule) = try communicator.agree { try openData(dataPath, configuration) }
     try dataset.requireSame(on: communicator)
     try communicator.agree { try plan?.checkpoint.map { try requireData(dataset, of: $0) } }
+    try communicator.agree { try plan?.checkpoint.map { try requireStepsLeft($0, configuration, schedule) } }
     let resumes = try communicator.any(plan?.checkpoint != nil)
     if !resumes { try checkTokens(dataset, communicator) }
     if !isEmbedded { warning = try take() }
@@ -61,6 +62,7 @@ public struct TrainingJob: Sendable {
         let reporter = try JobReporter(trainer, run: run, dataset: dataset, ranks: communicator.size)
         reporter.introduce(
           plan.changes, notes: [warning].compactMap { $0 } + plan.notes)
+        try reporter.checkConsole()
         return reporter
       }
     }
@@ -70,6 +72,8 @@ public struct TrainingJob: Sendable {
     try communicator.agree { if let failure = reporter?.failure { throw failure } }
     reporter?.conclude(ending)
     try trainer.free()
+    // Hours of training are not given up for what could not be said; a job that was stopped goes on as it would have.
+    if ending == .finished { try communicator.agree { try reporter?.checkConsole() } }
     return ending == .finished ? .finished : .stopped
   }
 
@@ -146,8 +150,21 @@ public struct TrainingJob: Sendable {
 
   /// The settings of a file that the user has named.
   private func readSettings(_ path: String) throws -> Configuration {
+    func refuse(_ what: String) -> ConfigurationError { ConfigurationError("\(path): \(what)") }
+    if Files.isDirectory(path) {
+      throw refuse("a directory, where settings in YAML are expected; --run \(path) names a run")
+    }
+    if Files.isHDF5(path) {
+      throw refuse(
+        "an HDF5 file, where settings in YAML are expected; --set data.path=\(path) names a dataset to train on"
+      )
+    }
     do { return try Configuration(path: path) } catch let error as FileError where error.code == ENOENT {
       throw ConfigurationError("\(error); expected a file of settings, or a command (see seqtrain --help)")
+    } catch  where !Files.isNamedAsYAML(path) {
+      throw ConfigurationError(
+        "\(error); settings in YAML are expected here; to train on a text, make it a dataset: seqtrain data import text "
+          + "\(path) --output NAME.h5, and name that by --set data.path=NAME.h5")
     }
   }
 
@@ -190,6 +207,20 @@ public struct TrainingJob: Sendable {
           + "begin anew, or put back sound ones")
     }
     return (file, failures)
+  }
+
+  /// Refuses a run that would end before the step where it is.
+  private func requireStepsLeft(
+    _ checkpoint: CheckpointFile, _ configuration: Configuration, _ schedule: Schedule
+  ) throws {
+    let step = checkpoint.header.progress.step
+    let training = configuration.training
+    let total = training.totalSteps(chunksPerEpoch: training.epochs > 0 ? schedule.epoch(0).chunks : 0)
+    guard total < step else { return }
+    let length = total == training.steps ? "training.steps \(total)" : "training.epochs \(training.epochs)"
+    throw TrainingError(
+      "\(runPath ?? "the run"): \(length) would end it before step \(step), where it is; set training.steps higher to go on"
+    )
   }
 
   /// Sees to it that the dataset is the one that the run was trained on.

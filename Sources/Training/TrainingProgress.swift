@@ -26,11 +26,16 @@ public struct TrainingProgress: Sendable, Equatable {
   public var validationsOnPlateau = 0
   /// Whether early stopping has ended the run.
   public var stoppedEarly = false
+  /// Whether the validation after this step has yet to be made: a stop has broken it off.
+  public var validationPending = false
+  /// The sum of the losses of all targets since the last row of metrics, in nats.
+  public var lossSinceRow = 0.0
+  /// The sum of their weights.
+  public var targetsSinceRow = 0.0
 
   /// The beginning.
   public init() {}
 
-  private static let lowestDueName = "lowest_due_loss"
   private static let integers: [(name: String, field: WritableKeyPath<TrainingProgress, Int> & Sendable)] = [
     ("step", \.step), ("epoch", \.epoch), ("chunk", \.chunk), ("chunks", \.chunks), ("best_step", \.bestStep),
     ("validations_since_best", \.validationsSinceBest), ("validations_on_plateau", \.validationsOnPlateau),
@@ -38,8 +43,16 @@ public struct TrainingProgress: Sendable, Equatable {
   private static let numbers: [(name: String, field: WritableKeyPath<TrainingProgress, Double> & Sendable)] =
     [
       ("best_loss", \.bestLoss), ("learning_rate_factor", \.learningRateFactor),
-      (lowestDueName, \.lowestDueLoss),
+      ("lowest_due_loss", \.lowestDueLoss), ("loss_since_row", \.lossSinceRow),
+      ("targets_since_row", \.targetsSinceRow),
     ]
+  private static let flags: [(name: String, field: WritableKeyPath<TrainingProgress, Bool> & Sendable)] = [
+    ("stopped_early", \.stoppedEarly), ("validation_pending", \.validationPending),
+  ]
+  /// What the first checkpoints did not say.
+  private static let later: Set = [
+    "lowest_due_loss", "loss_since_row", "targets_since_row", "validation_pending",
+  ]
 
   /// Reads what `write` has written to the file `path`.
   ///
@@ -54,22 +67,27 @@ public struct TrainingProgress: Sendable, Equatable {
       }
       self[keyPath: field] = value
     }
-    for (name, field) in Self.numbers {
-      // The first checkpoints did not tell it from the best.
-      let isThere = try name != Self.lowestDueName || attributes.contains(name)
-      let value = isThere ? try attributes.number(name) : bestLoss
+    func isThere(_ name: String) throws -> Bool {
+      try !Self.later.contains(name) || attributes.contains(name)
+    }
+    for (name, field) in Self.numbers where try isThere(name) {
+      let value = try attributes.number(name)
       guard value >= 0 else {
         throw TrainingError("\(path): the attribute \(name) is \(value), expected 0 or more")
       }
       self[keyPath: field] = value
     }
-    stoppedEarly = try attributes.flag("stopped_early")
+    // It was not told from the best.
+    if try !isThere("lowest_due_loss") { lowestDueLoss = bestLoss }
+    for (name, field) in Self.flags where try isThere(name) {
+      self[keyPath: field] = try attributes.flag(name)
+    }
   }
 
   package func write(to attributes: Attributes) throws {
     for (name, field) in Self.integers { try attributes.set(name, self[keyPath: field]) }
     for (name, field) in Self.numbers { try attributes.set(name, self[keyPath: field]) }
-    try attributes.set("stopped_early", stoppedEarly)
+    for (name, field) in Self.flags { try attributes.set(name, self[keyPath: field]) }
   }
 }
 
@@ -84,6 +102,9 @@ extension Communicator {
 }
 
 extension TrainingProgress {
+  /// The mean loss since the last row of metrics, in nats a target; NaN where there was no target.
+  var meanLossSinceRow: Double { lossSinceRow / targetsSinceRow }
+
   /// Takes note of a validation: the best loss so far, and where it was due, the plateau schedule's factor and early
   /// stopping.
   package mutating func note(

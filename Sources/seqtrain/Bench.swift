@@ -42,9 +42,10 @@ struct Bench: ParallelCommand {
     if communicator.rank == 0 { for note in machineNotes(for: precision) { report(warning: note) } }
     let result = try Benchmark(configuration, vocabulary: vocab, steps: steps, warmup: warmup).run(
       communicator)
-    if communicator.rank == 0 {
+    try communicator.agree {
+      guard communicator.rank == 0 else { return }
       let peak = breakdown ? precision.measurePeakRate() : nil
-      print(json ? result.json(peak: peak).text : result.text(peak: peak))
+      try printLine(json ? result.json(peak: peak).text : result.text(peak: peak))
     }
     return .finished
   }

@@ -47,7 +47,7 @@ struct DataImportText: ParsableCommand {
       files: files, level: level, streams: streams, split: SplitPlan(fractions: split, measure: splitBy),
       minimumCount: minimumCount, maximumSize: maximumSize)
     try text.run(output: output, command: DataCommand.line)
-    print(try SequenceDataset(output).text)
+    try printLine(try SequenceDataset(output).text)
   }
 
   private static func fractions(_ text: String) throws -> [Double] {

@@ -17,6 +17,6 @@ struct DataInfo: ParsableCommand {
   func run() throws {
     let dataset = try SequenceDataset(path)
     try dataset.verify()
-    print(json ? dataset.json.text : dataset.text)
+    try printLine(json ? dataset.json.text : dataset.text)
   }
 }

@@ -31,9 +31,11 @@ struct EvalCommand: ParallelCommand {
       if done * 100 / all > (done - 1) * 100 / all { console?.progress("evaluated \(done * 100 / all) %") }
     }
     console?.progress("")
-    guard communicator.rank == 0 else { return .finished }
-    warn(result.damaged)
-    print(json ? result.json.text : result.text)
+    try communicator.agree {
+      guard communicator.rank == 0 else { return }
+      warn(result.damaged)
+      try printLine(json ? result.json.text : result.text)
+    }
     return .finished
   }
 }

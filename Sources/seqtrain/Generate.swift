@@ -66,6 +66,6 @@ struct Generate: ParsableCommand {
     job.sampler = Sampler(temperature: temperature, topK: topK, topP: topP)
     let (text, damaged) = try job.run()
     warn(damaged)
-    print(text)
+    try printLine(text)
   }
 }

@@ -20,6 +20,6 @@ struct Inspect: ParsableCommand {
   func run() throws {
     let inspection = try Inspection(path)
     warn(inspection.damaged)
-    print(json ? inspection.json.text : inspection.text)
+    try printLine(json ? inspection.json.text : inspection.text)
   }
 }

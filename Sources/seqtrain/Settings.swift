@@ -1,4 +1,5 @@
 import ArgumentParser
+import FileSystem
 import Training
 
 /// `seqtrain settings`
@@ -6,7 +7,7 @@ struct Settings: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Prints all settings with their defaults and what they do, as a file for train to begin with.")
 
-  func run() {
-    print(Configuration().yaml, terminator: "")
+  func run() throws {
+    try StandardOutput.write(Configuration().yaml)
   }
 }

@@ -36,6 +36,8 @@ private final class SteadyStateObserver: TrainingObserver {
 
   func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) {}
 
+  func willSave() {}
+
   func note(_ message: String) {}
 }
 

@@ -22,13 +22,15 @@ nonisolated(unsafe) let trainingScenarios: [String: (Communicator) throws -> Voi
 /// the checkpoints in the directory, and prints a line: the directory, how it ended, the step, the steps that were
 /// skipped, and the digest of the newest checkpoint.
 ///
-/// Besides settings there are `@stop=RANK:STEP`, for the rank to ask after that step that all stop; `@nan=STEP:COUNT`,
+/// Besides settings there are `@stop=RANK:STEP`, for the rank to ask in that step that all stop; `@break=RANK:STEP`, for it
+/// to ask when the step has been made; `@nan=STEP:COUNT`,
 /// for a weight that is not a number in so many steps from that one on; and `@trace`, for a line for every step and
 /// validation.
 struct TrainingCommand {
   private let dataset: String
   private let directory: String
   private var configuration = Configuration()
+  /// Which rank asks, and from which step on.
   private var stop: (rank: Int, step: Int)?
   private var damage: Range<Int>?
   private var traces = false
@@ -40,7 +42,8 @@ struct TrainingCommand {
     for word in words.dropFirst(2) {
       let numbers = word.drop { $0 != "=" }.dropFirst().split(separator: ":").compactMap { Int($0) }
       switch word.prefix(while: { $0 != "=" }) {
-      case "@stop": stop = (numbers[0], numbers[1])
+      case "@stop": stop = (numbers[0], numbers[1] - 1)
+      case "@break": stop = (numbers[0], numbers[1])
       case "@nan": damage = numbers[0]..<numbers[0] + numbers[1]
       case "@trace": traces = true
       default: try configuration.set(word)
@@ -70,7 +73,7 @@ struct TrainingCommand {
     trainer.observer = observer
     try observer.damageWeights(beforeStep: trainer.progress.step + 1)
     let ending = try trainer.run {
-      stop.map { world.rank == $0.rank && trainer.progress.step >= $0.step - 1 } ?? false
+      stop.map { world.rank == $0.rank && trainer.progress.step >= $0.step } ?? false
     }
     guard world.rank == 0 else { return }
     let digest = try store.newestSound().file?.digest() ?? "none"
@@ -108,6 +111,8 @@ private final class ScenarioObserver: TrainingObserver {
       "validation \(progress.step) \(metrics.loss) \(progress.bestStep) \(progress.learningRateFactor) "
         + "\(progress.stoppedEarly)")
   }
+
+  func willSave() { if traces { print("saving \(trainer.progress.step)") } }
 
   func note(_ message: String) {
     skipped += 1

@@ -1,3 +1,4 @@
+import Glibc
 import TestSupport
 import Testing
 
@@ -27,6 +28,18 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
     BadSettings(
       "unknown key of a file", yaml: "training:\n  chunk: 8\n  optimiser:\n    name: adam\n",
       expect: "bad.yaml:4: training.optimiser.name is not a setting; the nearest is training.optimizer.name"),
+    BadSettings(
+      "name of other programs", set: "lr=0.1",
+      expect: "lr is not a setting; it is called training.optimizer.learning_rate here"),
+    BadSettings(
+      "name of other programs in a section", set: "training.batch_size=8",
+      expect: "training.batch_size is not a setting; it is called training.lanes here"),
+    BadSettings(
+      "name of other programs in a file", yaml: "model:\n  num_layers: 3\n",
+      expect: "bad.yaml:2: model.num_layers is not a setting; it is called model.layers here"),
+    BadSettings(
+      "name of other programs in other spelling", set: "training.seqLen=8",
+      expect: "training.seqLen is not a setting; it is called training.chunk here"),
     BadSettings("no value", set: "training.steps", expect: "training.steps: expected KEY=VALUE"),
     BadSettings(
       "wrong type", set: "training.chunk=many", expect: "training.chunk=many: expected an integer",
@@ -67,14 +80,17 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
       expect: "2 ranks for training.shards 1", "start at most 1 rank, or set training.shards higher"),
     BadSettings(
       "too few tokens", set: "training.lanes=64", "training.chunk=4000",
-      expect: "tales.h5: split train: ", "targets are too few for 64 lanes of at least one chunk of 4000",
+      expect: "tales.h5: split train: ", "targets can't fill 64 lanes of at least one chunk of 4000",
       "take at most 4 lanes, or a chunk of at most 272"),
     BadSettings(
       "no lanes that would do", set: "training.chunk=100000",
       expect: "tales.h5: split train: ", "take a chunk of at most "),
     BadSettings(
       "packed without streams enough", set: "training.lanes=64", "data.mode=packed",
-      expect: "37 streams are too few to pack 64 lanes; take contiguous mode, or at most 37 lanes"),
+      expect: "37 streams can't fill 64 lanes in packed mode; take contiguous mode, or at most 37 lanes"),
+    BadSettings(
+      "one stream", set: "training.chunk=20000", "training.lanes=2", "training.shards=2",
+      expect: "targets can't fill 2 lanes of at least one chunk of 20000; take a chunk of at most "),
     BadSettings(
       "settings that contradict each other", set: "model.tied=true",
       expect: "model.tied needs model.embedding 8 and model.hidden 16 to be equal"),
@@ -116,6 +132,76 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
       try writeBytes([0xFF, 0xFE, 0x00], to: place("x.yaml"))
       expectRefusal(try train(), ["x.yaml: not a text in UTF-8; expected a YAML file of settings"])
       #expect(try place.entries == ["x.yaml"])
+    }
+  }
+
+  @Test func `what is no file of settings is named for what it is`() throws {
+    try Workspace.with { place in
+      try place.makeTales("d.h5")
+      try place.write("novel.txt", "Call me Ishmael.\nSome years ago\n")
+      try place.write("long.txt", String(repeating: "Call me Ishmael.\n", count: 100_000))
+      mkdir(place("folder"), 0o755)
+      for (name, expected) in [
+        ("d.h5", "an HDF5 file, where settings in YAML are expected; --set data.path=d.h5 names a dataset"),
+        ("novel.txt", "make it a dataset: seqtrain data import text novel.txt --output "),
+        ("long.txt", "make it a dataset: seqtrain data import text long.txt --output "),
+        ("folder", "a directory, where settings in YAML are expected; --run folder names a run"),
+      ] {
+        expectRefusal(try place.seqtrain(ranks: 2, ["train", name]), ["\(name): ", expected])
+      }
+      #expect(try place.entries == ["d.h5", "folder", "long.txt", "novel.txt"])
+    }
+  }
+
+  @Test func `texts of a run lead inspect to the run`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      try place.write("my.yaml", "training:\n  steps: 1\n")
+      try place.output(["train", "my.yaml"] + set(Self.sound))
+      for name in ["my.yaml", "runs/my/config.yaml", "runs/my/metrics.jsonl", "runs/my/run.log"] {
+        expectRefusal(
+          try place.seqtrain(["inspect", name]),
+          ["\(name): a text; ", "for the run: seqtrain inspect runs/my"])
+      }
+    }
+  }
+
+  @Test(arguments: [("trian", "train"), ("inspct", "inspect"), ("evaluate", "eval"), ("bnech", "bench")])
+  func `an unknown command ends with status 64 and the nearest one`(_ given: String, _ nearest: String) throws
+  {
+    try Workspace.with { place in
+      for ranks in [nil, 2] {
+        let result = try place.seqtrain(ranks: ranks, [given, "x.yaml"])
+        #expect(result.status == 64 && result.output.isEmpty, "\(result)")
+        let message = "Error: \(given): neither a command nor a file; the nearest command is \(nearest)\n"
+        #expect(result.errors.hasPrefix(message) || result.errors.contains("\n" + message), "\(result)")
+      }
+      // A file may have such a name.
+      try place.write(given, "training:\n  lanes: x\n")
+      expectRefusal(try place.seqtrain([given]), ["\(given):2: training.lanes: expected an integer"])
+    }
+  }
+
+  @Test func `control characters of names reach no terminal`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      let run = "r\u{1B}[31m\nx\u{7F}\u{9B}2J"
+      let shown = #"r\u{1B}[31m\nx\u{7F}\u{009B}2J"#
+      let result = try place.seqtrain(["train", "--run", run] + set(Self.sound))
+      #expect(result.status == 0 && result.output.contains("\(shown): lstm "), "\(result)")
+      let log = String(decoding: try readBytes(place("\(run)/run.log")), as: UTF8.self)
+      let outputs = [
+        result.output, log, try place.output(["inspect", run]), try place.output(["inspect", run, "--json"]),
+        try place.seqtrain(["inspect", "\(run)x"]).errors,
+        try place.seqtrain(["data", "info", "\(run)/x"]).errors,
+        try place.seqtrain(["--\(run)"]).errors,
+      ]
+      for output in outputs {
+        #expect(
+          output.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control || $0 == "\n" },
+          "\(output)")
+      }
+      #expect(outputs[4].contains(shown) && outputs[5].contains(shown) && outputs[6].contains(#"\u{1B}"#))
     }
   }
 

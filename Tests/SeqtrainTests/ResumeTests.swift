@@ -82,6 +82,49 @@ import Testing
     }
   }
 
+  @Test func `a run is not ended before the step where it is`() throws {
+    try withRun { place in
+      let saved = try readBytes(place("run/config.yaml"))
+      expectRefusal(
+        try place.seqtrain(ranks: 2, command("training.steps=3")),
+        ["run: training.steps 3 would end it before step 4, where it is; set training.steps higher to go on"])
+      #expect(try readBytes(place("run/config.yaml")) == saved)
+    }
+  }
+
+  private struct Row: Decodable { let kind: String, step: Int, loss: Double, seconds: Double, time: String }
+
+  private func rows(_ place: Workspace, _ run: String) throws -> [Row] {
+    try String(decoding: readBytes(place("\(run)/metrics.jsonl")), as: UTF8.self).split(separator: "\n")
+      .map { try decode(Row.self, String($0)) }.filter { $0.kind == "train" }
+  }
+
+  /// Contiguous steps have equally many targets.
+  @Test func `metrics are means since the row before, and a stop between two rows changes nothing`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      let settings = settings + ["training.steps=21", "training.log_every=7", "data.mode=contiguous"]
+      func train(_ run: String, _ changes: String...) throws {
+        try place.output(["train", "--run", run] + set(settings + changes))
+      }
+      try train("whole")
+      try train("parts", "training.steps=10")
+      let before = try rows(place, "parts")
+      try train("parts")
+      try train("steps", "training.log_every=1")
+      let (whole, parts, steps) = try (rows(place, "whole"), rows(place, "parts"), rows(place, "steps"))
+      #expect(parts.map(\.step) == [7, 14, 21] && parts.map(\.loss) == whole.map(\.loss))
+      for row in whole {
+        let mean = steps[(row.step - 7)..<row.step].reduce(0) { $0 + $1.loss } / 7
+        #expect(abs(row.loss - mean) < 1e-9 * mean)
+      }
+      // Seconds go on.
+      #expect(before.count == 1 && parts[0].seconds == before[0].seconds)
+      #expect(parts[0].seconds < parts[1].seconds && parts[1].seconds < parts[2].seconds)
+      #expect(parts.allSatisfy { $0.time.wholeMatch(of: /20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ/) != nil })
+    }
+  }
+
   @Test func `all may change until there is a checkpoint`() throws {
     try Workspace.with { place in
       // On a text of its own, which is made in the directory.

@@ -4,6 +4,9 @@ import Testing
 
 /// A signal has a run write a checkpoint after its step, and stop with status 3.
 @Suite(.serialized) struct SignalTests {
+  private static let stopping =
+    "seqtrain: stopping after this step, with a checkpoint; Ctrl-C ends it at once"
+
   /// Who is sent what.
   enum Target: CaseIterable { case mpirun, first, last }
 
@@ -20,7 +23,10 @@ import Testing
         case .last: kill(try #require(try job.ranks().last), SIGUSR1)
         }
         let result = try job.wait()
-        #expect(result.status == 3 && !result.errors.contains("seqtrain: "), "\(target): \(result)")
+        #expect(result.status == 3, "\(target): \(result)")
+        // The first rank says at once what happens.
+        let messages = result.errors.split(separator: "\n").filter { $0.hasPrefix("seqtrain: ") }
+        #expect(messages == (target == .last ? [] : [Self.stopping[...]]), "\(target): \(result)")
         let cause = target == .last ? "a signal on another rank" : "SIGUSR1"
         let reached = try place.inspect("run").step
         #expect(reached > step)
@@ -54,7 +60,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [SIGUSR1, SIGTERM, SIGINT])
+  @Test(arguments: [SIGUSR1, SIGTERM, SIGINT, SIGHUP])
   func `a process by itself stops so too`(_ number: Int32) throws {
     try Workspace.with { place in
       try place.makeTales()
@@ -63,8 +69,72 @@ import Testing
       try #require(process.wait { place.lastStep("run") > 0 })
       process.signal(number)
       let result = try process.wait()
-      #expect(result.status == 3 && result.errors.isEmpty, "\(result)")
+      #expect(result.status == 3 && result.errors == "\(Self.stopping)\n", "\(result)")
       #expect(try place.inspect("run").step > 0)
+    }
+  }
+
+  @Test func `a second SIGINT ends a process at once`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      // Steps of about a second.
+      let process = try RunningProcess(
+        try builtProgram("seqtrain"), Workspace.slowCommand("run", ["training.accumulate=300"]),
+        directory: place.path)
+      try #require(process.wait { place.lastStep("run") > 0 })
+      process.signal(SIGINT)
+      try #require(process.wait { try process.errorsSoFar().contains(Self.stopping) })
+      process.signal(SIGINT)
+      let result = try process.wait()
+      #expect(result.status == 128 + SIGINT, "\(result)")
+      #expect(try directoryEntries(place("run/checkpoints")) == [])
+    }
+  }
+
+  /// What a shell sends that continues a stopped process, but not mpirun.
+  @Test func `SIGCONT stops no process by itself`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      let process = try RunningProcess(
+        try builtProgram("seqtrain"), Workspace.slowCommand("run"), directory: place.path)
+      try #require(process.wait { place.lastStep("run") > 0 })
+      process.signal(SIGSTOP)
+      process.signal(SIGCONT)
+      let step = place.lastStep("run")
+      #expect(process.wait { place.lastStep("run") > step + 1 })
+      process.signal(SIGUSR1)
+      #expect(try process.wait().status == 3)
+    }
+  }
+
+  /// The validation takes far longer than `mpirun` waits before it kills its ranks.
+  @Test(arguments: [SIGTERM, SIGINT])
+  func `a signal to mpirun breaks off a validation and saves the step`(_ number: Int32) throws {
+    try Workspace.with { place in
+      let text = (0..<400_000).map { "\($0 * $0 % 1009) " }.joined()
+      try place.write("t.txt", text)
+      try place.output(["data", "import", "text", "t.txt", "--split", "0.1,0.9", "--output", "d.h5"])
+      let settings = set([
+        "data.path=d.h5", "model.hidden=512", "model.embedding=16", "training.lanes=16", "training.chunk=8",
+        "training.shards=2", "training.steps=9", "training.log_every=1", "evaluation.every=1",
+      ])
+      let job = try startJob(
+        ranks: 2, "seqtrain", ["train", "--run", "run"] + settings,
+        environment: ["OMPI_MCA_odls_base_sigkill_timeout": "3"], directory: place.path)
+      try #require(job.wait { place.lastStep("run") == 1 })
+      job.signal(number)
+      let result = try job.wait()
+      #expect(result.status != 0, "\(result)")
+      #expect(
+        result.errors.contains(
+          "seqtrain: mpirun is ending the job: stopping after this step, with a checkpoint "),
+        "\(result)")
+      #expect(
+        result.output.contains(
+          "a signal to mpirun: stopped after step 1, with a checkpoint; the same command continues, with the "
+            + "validation of this step"), "\(result)")
+      #expect(!result.output.contains("  validation "))
+      #expect(try place.inspect("run").step == 1)
     }
   }
 }

@@ -51,12 +51,16 @@ public final class RunningProcess {
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGMASK))
+    posix_spawnattr_setflags(
+      &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
     posix_spawnattr_setpgroup(&attributes, 0)
     // Tests run on threads that let no signals through, which the process would inherit.
     var signals = sigset_t()
     sigemptyset(&signals)
     posix_spawnattr_setsigmask(&attributes, &signals)
+    // Nor does it ignore what the tests ignore, as under nohup.
+    sigfillset(&signals)
+    posix_spawnattr_setsigdefault(&attributes, &signals)
 
     var id: pid_t = 0
     let environment = ["OMPI_MCA_orte_tmpdir_base": scratch].merging(environment) { _, given in given }
@@ -77,6 +81,9 @@ public final class RunningProcess {
 
   /// What it has written to its standard output so far.
   public func outputSoFar() throws -> String { String(decoding: try readBytes(outputPath), as: UTF8.self) }
+
+  /// What it has written to its standard error so far.
+  public func errorsSoFar() throws -> String { String(decoding: try readBytes(errorsPath), as: UTF8.self) }
 
   /// The numbers of the processes that it has started and that still run, ascending; of `mpirun` its ranks.
   public func children() throws -> [pid_t] {
@@ -124,7 +131,7 @@ public final class RunningProcess {
     let signal = status & 0x7f
     return ProcessResult(
       status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: try outputSoFar(),
-      errors: String(decoding: try readBytes(errorsPath), as: UTF8.self), timedOut: timedOut)
+      errors: try errorsSoFar(), timedOut: timedOut)
   }
 
   /// Asks the process to end, for `mpirun` to end its ranks, and kills its group where it does not.

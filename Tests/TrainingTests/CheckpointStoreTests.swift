@@ -409,6 +409,25 @@ import Training
     }
   }
 
+  @Test func `progress that an older program has written is read`() throws {
+    try withTemporaryDirectory { base in
+      let file = try File.create("\(base)/old.h5")
+      let attributes = file.attributes
+      for name in [
+        "step", "epoch", "chunk", "chunks", "best_step", "validations_since_best", "validations_on_plateau",
+      ] {
+        try attributes.set(name, 7)
+      }
+      try attributes.set("best_loss", 1.5)
+      try attributes.set("learning_rate_factor", 0.5)
+      try attributes.set("stopped_early", true)
+      let progress = try TrainingProgress(attributes, path: "old.h5")
+      #expect(progress.step == 7 && progress.stoppedEarly && progress.lowestDueLoss == 1.5)
+      #expect(!progress.validationPending && progress.lossSinceRow == 0 && progress.targetsSinceRow == 0)
+      try file.close()
+    }
+  }
+
   @Test func progressThatCannotBeIsRefused() throws {
     try withTemporaryDirectory { directory in
       for (index, name) in ["step", "epoch", "chunk", "chunks", "best_loss"].enumerated() {

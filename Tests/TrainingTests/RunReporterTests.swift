@@ -6,8 +6,7 @@ import Training
 @Suite struct MetricsTests {
   static func row(_ step: Int, loss: Double = 1.5) -> TrainingRow {
     TrainingRow(
-      step: step, epoch: 0, loss: loss, norm: 0.25, clipped: false, learningRate: 0.002, tokensPerSecond: 1e4,
-      seconds: 0.5)
+      step: step, epoch: 0, loss: loss, norm: 0.25, clipped: false, learningRate: 0.002, tokensPerSecond: 1e4)
   }
 
   func lines(_ path: String) throws -> [Substring] {
@@ -15,10 +14,13 @@ import Training
       separator: "\n", omittingEmptySubsequences: false)
   }
 
-  func reporter(_ base: String, resumedStep: Int, console: Int32) throws -> RunReporter {
-    try RunReporter(
-      run: RunDirectory(base), resumedStep: resumedStep, totalSteps: 100,
-      console: Console(descriptor: console))
+  func reporter(
+    _ base: String, resumedStep: Int, validationPending: Bool = false, console: Int32
+  ) throws -> RunReporter {
+    var progress = TrainingProgress()
+    (progress.step, progress.validationPending) = (resumedStep, validationPending)
+    return try RunReporter(
+      run: RunDirectory(base), resumedFrom: progress, totalSteps: 100, console: Console(descriptor: console))
   }
 
   @Test func rowsHaveThePromisedMembers() throws {
@@ -27,15 +29,101 @@ import Training
       defer { close(null) }
       let reporter = try reporter(base, resumedStep: 0, console: null)
       try reporter.report(Self.row(10, loss: .nan))
-      try reporter.report(ValidationRow(step: 10, epoch: 0, loss: 1.75, best: true, seconds: 0.75))
+      try reporter.report(ValidationRow(step: 10, epoch: 0, loss: 1.75, best: true))
+      let found = try lines("\(base)/metrics.jsonl").map { line in
+        line.replacing(
+          /"seconds":[0-9.e-]+,"time":"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"/, with: "WHEN")
+      }
       #expect(
-        try lines("\(base)/metrics.jsonl") == [
+        found == [
           "{\"kind\":\"train\",\"step\":10,\"epoch\":0,\"loss\":null,\"norm\":0.25,\"clipped\":false,"
-            + "\"learning_rate\":0.002,\"tokens_per_second\":10000.0,\"seconds\":0.5}",
-          "{\"kind\":\"validation\",\"step\":10,\"epoch\":0,\"loss\":1.75,\"best\":true,\"seconds\":0.75}",
+            + "\"learning_rate\":0.002,\"tokens_per_second\":10000.0,WHEN}",
+          "{\"kind\":\"validation\",\"step\":10,\"epoch\":0,\"loss\":1.75,\"best\":true,WHEN}",
           "",
         ])
     }
+  }
+
+  @Test func `damaged rows are told and left out, and seconds go on from the last sound one`() throws {
+    try withTemporaryDirectory { base in
+      let null = open("/dev/null", O_WRONLY)
+      defer { close(null) }
+      func row(_ step: Int, _ seconds: Double) -> String {
+        "{\"kind\":\"train\",\"step\":\(step),\"loss\":1.5,\"seconds\":\(seconds)}\n"
+      }
+      let path = "\(base)/metrics.jsonl"
+      let zeros = String(repeating: "\0", count: 40)
+      let damaged = row(1, 10) + row(2, 20).dropLast(3) + "\n" + zeros + "\n" + row(3, 30) + "step 4\n"
+      try writeBytes((damaged + row(5, 5000) + zeros).utf8, to: path)
+      let metrics = try MetricsFile(path: path, resumedFrom: progress(4))
+      #expect(metrics.damage == "\(path): 4 damaged lines left out: 2, 3, 5, 7")
+      #expect(try String(decoding: readBytes(path), as: UTF8.self) == row(1, 10) + row(3, 30))
+      try metrics.append(["kind": .string("train"), "step": .integer(5)])
+      let seconds = try #require(try lines(path)[2].firstMatch(of: /"seconds":([0-9.]+),/)?.1)
+      #expect((30..<100).contains(try #require(Double(seconds))))
+      #expect(try MetricsFile(path: path, resumedFrom: progress(5)).damage == nil)
+
+      // A run tells of it, once.
+      try writeBytes((row(1, 10) + "}\n").utf8, to: path)
+      for _ in 0..<2 { _ = try reporter(base, resumedStep: 1, console: null) }
+      let log = try lines("\(base)/run.log").filter { $0.contains("damaged line") }
+      #expect(log.count == 1 && log[0].hasSuffix(" warning \(path): 1 damaged line left out: 2"), "\(log)")
+    }
+  }
+
+  @Test func `the row of a validation that is made again is dropped`() throws {
+    try withTemporaryDirectory { base in
+      let null = open("/dev/null", O_WRONLY)
+      defer { close(null) }
+      do {
+        let reporter = try reporter(base, resumedStep: 0, console: null)
+        try reporter.report(ValidationRow(step: 10, epoch: 0, loss: 1.75, best: true))
+        try reporter.report(Self.row(20))
+        try reporter.report(ValidationRow(step: 20, epoch: 0, loss: 1.5, best: true))
+      }
+      let path = "\(base)/metrics.jsonl"
+      let whole = try lines(path)
+      _ = try reporter(base, resumedStep: 20, console: null)
+      #expect(try lines(path) == whole)
+      _ = try reporter(base, resumedStep: 20, validationPending: true, console: null)
+      #expect(try lines(path) == whole.prefix(2) + [""])
+    }
+  }
+
+  @Test func `a console that takes no more is told of, one that is gone is not`() throws {
+    signal(SIGPIPE, SIG_IGN)
+    let full = open("/dev/full", O_WRONLY)
+    defer { close(full) }
+    let console = Console(descriptor: full)
+    try console.check()
+    console.line("said")
+    #expect {
+      try console.check()
+    } throws: {
+      "\($0)"
+        == "standard output: can't write: No space left on device; make room, and give the command again"
+    }
+
+    var pipe: [Int32] = [0, 0]
+    try #require(Glibc.pipe(&pipe) == 0)
+    close(pipe[0])
+    defer { close(pipe[1]) }
+    let unread = Console(descriptor: pipe[1])
+    unread.line("said")
+    try unread.check()
+
+    let (controller, terminal) = try pseudoterminal()
+    defer { close(terminal) }
+    close(controller)
+    let closed = Console(descriptor: terminal)
+    closed.line("said")
+    try closed.check()
+  }
+
+  private func progress(_ step: Int) -> TrainingProgress {
+    var progress = TrainingProgress()
+    progress.step = step
+    return progress
   }
 
   @Test func aResumeDropsLaterRowsAndAHalfRow() throws {
@@ -45,7 +133,7 @@ import Training
       do {
         let reporter = try reporter(base, resumedStep: 0, console: null)
         for step in [10, 20, 30] { try reporter.report(Self.row(step)) }
-        try reporter.report(ValidationRow(step: 30, epoch: 0, loss: 2, best: true, seconds: 1))
+        try reporter.report(ValidationRow(step: 30, epoch: 0, loss: 2, best: true))
       }
       let path = "\(base)/metrics.jsonl"
       let whole = try readBytes(path)

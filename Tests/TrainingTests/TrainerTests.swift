@@ -103,6 +103,34 @@ import Training
     }
   }
 
+  /// By a stop in the step before it, by one while it runs, and at the end of the run.
+  @Test func `a validation that is broken off is made first when the run goes on`() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      let settings = [
+        "training.steps=24", "evaluation.every=2", "evaluation.patience=9", "checkpoint.keep=100",
+        "training.schedule.name=plateau", "training.schedule.patience=1",
+        "training.optimizer.learning_rate=3", "@trace",
+      ]
+      let (whole, uninterrupted) = try train(base, ranks: 2, [("whole", settings)])
+      let stops = ["@break=1:4", "@break=0:4", "@stop=1:12", "@break=0:15", "@break=1:24"]
+      let (parts, interrupted) = try train(
+        base, ranks: 2, (stops + ["@trace"]).map { ("parts", settings + [$0]) })
+      #expect(parts.map(\.ending) == stops.map { _ in "stopped" } + ["finished"], "\(interrupted)")
+      #expect(parts.map(\.step) == [4, 4, 12, 16, 24, 24])
+      #expect(parts.last?.digest == whole.first?.digest)
+      func validations(_ result: ProcessResult) -> [Substring] {
+        result.output.split(separator: "\n").filter { $0.hasPrefix("validation ") }
+      }
+      #expect(validations(interrupted) == validations(uninterrupted) && validations(interrupted).count == 12)
+      #expect(interrupted.output.contains(#/validation 24 .* 0\.(5|25|125)/#), "the learning rate never fell")
+      func progress(_ run: String) throws -> TrainingProgress? {
+        try CheckpointStore(directory: "\(base)/\(run)").newestSound().file?.header.progress
+      }
+      #expect(try progress("parts") == progress("whole"))
+    }
+  }
+
   @Test func theNewestAndTheBestCheckpointsAreKept() throws {
     try withTemporaryDirectory { base in
       try makeTrainingData("\(base)/data.h5", streams: [6000])

@@ -198,9 +198,11 @@ package struct CheckpointFile {
         + "each lane goes on in the dataset. epoch: passes over the data that are complete; chunk: the number of each lane's "
         + "next chunk in this one; chunks: those trained on since the run began; best_loss, in nats a target: the lowest "
         + "validation loss so far, found at best_step; stopped_early and validations_since_best belong to early stopping, "
-        + "learning_rate_factor and validations_on_plateau to the schedule plateau, lowest_due_loss to both; mode: how "
-        + "the dataset's streams were laid over the lanes; dataset_path: where the dataset lay, dataset_path_from_run: "
-        + "the same from the run's directory.")
+        + "learning_rate_factor and validations_on_plateau to the schedule plateau, lowest_due_loss to both; validation_pending: "
+        + "whether a stop has broken off the validation after this step, which then comes first; loss_since_row and "
+        + "targets_since_row: the sums behind the loss of the next row of metrics.jsonl; mode: how the dataset's streams were "
+        + "laid over the lanes; dataset_path: where the dataset lay, dataset_path_from_run: the same from the run's "
+        + "directory.")
     try attributes.set("dataset_fingerprint", header.datasetFingerprint)
     try header.datasetPlace?.write(to: attributes)
     try attributes.set("mode", header.mode.rawValue)

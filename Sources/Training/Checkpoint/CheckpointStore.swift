@@ -62,9 +62,9 @@ package final class CheckpointStore {
       try CheckpointFile.write(header, arrays, to: file)
     } check: { file in
       digest = try fileDigest(file.location)
+      // That of a checkpoint that is replaced would speak against the new one, if a kill came between.
+      unlink(manifestPath(step))
     }
-    // Where a damaged one has been replaced, its manifest speaks against the new one until now: a run that is killed
-    // here goes on from the one before.
     do {
       try write(
         CheckpointManifest(

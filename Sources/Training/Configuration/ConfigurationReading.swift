@@ -67,7 +67,8 @@ extension Configuration {
   }
 
   fileprivate static func unknown(_ key: String) -> String {
-    "\(key) is not a setting; the nearest is \(Setting.nearestKey(to: key))"
+    if let meant = Setting.synonym(of: key) { return "\(key) is not a setting; it is called \(meant) here" }
+    return "\(key) is not a setting; the nearest is \(Setting.nearestKey(to: key))"
   }
 }
 

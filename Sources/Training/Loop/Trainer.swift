@@ -66,7 +66,9 @@ package final class Trainer {
   package var totalSteps: Int { learningRate.steps }
 
   /// Whether nothing is left to do.
-  var isFinished: Bool { progress.step >= totalSteps || progress.stoppedEarly }
+  var isFinished: Bool {
+    !progress.validationPending && (progress.step >= totalSteps || progress.stoppedEarly)
+  }
 
   /// Takes up the state of a checkpoint, which rank 0 has open, and closes it; the others pass nil. Collective.
   ///
@@ -76,6 +78,8 @@ package final class Trainer {
     try transfer.restore(from: file)
     // The patience may have changed.
     progress.stoppedEarly = progress.hasLostPatience(configuration.evaluation.patience)
+    // So may whether there are validations.
+    progress.validationPending = progress.validationPending && evaluator != nil
     savedStep = progress.step
     // A kill may have come between the checkpoint and what follows it.
     try communicator.agree {
@@ -85,8 +89,11 @@ package final class Trainer {
     }
   }
 
-  /// Trains until the run is finished, or until the end of a step in which any rank's `shouldStop` is true; then the
-  /// state is in a checkpoint. Collective.
+  /// Trains until the run is finished, or until any rank's `shouldStop` is true; then the state is in a checkpoint.
+  /// Collective.
+  ///
+  /// It is asked at the end of each step, while the model is validated, and after a checkpoint. A validation that is
+  /// broken off is made when the run goes on, before the next step.
   ///
   /// - Throws: `JobError` where on any rank the data cannot be read, or a checkpoint not written, or where something is
   ///   not finite and the step may not be skipped; what the observer throws, on its rank; `MPIError`.
@@ -98,18 +105,35 @@ package final class Trainer {
     }
     defer { feeder.close() }
     while !isFinished {
-      let rate = learningRate.rate(step: progress.step + 1, factor: progress.learningRateFactor)
-      let outcome = try step.run(
-        step: progress.step + 1, firstChunk: progress.chunks, learningRate: rate, shouldStop: shouldStop,
-        nextChunk: feeder.nextChunk)
-      advance(outcome)
-      try checkFinite(outcome)
-      try observer?.didStep(progress, outcome, learningRate: rate)
-      if isFinished || isDue(configuration.evaluation.every) { try validate() }
-      if isFinished || outcome.stops || isDue(configuration.checkpoint.every) { try save() }
-      if outcome.stops && !isFinished { return .stopped }
+      let isSaved = savedStep == progress.step
+      if try isSaved && communicator.any(shouldStop()) { return .stopped }
+      var stops = false
+      let makesUp = progress.validationPending
+      if !makesUp { stops = try makeStep(feeder, shouldStop) }
+      if progress.validationPending && !stops { stops = try !validate(unless: shouldStop) }
+      // The best weights are kept, so they must be in a checkpoint.
+      let isBest = progress.bestStep == progress.step
+      guard makesUp || isFinished || stops || isBest || isDue(configuration.checkpoint.every) else {
+        continue
+      }
+      try save()
+      if stops && !isFinished { return .stopped }
     }
     return .finished
+  }
+
+  /// Makes a step; returns whether any rank asks to stop after it. Collective.
+  private func makeStep(_ feeder: ChunkFeeder, _ shouldStop: () -> Bool) throws -> Bool {
+    let rate = learningRate.rate(step: progress.step + 1, factor: progress.learningRateFactor)
+    let outcome = try step.run(
+      step: progress.step + 1, firstChunk: progress.chunks, learningRate: rate, shouldStop: shouldStop,
+      nextChunk: feeder.nextChunk)
+    advance(outcome)
+    try checkFinite(outcome)
+    try observer?.didStep(progress, outcome, learningRate: rate)
+    if isDue(configuration.training.logEvery) { (progress.lossSinceRow, progress.targetsSinceRow) = (0, 0) }
+    progress.validationPending = evaluator != nil && (isFinished || isDue(configuration.evaluation.every))
+    return outcome.stops
   }
 
   /// Gives back what the ranks have together; the trainer may not be used any more. Collective.
@@ -123,6 +147,9 @@ package final class Trainer {
     progress.step += 1
     progress.chunks += configuration.training.accumulate
     (progress.epoch, progress.chunk) = (outcome.position.epoch, outcome.position.chunk + 1)
+    guard outcome.nonFinite == nil else { return }
+    progress.lossSinceRow += outcome.loss * Double(outcome.targets)
+    progress.targetsSinceRow += Double(outcome.targets)
   }
 
   /// Ends the job where something was not finite, unless that step may be skipped.
@@ -159,16 +186,18 @@ package final class Trainer {
     return try communicator.broadcast(own ?? "", from: rank)
   }
 
-  /// Measures the model on the validation split. Collective.
-  private func validate() throws {
-    guard let evaluator else { return }
-    let metrics = try evaluator.evaluate()
+  /// Measures the model on the validation split, unless any rank asks to stop; returns whether it was measured.
+  /// Collective.
+  private func validate(unless shouldStop: () -> Bool) throws -> Bool {
+    guard let metrics = try evaluator?.evaluate(unless: shouldStop) else { return false }
+    progress.validationPending = false
     progress.note(
       validationLoss: metrics.loss, isDue: isDue(configuration.evaluation.every),
       schedule: configuration.training.schedule, patience: configuration.evaluation.patience)
     try observer?.didValidate(progress, metrics)
-    // The best weights are kept, so they must be in a checkpoint.
-    if progress.bestStep == progress.step { try save() }
+    // A checkpoint of this step knows nothing of it.
+    savedStep = -1
+    return true
   }
 
   /// Writes a checkpoint. Collective.
@@ -181,6 +210,7 @@ package final class Trainer {
       mode: schedule.mode,
       optimizer: configuration.training.optimizer.name.rawValue, progress: progress)
     try transfer.collect { arrays in
+      try observer?.willSave()
       try store.write(header, arrays + cursors())
       try prune()
     }
@@ -225,6 +255,8 @@ public enum Ending: Sendable {
 package protocol TrainingObserver: AnyObject {
   func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double) throws
   func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) throws
+  /// Called before a checkpoint is written: what was told up to here must be as safe as the checkpoint is then.
+  func willSave() throws
   func note(_ message: String)
 }
 

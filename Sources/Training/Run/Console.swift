@@ -8,6 +8,8 @@ import Synchronization
 /// none: the size tells whether a person watches.
 public final class Console: Sendable {
   private let descriptor: Int32
+  /// Why something could not be written, the first time; nil too where the one who watched has gone.
+  private let failed = Mutex<FileError?>(nil)
   /// The line that is written over, as it stands.
   private let progressLine = Mutex("")
 
@@ -25,6 +27,7 @@ public final class Console: Sendable {
 
   /// Writes a line for good.
   public func line(_ text: String) {
+    let text = text.printable()
     progressLine.withLock { progress in
       write(progress.isEmpty ? "\(text)\n" : "\r\u{1B}[K\(text)\n\(progress)")
     }
@@ -47,8 +50,19 @@ public final class Console: Sendable {
     }
   }
 
-  /// A console that is gone is no reason to stop training.
+  /// Fails where something could not be written.
+  ///
+  /// - Throws: `FileError`; not where the one who watched has gone.
+  public func check() throws {
+    if let error = failed.withLock({ $0 }) { throw error }
+  }
+
+  /// A console that takes no more is no reason to stop training: `check()` tells of it.
   private func write(_ text: String) {
-    try? Files.write(Array(text.utf8), to: descriptor, path: "standard output")
+    do { try StandardOutput.write(text, to: descriptor) } catch let error as FileError {
+      failed.withLock { $0 = $0 ?? error }
+    } catch {
+      preconditionFailure("\(error)")
+    }
   }
 }

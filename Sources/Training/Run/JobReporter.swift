@@ -12,7 +12,6 @@ final class JobReporter: TrainingObserver {
   /// Why a row could not be written, where that is so: then the job is to stop. Rank 0 is alone with it for now.
   private(set) var failure: (any Error)?
   private let clock = ContinuousClock()
-  private let start: ContinuousClock.Instant
   /// When the last row was written, and the targets since then.
   private var last: ContinuousClock.Instant
   private var targets = 0
@@ -23,9 +22,8 @@ final class JobReporter: TrainingObserver {
     self.dataset = dataset
     self.ranks = ranks
     resumedStep = trainer.progress.step
-    reporter = try RunReporter(run: run, resumedStep: resumedStep, totalSteps: trainer.totalSteps)
-    start = clock.now
-    last = start
+    reporter = try RunReporter(run: run, resumedFrom: trainer.progress, totalSteps: trainer.totalSteps)
+    last = clock.now
   }
 
   /// Says what run this is, and where it stands.
@@ -36,7 +34,7 @@ final class JobReporter: TrainingObserver {
     for note in notes + machineNotes(for: training.precision) { logger.warning("\(note)") }
     for change in changes { logger.info("\(change)") }
     logger.info(
-      "\(run.path): \(model.cell) \(model.layers) x \(model.hidden), \(trainer.parameterCount) parameters, on \(dataset.path)"
+      "\(run.path): \(model.cell) \(model.layers) x \(model.hidden), \(Wording.counted(trainer.parameterCount, "parameter")), on \(dataset.path)"
     )
     logger.info(
       """
@@ -59,9 +57,9 @@ final class JobReporter: TrainingObserver {
     guard progress.step % trainer.configuration.training.logEvery == 0 else { return }
     let now = clock.now
     let row = TrainingRow(
-      step: progress.step, epoch: progress.epoch, loss: outcome.loss, norm: outcome.norm,
+      step: progress.step, epoch: progress.epoch, loss: progress.meanLossSinceRow, norm: outcome.norm,
       clipped: outcome.clipped, learningRate: learningRate,
-      tokensPerSecond: Double(targets) / ((now - last) / .seconds(1)), seconds: (now - start) / .seconds(1))
+      tokensPerSecond: Double(targets) / ((now - last) / .seconds(1)))
     write { try reporter.report(row) }
     (last, targets) = (now, 0)
   }
@@ -69,8 +67,7 @@ final class JobReporter: TrainingObserver {
   func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) {
     let row = ValidationRow(
       step: progress.step, epoch: progress.epoch, loss: metrics.loss,
-      best: progress.bestStep == progress.step,
-      seconds: (clock.now - start) / .seconds(1))
+      best: progress.bestStep == progress.step)
     write { try reporter.report(row) }
     // Validation is not counted in the rate of training.
     (last, targets) = (clock.now, 0)
@@ -81,6 +78,11 @@ final class JobReporter: TrainingObserver {
     guard failure == nil else { return }
     do { try row() } catch { failure = error }
   }
+
+  func willSave() throws { try reporter.synchronize() }
+
+  /// Fails where the console has not taken everything.
+  func checkConsole() throws { try reporter.checkConsole() }
 
   func note(_ message: String) { reporter.logger.warning("\(message)") }
 
@@ -93,7 +95,7 @@ final class JobReporter: TrainingObserver {
     let progress = trainer.progress
     guard ending == .finished else {
       reporter.logger.info(
-        "\(StopSignal.received ?? "a signal on another rank"): stopped after step \(progress.step), with a checkpoint; the same command continues"
+        "\(StopSignal.received ?? "a signal on another rank"): stopped after step \(progress.step), with a checkpoint; the same command continues\(progress.validationPending ? ", with the validation of this step" : "")"
       )
       return
     }

@@ -1,4 +1,5 @@
 import FileSystem
+import FoundationEssentials
 import Glibc
 
 /// What one logging step has to say about training.
@@ -7,7 +8,7 @@ public struct TrainingRow: Sendable, Equatable {
   public var step: Int
   /// The passes over the data that are complete.
   public var epoch: Int
-  /// Nats a target, over this step's targets.
+  /// Nats a target: the mean over all targets since the row before, without steps that were skipped.
   public var loss: Double
   /// The global norm of this step's gradient before clipping.
   public var norm: Double
@@ -15,15 +16,13 @@ public struct TrainingRow: Sendable, Equatable {
   public var clipped: Bool
   /// The learning rate of this step.
   public var learningRate: Double
-  /// Targets a second over all ranks, since the row before.
+  /// Targets a second over all ranks, since the row before; validations take no time here.
   public var tokensPerSecond: Double
-  /// Seconds since the start of this launch.
-  public var seconds: Double
 
   /// A row with these values.
   public init(
     step: Int, epoch: Int, loss: Double, norm: Double, clipped: Bool, learningRate: Double,
-    tokensPerSecond: Double, seconds: Double
+    tokensPerSecond: Double
   ) {
     self.step = step
     self.epoch = epoch
@@ -32,15 +31,14 @@ public struct TrainingRow: Sendable, Equatable {
     self.clipped = clipped
     self.learningRate = learningRate
     self.tokensPerSecond = tokensPerSecond
-    self.seconds = seconds
   }
 
-  var json: JSON {
-    .object([
+  var members: JSON.Members {
+    [
       "kind": .string("train"), "step": .integer(step), "epoch": .integer(epoch), "loss": .number(loss),
       "norm": .number(norm), "clipped": .bool(clipped), "learning_rate": .number(learningRate),
-      "tokens_per_second": .number(tokensPerSecond), "seconds": .number(seconds),
-    ])
+      "tokens_per_second": .number(tokensPerSecond),
+    ]
   }
 }
 
@@ -54,42 +52,51 @@ public struct ValidationRow: Sendable, Equatable {
   public var loss: Double
   /// Whether no validation of the run before was better.
   public var best: Bool
-  /// Seconds since the start of this launch.
-  public var seconds: Double
 
   /// A row with these values.
-  public init(step: Int, epoch: Int, loss: Double, best: Bool, seconds: Double) {
+  public init(step: Int, epoch: Int, loss: Double, best: Bool) {
     self.step = step
     self.epoch = epoch
     self.loss = loss
     self.best = best
-    self.seconds = seconds
   }
 
-  var json: JSON {
-    .object([
+  var members: JSON.Members {
+    [
       "kind": .string("validation"), "step": .integer(step), "epoch": .integer(epoch), "loss": .number(loss),
-      "best": .bool(best), "seconds": .number(seconds),
-    ])
+      "best": .bool(best),
+    ]
   }
 }
 
 /// `metrics.jsonl`: one object a row, one consistent history over stops, kills and resumes.
+///
+/// Each row ends with `seconds`, those spent on training and validation in all launches up to it (not those of steps that
+/// were made again), and `time`, the time of day in UTC.
 package final class MetricsFile {
+  /// What was wrong with rows that have been left out; nil where all were sound.
+  package let damage: String?
   private let path: String
   private let descriptor: Int32
+  private let secondsBefore: Double
+  private let start = ContinuousClock.now
 
-  /// Opens the file to append to it, without the rows of steps that a resume makes again and without a last row that
-  /// a kill cut short.
+  /// Opens the file to append to it, without the rows of what a resume makes again, without a last row that a kill cut
+  /// short, and without damaged ones.
   ///
+  /// - Parameters:
+  ///   - progress: How far the run has come: rows of later steps are dropped.
   /// - Throws: `FileError` where it can't be read, replaced or opened.
-  package init(path: String, resumedStep: Int) throws {
+  package init(path: String, resumedFrom progress: TrainingProgress) throws {
     self.path = path
+    var rows = KeptRows()
     if Files.exists(path) {
       let bytes = try Files.read(path)
-      let kept = Self.rows(of: bytes, upTo: resumedStep)
-      if kept.count != bytes.count { try Files.replace(path, with: kept) }
+      rows = KeptRows(of: bytes, upTo: progress)
+      if rows.bytes.count != bytes.count { try Files.replace(path, with: rows.bytes) }
     }
+    secondsBefore = rows.seconds
+    damage = rows.damage.map { "\(path): \($0)" }
     descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw FileError(path, "open") }
   }
@@ -97,25 +104,63 @@ package final class MetricsFile {
   deinit { close(descriptor) }
 
   /// Adds a row.
-  package func append(_ row: JSON) throws {
-    try Files.write(Array("\(row.text)\n".utf8), to: descriptor, path: path)
+  package func append(_ row: JSON.Members) throws {
+    var row = row
+    row.append([
+      "seconds": .number(secondsBefore + (ContinuousClock.now - start) / .seconds(1)),
+      "time": .string(Wording.timeOfDay()),
+    ])
+    try Files.write(Array("\(JSON.object(row).text)\n".utf8), to: descriptor, path: path)
   }
 
-  /// The complete rows up to a step.
-  private static func rows(of bytes: [UInt8], upTo step: Int) -> [UInt8] {
-    var kept: [UInt8] = []
-    var rest = bytes[...]
-    while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-      let line = rest[...end]
-      rest = rest[(end + 1)...]
-      if let found = stepNumber(in: line), found <= step { kept += line }
+  /// Waits until all rows have reached the disk.
+  package func synchronize() throws {
+    guard fsync(descriptor) == 0 || errno == EINVAL else {
+      throw FileError(path, "synchronise with the disk")
     }
-    return kept
+  }
+}
+
+/// The rows of a metrics file that a resume keeps.
+private struct KeptRows {
+  var bytes: [UInt8] = []
+  /// `seconds` of the last one.
+  var seconds = 0.0
+  private var damagedLines: [Int] = []
+
+  private struct Row: Decodable {
+    let kind: String
+    let step: Int
+    let seconds: Double?
   }
 
-  private static func stepNumber(in line: ArraySlice<UInt8>) -> Int? {
-    let text = String(decoding: line, as: UTF8.self)
-    guard let name = text.firstRange(of: "\"step\":") else { return nil }
-    return Int(text[name.upperBound...].prefix { $0.isNumber })
+  init() {}
+
+  init(of file: [UInt8], upTo progress: TrainingProgress) {
+    let decoder = JSONDecoder()
+    var lines = file.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    // What a kill has cut short, or nothing.
+    if let rest = lines.popLast(), rest.contains(0) { damagedLines.append(lines.count + 1) }
+    for (index, line) in lines.enumerated() {
+      guard let row = try? decoder.decode(Row.self, from: Data(line)) else {
+        damagedLines.append(index + 1)
+        continue
+      }
+      let isMadeAgain = row.kind == "validation" && progress.validationPending
+      guard row.step < progress.step || (row.step == progress.step && !isMadeAgain) else { continue }
+      bytes += line + [UInt8(ascii: "\n")]
+      seconds = row.seconds ?? seconds
+    }
+    damagedLines.sort()
+  }
+
+  /// Which lines are no rows.
+  var damage: String? {
+    guard !damagedLines.isEmpty else { return nil }
+    let most = 10
+    let numbers = damagedLines.prefix(most).map(String.init).joined(separator: ", ")
+    let isMore = damagedLines.count > most
+    return
+      "\(Wording.counted(damagedLines.count, "damaged line")) left out: \(numbers)\(isMore ? ", ..." : "")"
   }
 }

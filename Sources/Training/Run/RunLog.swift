@@ -42,15 +42,7 @@ final class RunLogFile: Sendable {
 
   /// Adds a line. A log that can't be written is no reason to stop training: what matters is checked elsewhere.
   func line(_ text: String, level: Logger.Level = .info) {
-    try? Files.write(Array("\(Self.now()) \(level) \(text)\n".utf8), to: descriptor, path: path)
-  }
-
-  private static func now() -> String {
-    var seconds = time(nil)
-    var parts = tm()
-    gmtime_r(&seconds, &parts)
-    var text = [CChar](repeating: 0, count: 32)
-    let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
-    return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let line = "\(Wording.timeOfDay()) \(level) \(text.printable())\n"
+    try? Files.write(Array(line.utf8), to: descriptor, path: path)
   }
 }

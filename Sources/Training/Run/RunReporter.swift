@@ -13,22 +13,25 @@ public final class RunReporter {
 
   /// - Parameters:
   ///   - run: The directory, opened by this job.
-  ///   - resumedStep: The step that training goes on from; rows of later steps are dropped.
+  ///   - progress: What training goes on from; rows of later steps are dropped.
   ///   - totalSteps: The step after which the run is finished.
   /// - Throws: `FileError` where a file can't be written.
-  public init(run: RunDirectory, resumedStep: Int, totalSteps: Int, console: Console = Console()) throws {
-    metrics = try MetricsFile(path: run.metricsPath, resumedStep: resumedStep)
+  public init(
+    run: RunDirectory, resumedFrom progress: TrainingProgress, totalSteps: Int, console: Console = Console()
+  ) throws {
+    metrics = try MetricsFile(path: run.metricsPath, resumedFrom: progress)
     let log = try RunLogFile(path: run.logPath)
     self.log = log
     self.console = console
     self.totalSteps = totalSteps
-    firstStep = resumedStep
+    firstStep = progress.step
     logger = Logger(label: "seqtrain") { _ in RunLogHandler(file: log, console: console) }
+    if let damage = metrics.damage { logger.warning("\(damage)") }
   }
 
   /// Reports a logging step.
   public func report(_ row: TrainingRow) throws {
-    try metrics.append(row.json)
+    try metrics.append(row.members)
     let elapsed = (ContinuousClock.now - start) / .seconds(1)
     let secondsLeft = elapsed / Double(max(1, row.step - firstStep)) * Double(totalSteps - row.step)
     let text = Wording.line(row, totalSteps: totalSteps, secondsLeft: secondsLeft)
@@ -38,9 +41,19 @@ public final class RunReporter {
 
   /// Reports a validation.
   public func report(_ row: ValidationRow) throws {
-    try metrics.append(row.json)
+    try metrics.append(row.members)
     logger.info("\(Wording.line(row, totalSteps: totalSteps))")
   }
+
+  /// Waits until the metrics have reached the disk.
+  ///
+  /// - Throws: `FileError` where they can't.
+  public func synchronize() throws { try metrics.synchronize() }
+
+  /// Fails where the console has not taken everything.
+  ///
+  /// - Throws: `FileError`; not where the one who watched has gone.
+  public func checkConsole() throws { try console.check() }
 
   /// Ends the progress line, where there is one.
   public func finish() { console.finishProgress() }

@@ -1,12 +1,29 @@
 import CSupport
 import Glibc
 
-/// The request to write a checkpoint at the next step boundary and stop: SIGUSR1, SIGTERM or SIGINT.
+/// The request to write a checkpoint at the next step boundary and stop: SIGUSR1, SIGTERM, SIGINT or SIGHUP.
 ///
 /// A handler may only set a flag; the loop asks for it at the end of a step, where all ranks agree on it.
+///
+/// Open MPI's `mpirun` answers SIGTERM, SIGINT and SIGHUP alike: it sends its ranks SIGCONT at once, SIGTERM after a
+/// second and SIGKILL after another (`odls_base_sigkill_timeout`; a longer one delays the end of every failed job). The
+/// ranks take its SIGCONT for the request, and so have two seconds. What they write reaches the terminal only when mpirun
+/// has killed them.
 public enum StopSignal {
   /// Begins to catch the signals. Until then they end the process.
-  public static func install() { st_catch_stop_signals() }
+  ///
+  /// - Parameter speaks: Whether this process says at once what a signal has begun.
+  public static func install(speaks: Bool) {
+    guard speaks else { return st_catch_stop_signals(nil, nil) }
+    // Below the line that is written over, if there is one.
+    let start = Console().columns == nil ? "seqtrain: " : "\nseqtrain: "
+    st_catch_stop_signals(
+      strdup("\(start)stopping after this step, with a checkpoint; Ctrl-C ends it at once\n"),
+      strdup(
+        "\(start)mpirun is ending the job: stopping after this step, with a checkpoint if there is time (mpirun kills its "
+          + "ranks 2 seconds after Ctrl-C or SIGTERM); SIGUSR1 to mpirun, or Ctrl-C in launch/train, gives all the "
+          + "time it takes\n"))
+  }
 
   /// The name of the signal that has come, or nil.
   public static var received: String? {
@@ -14,6 +31,8 @@ public enum StopSignal {
     case 0: nil
     case SIGUSR1: "SIGUSR1"
     case SIGTERM: "SIGTERM"
+    case SIGHUP: "SIGHUP"
+    case SIGCONT: "a signal to mpirun"
     default: "SIGINT"
     }
   }

@@ -1,5 +1,18 @@
+import FileSystem
+import Glibc
+
 /// How numbers, times and the rows of a run read.
 package enum Wording {
+  /// The time of day in UTC, as RFC 3339 has it: 2026-01-31T12:30:00Z.
+  package static func timeOfDay() -> String {
+    var seconds = time(nil)
+    var parts = tm()
+    gmtime_r(&seconds, &parts)
+    var text = [CChar](repeating: 0, count: 32)
+    let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+    return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
   /// A line for a logging step.
   package static func line(_ row: TrainingRow, totalSteps: Int, secondsLeft: Double) -> String {
     var parts = ["step \(row.step)/\(totalSteps)", "loss \(decimal(row.loss, places: 4))"]
@@ -35,7 +48,7 @@ package enum Wording {
 
   /// A number of things: 1 rank, 8 ranks.
   package static func counted(_ count: Int, _ thing: String) -> String {
-    "\(count) \(thing)\(count == 1 ? "" : "s")"
+    FileSystem.counted(count, thing)
   }
 
   /// A time as 0:07, 12:30 or 3:05:00.

@@ -1,0 +1,35 @@
+/// Has all ranks of a loop that is no training step agree on whether to stop, in the same turn.
+///
+/// An agreement costs a message to each rank, so they agree about ten times a second, however short the turns are: the slowest
+/// rank's time tells all of them which turn is next.
+public struct StopPoll {
+  private static let interval = 100_000_000
+  private let communicator: Communicator
+  private let clock = ContinuousClock()
+  private var last: ContinuousClock.Instant
+  private var next = 0
+  private var turns = 1
+
+  /// Begins before the first turn.
+  public init(_ communicator: Communicator) {
+    self.communicator = communicator
+    last = clock.now
+  }
+
+  /// Whether any rank asks to stop before this turn. Collective: every rank calls it for every turn.
+  ///
+  /// - Parameters:
+  ///   - turn: The number of the turn, from 0.
+  ///   - shouldStop: Whether this rank asks; not called in most turns.
+  public mutating func stops(beforeTurn turn: Int, _ shouldStop: () -> Bool) throws -> Bool {
+    guard turn == next else { return false }
+    let now = clock.now
+    let nanoseconds = Int((now - last) / .nanoseconds(1))
+    let slowest = try communicator.maximum(shouldStop() ? .max : nanoseconds)
+    guard slowest < .max else { return true }
+    // From one turn on, at most twice as many as before: the first may be faster than the others.
+    if turn > 0 { turns = max(1, min(2 * turns, turns * Self.interval / max(1, slowest))) }
+    (last, next) = (now, turn + turns)
+    return false
+  }
+}
