@@ -13,6 +13,7 @@ private enum Ceiling {
   static let rank = 8
   static let stringBytes = 16 << 20
   static let chunkBytes = 256 << 20
+  static let deflatedStringBytes = 1 << 30
   static let filters = 8
   /// No input makes deflate shrink further than this (zlib's documentation: "1032:1").
   static let deflateRatio = 1032
@@ -43,8 +44,19 @@ extension Object {
         bytes
           <= (isDeflated ? stored.multipliedReportingOverflow(by: Ceiling.deflateRatio).partialValue : stored)
       else { throw error("claims \(bytes) bytes (\(element) \(shape)) but stores \(stored)") }
+      if case .string = element, isDeflated { try checkStrings(element, shape) }
     }
     return StoredArray(shape: shape, elementType: element, chunkShape: chunkShape)
+  }
+
+  /// Strings are read all at once, so what little room they take deflated must not let them fill the memory.
+  private func checkStrings(_ element: ElementType, _ shape: [Int]) throws {
+    let bytes = try product(of: shape, times: element.size + MemoryLayout<String>.stride)
+    guard bytes <= Ceiling.deflatedStringBytes else {
+      throw error(
+        "claims strings (\(element) \(shape)) that take \(bytes) bytes of memory; deflated ones may take "
+          + "\(Ceiling.deflatedStringBytes)")
+    }
   }
 
   /// The shape of a data space: [] for a scalar.

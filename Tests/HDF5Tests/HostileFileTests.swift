@@ -72,6 +72,26 @@ import Testing
     }
   }
 
+  /// Deflate lets a small file hold far more padding than memory should be given to.
+  @Test func `deflated strings that would fill the memory are refused`() throws {
+    for (size, count) in [(1 << 16, 1 << 15), (1, 1 << 27)] {
+      let chunk = min(count, (1 << 23) / size)
+      try with { file in
+        let type = H5Tcopy(st_type_string())
+        H5Tset_size(type, size)
+        let made = makeDataset(file, dimensions: [hsize_t(count)], type: type) {
+          [H5Pset_chunk($0, 1, [hsize_t(chunk)]), H5Pset_deflate($0, 9)].min() ?? 0
+        }
+        let dataset = H5Dopen2(file, "x", 0)
+        let status = H5Dwrite(
+          dataset, type, hid_t(H5S_ALL), hid_t(H5S_ALL), 0, [UInt8](repeating: 0, count: size * count))
+        return [made, status, H5Dclose(dataset), H5Tclose(type)].min() ?? 0
+      } _: { file, path throws in
+        expectError(path, "/x", "deflated ones may take") { _ = try file.dataset("x") }
+      }
+    }
+  }
+
   /// A few bytes that claim to be terabytes.
   @Test(
     arguments: [
