@@ -28,6 +28,8 @@ static void adam(long n, float *w, const float *g, float *m, float *v, float sca
     floats gradient = load_part(g + i, left) * scale;
     floats first = load_part(m + i, left) * beta1 + gradient * (1 - beta1);
     floats second = load_part(v + i, left) * beta2 + gradient * gradient * (1 - beta2);
+    // A square that overflows counts as the largest number: divided by infinity, the weight would stay for ever.
+    second = second > __FLT_MAX__ ? (floats)__FLT_MAX__ : second;
     floats size = __builtin_elementwise_sqrt(second) * root + epsilon;
     store_part(m + i, first, left);
     store_part(v + i, second, left);
