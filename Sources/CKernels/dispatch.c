@@ -201,8 +201,12 @@ double st_sum_of_squares(long n, const float *x) { return in_use->sum_of_squares
 
 long st_first_non_finite(long n, const float *x) { return in_use->first_non_finite(n, x); }
 
-double st_dot_double(long n, const double *x, const double *y) { return in_use->dot_double(n, x, y); }
+void st_normal_numbers(long n, float deviation, uint64_t key, uint32_t c1, uint32_t c2, uint32_t c3,
+                       float *out) {
+  in_use->normal_numbers(n, deviation, key, c1, c2, c3, out);
+}
 
-void st_add_scaled_double(long n, double alpha, const double *x, double *y) {
-  in_use->add_scaled_double(n, alpha, x, y);
+void st_uniform_numbers(long n, float bound, uint64_t key, uint32_t c1, uint32_t c2, uint32_t c3,
+                        float *out) {
+  in_use->uniform_numbers(n, bound, key, c1, c2, c3, out);
 }

@@ -1,5 +1,4 @@
 import CKernels
-import Glibc
 
 /// What a random number is for. Part of every key, so that no two uses share a sequence.
 public enum Purpose: UInt32, Sendable {
@@ -25,6 +24,12 @@ public struct RandomKey: Sendable, Hashable {
     let mixed = st_philox(
       seed, purpose.rawValue, UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32), 0)
     value = UInt64(mixed.x0) | UInt64(mixed.x1) << 32
+  }
+
+  /// Two parts of a place that stand for a name (FNV-1a: Fowler, Noll and Vo).
+  public static func place(of name: String) -> (UInt32, UInt32) {
+    let hash = name.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    return (UInt32(truncatingIfNeeded: hash), UInt32(hash >> 32))
   }
 }
 
@@ -79,11 +84,5 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
       while product.low < threshold { product = next().multipliedFullWidth(by: bound) }
     }
     return Int(product.high)
-  }
-
-  /// A standard normal number (Box and Muller 1958).
-  public mutating func normal() -> Double {
-    let radius = (-2 * log(1 - uniform())).squareRoot()
-    return radius * cos(2 * .pi * uniform())
   }
 }

@@ -55,6 +55,7 @@ public struct Benchmark: Sendable {
   public func run(_ communicator: Communicator) throws -> BenchmarkResult {
     let training = configuration.training
     let setup = try StepSetup(configuration, vocabulary: vocabulary, communicator: communicator)
+    _ = try setup.transfer.initialize(seed: training.seedBits) { false }
     let own = setup.lanesOfRank[communicator.rank]
     let buffer = ChunkBuffer(steps: training.chunk, lanes: own.count)
     fill(buffer, lanes: own)

@@ -14,7 +14,7 @@ import Testing
     let memory = ParameterMemory(layout: LanguageModel.layout(configuration, vocabulary: 7), shards: 0)
     var random = RandomStream(RandomKey(seed: 5, purpose: .initialization))
     for parameter in memory.layout.parameters {
-      for index in parameter.range { memory.weights[index] = Float(random.normal()) }
+      for index in parameter.range { memory.weights[index] = Float(4 * random.uniform() - 2) }
     }
     var tokens: [Int32] = []
     Generator(configuration, memory: memory)

@@ -49,10 +49,14 @@ private func checkSums(
 
 private func checkWeights(_ exchange: any GradientExchange, _ world: Communicator, round: Int) throws {
   let memory = exchange.memory
-  if world.rank == 0 {
-    for index in 0..<memory.layout.count { memory.weights[index] = mark(77, index, round) }
+  // The last rank's part comes first.
+  let parts = (0..<world.size).reversed().map {
+    (elements: RankBlocks.evenPart(of: memory.layout.count, rank: $0, ranks: world.size), rank: $0)
   }
-  try exchange.shareWeights()
+  for part in parts where part.rank == world.rank {
+    for index in part.elements { memory.weights[index] = mark(77, index, round) }
+  }
+  try exchange.shareWeights(parts)
   for index in 0..<memory.layout.count { try expectEqual(memory.weights[index], mark(77, index, round)) }
   try world.barrier()
   for index in exchange.slices.joined() { memory.weights[index] = mark(99, index, round) }

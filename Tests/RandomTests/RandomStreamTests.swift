@@ -30,11 +30,15 @@ import Testing
     let uniform = (0..<count).map { _ in stream.uniform() }
     #expect(uniform.allSatisfy { (0..<1).contains($0) })
     #expect(abs(uniform.reduce(0, +) / Double(count) - 0.5) < 0.005)
-    let normal = (0..<count).map { _ in stream.normal() }
-    #expect(abs(normal.reduce(0, +) / Double(count)) < 0.02)
-    #expect(abs(normal.reduce(0) { $0 + $1 * $1 } / Double(count) - 1) < 0.03)
     var counts = [Int](repeating: 0, count: 5)
     for _ in 0..<count { counts[stream.below(5)] += 1 }
     #expect(counts.allSatisfy { abs(Double($0) / Double(count) - 0.2) < 0.01 })
+  }
+
+  @Test func `names have places of their own`() {
+    // The known answer of the authors' test vectors for FNV-1a: 85944171f73967e8.
+    let (low, high) = RandomKey.place(of: "foobar")
+    #expect((low, high) == (0xf739_67e8, 0x8594_4171))
+    #expect(RandomKey.place(of: "foobas") != (low, high))
   }
 }

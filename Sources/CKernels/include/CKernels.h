@@ -7,6 +7,7 @@
 #include "optimizers.h"
 #include "philox.h"
 #include "products.h"
+#include "random.h"
 #include "recurrent.h"
 
 #endif

@@ -55,8 +55,4 @@ double st_sum_of_squares(long n, const float *x);
 /// The index of the first element that is not finite, or -1.
 long st_first_non_finite(long n, const float *x);
 
-/// In double: the dot product of x and y, and y += alpha x.
-double st_dot_double(long n, const double *x, const double *y);
-void st_add_scaled_double(long n, double alpha, const double *x, double *y);
-
 #endif

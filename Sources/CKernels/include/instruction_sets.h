@@ -7,6 +7,7 @@
 #include "losses.h"
 #include "optimizers.h"
 #include "products.h"
+#include "random.h"
 #include "recurrent.h"
 
 // clang-format off
@@ -14,7 +15,7 @@
 #define ST_EACH_KERNEL(USE)                                                                                \
   USE(add) USE(fill_rows) USE(add_column_sums) USE(add_column_products) USE(gather_rows)                   \
   USE(round_rows) USE(scatter_add_rows) USE(dropout) USE(layer_norm_forward) USE(layer_norm_backward)      \
-  USE(sum_of_squares) USE(first_non_finite) USE(dot_double) USE(add_scaled_double)                         \
+  USE(sum_of_squares) USE(first_non_finite) USE(normal_numbers) USE(uniform_numbers)                       \
   USE(softmax_cross_entropy) USE(largest_in_rows) USE(sgd) USE(adam) USE(lstm_forward) USE(lstm_backward)  \
   USE(gru_forward) USE(gru_backward) USE(rnn_forward) USE(rnn_backward) USE(product_scratch)               \
   USE(product_forward) USE(product_input_gradient) USE(product_weight_gradient) USE(packed_size)           \

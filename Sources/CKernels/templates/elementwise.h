@@ -128,23 +128,3 @@ static long first_non_finite(long n, const float *x) {
   }
   return -1;
 }
-
-static double dot_double(long n, const double *x, const double *y) {
-  doubles sum[4] = {0, 0, 0, 0};
-  long i = 0;
-  for (; i + 32 <= n; i += 32)
-#pragma clang loop unroll(full)
-    for (int j = 0; j < 4; j++) {
-      doubles a, b;
-      memcpy(&a, x + i + 8 * j, sizeof a);
-      memcpy(&b, y + i + 8 * j, sizeof b);
-      sum[j] += a * b;
-    }
-  double total = sum_of_doubles((sum[0] + sum[1]) + (sum[2] + sum[3]));
-  for (; i < n; i++) total += x[i] * y[i];
-  return total;
-}
-
-static void add_scaled_double(long n, double alpha, const double *x, double *y) {
-  for (long i = 0; i < n; i++) y[i] += alpha * x[i];
-}

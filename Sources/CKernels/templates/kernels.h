@@ -6,14 +6,15 @@
 #include "../include/CKernels.h"
 #include "vectors.h"
 
-#include "dropout.h"
 #include "elementwise.h"
 #include "losses.h"
 #include "optimizers.h"
 #include "peak.h"
 #include "recurrent.h"
 
-// Each of these needs those before it.
+// Each of these needs some before it.
+#include "random.h"
+#include "dropout.h"
 #include "products_tile.h"
 #include "products_pack.h"
 #include "products.h"

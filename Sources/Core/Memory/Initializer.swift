@@ -26,60 +26,120 @@ public enum Initializer: Sendable, Equatable {
     case .uniform: .uniform(bound: 1 / Double(hidden).squareRoot())
     }
   }
+}
 
-  /// Fills `values`, a matrix of a parameter, with numbers that depend only on the stream.
-  func fill(_ values: Matrix, from random: inout RandomStream) {
-    let elements = UnsafeMutableBufferPointer(start: values.base, count: values.count)
-    switch self {
-    case .constant(let value): elements.update(repeating: value)
-    case .constantIn(let range, let value):
-      elements.update(repeating: 0)
-      elements[range].update(repeating: value)
-    case .normal(let deviation):
-      for i in elements.indices { elements[i] = Float(deviation * random.normal()) }
-    case .uniform(let bound):
-      for i in elements.indices { elements[i] = Float(bound * (2 * random.uniform() - 1)) }
-    case .orthogonal(let blocks):
-      let rows = values.rows / blocks
-      for block in 0..<blocks {
-        Self.fillOrthogonal(values.rows(block * rows..<(block + 1) * rows), from: &random)
-      }
+/// A part of a parameter that is filled by itself, so that ranks can share the work.
+public struct InitialPart: Sendable {
+  /// The elements in the flat vector of all weights.
+  public let elements: Range<Int>
+  fileprivate let parameter: Parameter
+  /// The parameter's rows.
+  fileprivate let rows: Range<Int>
+
+  /// What filling it costs: about its multiply-adds.
+  fileprivate var cost: Double {
+    guard case .orthogonal = parameter.initializer else { return 20 * Double(elements.count) }
+    let (rows, columns) = (Double(rows.count), Double(elements.count / rows.count))
+    let (few, many) = (min(rows, columns), max(rows, columns))
+    return few * few * (many - few / 3)
+  }
+}
+
+extension ParameterLayout {
+  /// The parts that the weights are filled in, dealt to `count` workers, the costliest first, each to the one with the
+  /// least to do.
+  public func initialParts(dealtTo count: Int) -> [[InitialPart]] {
+    var hands = [[InitialPart]](repeating: [], count: count)
+    var costs = [Double](repeating: 0, count: count)
+    for part in parameters.flatMap(parts).sorted(by: {
+      ($1.cost, $0.elements.lowerBound) < ($0.cost, $1.elements.lowerBound)
+    }) {
+      let least = costs.indices.reduce(0) { costs[$1] < costs[$0] ? $1 : $0 }
+      hands[least].append(part)
+      costs[least] += part.cost
     }
+    return hands
   }
 
-  /// A random orthogonal matrix by Gram and Schmidt's method, applied twice for orthogonality to the last bit, to
-  /// vectors of normal numbers.
-  private static func fillOrthogonal(_ values: Matrix, from random: inout RandomStream) {
-    let transposed = values.rows > values.columns
-    let count = min(values.rows, values.columns)
-    let length = max(values.rows, values.columns)
-    let vectors = Buffer<Double>(count: count * length)
-    for i in 0..<count {
-      let vector = vectors.base + i * length
-      for j in 0..<length { vector[j] = random.normal() }
-      for _ in 0..<2 {
-        for k in 0..<i {
-          let other = vectors.base + k * length
-          st_add_scaled_double(length, -st_dot_double(length, vector, other), other, vector)
-        }
-      }
-      let norm = st_dot_double(length, vector, vector).squareRoot()
-      for j in 0..<length {
-        vector[j] /= norm
-        let (row, column) = transposed ? (j, i) : (i, j)
-        values[row][column] = Float(vector[j])
-      }
+  private func parts(of parameter: Parameter) -> [InitialPart] {
+    let columns = parameter.shape.last ?? 1
+    let blocks = if case .orthogonal(let blocks) = parameter.initializer { blocks } else { 1 }
+    let rows = parameter.count / columns / blocks
+    return (0..<blocks).map { block in
+      let start = parameter.offset + block * rows * columns
+      return InitialPart(
+        elements: start..<start + rows * columns, parameter: parameter,
+        rows: block * rows..<(block + 1) * rows)
     }
   }
 }
 
 extension ParameterMemory {
-  /// Fills all weights: a function of the layout and the seed.
+  /// Fills all weights: a function of the names and shapes of the parameters and of the seed.
   public func initialize(seed: UInt64) {
+    initialize(layout.initialParts(dealtTo: 1)[0], seed: seed)
+  }
+
+  /// Fills some of the parts. Ends early, with weights unfinished, when `shouldStop` says so.
+  public func initialize(_ parts: [InitialPart], seed: UInt64, shouldStop: () -> Bool = { false }) {
     let key = RandomKey(seed: seed, purpose: .initialization)
-    for (index, parameter) in layout.parameters.enumerated() {
-      var random = RandomStream(key, at: (UInt32(index), 0, 0))
-      parameter.initializer.fill(view(parameter.name).weights, from: &random)
+    // Made for the first that needs them.
+    var orthogonal: OrthogonalMatrices?
+    for part in parts where !shouldStop() {
+      let values = view(part.parameter.name).weights.rows(part.rows)
+      let elements = UnsafeMutableBufferPointer(start: values.base, count: values.count)
+      let numbers = RandomRows(key, part)
+      switch part.parameter.initializer {
+      case .constant(let value): elements.update(repeating: value)
+      case .constantIn(let range, let value):
+        elements.update(repeating: 0)
+        elements[range].update(repeating: value)
+      case .normal(let deviation):
+        for row in 0..<values.rows { numbers.normal(row, Float(deviation), values.columns, values[row]) }
+      case .uniform(let bound):
+        for row in 0..<values.rows { numbers.uniform(row, Float(bound), values.columns, values[row]) }
+      case .orthogonal:
+        let matrices = orthogonal ?? OrthogonalMatrices()
+        orthogonal = matrices
+        fillOrthogonal(values, matrices, shouldStop) { numbers.normal($0, 1, $1, $2) }
+      }
     }
+  }
+
+  private func fillOrthogonal(
+    _ values: Matrix, _ matrices: OrthogonalMatrices, _ shouldStop: () -> Bool,
+    _ draw: (Int, Int, UnsafeMutablePointer<Float>) -> Void
+  ) {
+    guard values.rows > values.columns else {
+      return matrices.fill(values, shouldStop: shouldStop, draw: draw)
+    }
+    let transposed = Buffer<Float>(rows: values.columns, columns: values.rows)
+    matrices.fill(
+      transposed.matrix(rows: values.columns, columns: values.rows), shouldStop: shouldStop, draw: draw)
+    for row in 0..<values.rows {
+      for column in 0..<values.columns { values[row][column] = transposed.base[column * values.rows + row] }
+    }
+  }
+}
+
+/// The random numbers of a part: a sequence for each row of a parameter, keyed by the parameter's name, so that no
+/// other parameter moves them.
+private struct RandomRows {
+  private let key: UInt64
+  private let name: (UInt32, UInt32)
+  private let firstRow: Int
+
+  init(_ key: RandomKey, _ part: InitialPart) {
+    self.key = key.value
+    name = RandomKey.place(of: part.parameter.name)
+    firstRow = part.rows.lowerBound
+  }
+
+  func normal(_ row: Int, _ deviation: Float, _ count: Int, _ values: UnsafeMutablePointer<Float>) {
+    st_normal_numbers(count, deviation, key, name.0, name.1, UInt32(firstRow + row), values)
+  }
+
+  func uniform(_ row: Int, _ bound: Float, _ count: Int, _ values: UnsafeMutablePointer<Float>) {
+    st_uniform_numbers(count, bound, key, name.0, name.1, UInt32(firstRow + row), values)
   }
 }

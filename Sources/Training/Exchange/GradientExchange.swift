@@ -22,8 +22,8 @@ package protocol GradientExchange: AnyObject {
   /// The sums over all shards, indexed like the vector; valid in the rank's slices until `publish`. To be called
   /// when all pieces are finished.
   func reduce() throws -> UnsafePointer<Float>
-  /// Makes the weights of rank 0 known to all ranks.
-  func shareWeights() throws
+  /// Makes parts of the weights, each of which one rank has filled, known to all ranks.
+  func shareWeights(_ parts: [(elements: Range<Int>, rank: Int)]) throws
   /// Makes the weights that each rank has updated in its slices known to all ranks; the gradients may be overwritten
   /// from then on.
   func publish() throws

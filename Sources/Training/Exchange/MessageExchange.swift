@@ -51,9 +51,12 @@ package final class MessageExchange: GradientExchange {
     return UnsafePointer(memory.gradients[0])
   }
 
-  package func shareWeights() throws {
-    try communicator.broadcast(
-      UnsafeMutableBufferPointer(start: memory.weights, count: memory.layout.count))
+  package func shareWeights(_ parts: [(elements: Range<Int>, rank: Int)]) throws {
+    for (elements, rank) in parts {
+      try communicator.broadcast(
+        UnsafeMutableBufferPointer(start: memory.weights + elements.lowerBound, count: elements.count),
+        from: rank)
+    }
   }
 
   package func publish() throws {

@@ -64,7 +64,7 @@ package final class SharedMemoryExchange: GradientExchange {
     return UnsafePointer(gradients[0])
   }
 
-  package func shareWeights() throws { try window.synchronize() }
+  package func shareWeights(_ parts: [(elements: Range<Int>, rank: Int)]) throws { try window.synchronize() }
 
   package func publish() throws { try window.synchronize() }
 

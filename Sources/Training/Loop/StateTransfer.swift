@@ -17,6 +17,20 @@ struct StateTransfer {
   private var layout: ParameterLayout { exchange.memory.layout }
   private var isWriter: Bool { communicator.rank == 0 }
 
+  /// Makes the weights that a run begins with, each rank a part of them. Ends early, with weights unfinished, where any
+  /// rank's `shouldStop` says so, and returns whether it has. Collective.
+  ///
+  /// - Throws: `MPIError`.
+  func initialize(seed: UInt64, shouldStop: () -> Bool) throws -> Bool {
+    let parts = layout.initialParts(dealtTo: communicator.size)
+    exchange.memory.initialize(parts[communicator.rank], seed: seed, shouldStop: shouldStop)
+    if try communicator.any(shouldStop()) { return true }
+    try exchange.shareWeights(
+      parts.enumerated().flatMap { rank, parts in parts.map { (elements: $0.elements, rank: rank) } })
+    model.prepareWeights()
+    return false
+  }
+
   /// Calls `body` on rank 0 with the arrays of the state, all but the cursors. Collective.
   ///
   /// - Throws: `JobError` where `body` throws; `MPIError`.
@@ -50,7 +64,7 @@ struct StateTransfer {
     try read(
       file, group: "parameters",
       into: UnsafeMutableBufferPointer(start: exchange.memory.weights, count: layout.count))
-    try exchange.shareWeights()
+    try exchange.shareWeights([(elements: 0..<layout.count, rank: 0)])
     for (name, state) in zip(type(of: optimizer).stateNames, optimizer.states) {
       try read(file, group: "optimizer/\(name)", into: vector.elements)
       try communicator.broadcast(vector.elements)

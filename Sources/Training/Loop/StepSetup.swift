@@ -1,8 +1,8 @@
 import Core
 import MPI
 
-/// What a rank trains with, made from a resolved configuration: its part of the model, the exchange and the optimiser,
-/// with weights as the seed makes them.
+/// What a rank trains with, made from a resolved configuration: its part of the model, the exchange and the optimiser.
+/// The weights are left to `transfer`.
 struct StepSetup {
   let step: TrainingStep
   let transfer: StateTransfer
@@ -24,8 +24,6 @@ struct StepSetup {
     let layout = LanguageModel.layout(configuration.model, vocabulary: vocabulary)
     let packedCount = LanguageModel.packedCount(configuration.model, precision: training.precision)
     let exchange = try makeExchange(communicator, layout: layout, packedCount: packedCount, plan: plan)
-    if rank == 0 { exchange.memory.initialize(seed: training.seedBits) }
-    try exchange.shareWeights()
     let model = LanguageModel(
       configuration.model, memory: exchange.memory,
       shape: ChunkShape(

@@ -26,7 +26,9 @@ package final class Trainer {
   private var skipped = 0
   private var savedStep = -1
 
-  /// A run at its beginning: weights as the seed makes them, states zero.
+  /// Whether the weights are there: out of a checkpoint, or as the seed makes them.
+  private var hasWeights = false
+  /// A run at its beginning, its states zero. Its weights are made by `run`, unless it resumes.
   ///
   /// - Parameters:
   ///   - configuration: With everything resolved: `shards` set, cross-checked with the number of ranks.
@@ -80,6 +82,7 @@ package final class Trainer {
     progress.stoppedEarly = progress.hasLostPatience(configuration.evaluation.patience)
     // So may whether there are validations.
     progress.validationPending = progress.validationPending && evaluator != nil
+    hasWeights = true
     savedStep = progress.step
     // A kill may have come between the checkpoint and what follows it.
     try communicator.agree {
@@ -92,14 +95,19 @@ package final class Trainer {
   /// Trains until the run is finished, or until any rank's `shouldStop` is true; then the state is in a checkpoint.
   /// Collective.
   ///
-  /// It is asked at the end of each step, while the model is validated, and after a checkpoint. A validation that is
-  /// broken off is made when the run goes on, before the next step.
+  /// It is asked while the first weights are made, when there is nothing to keep yet, at the end of each step, while
+  /// the model is validated, and after a checkpoint. A validation that is broken off is made when the run goes on, before
+  /// the next step.
   ///
   /// - Throws: `JobError` where on any rank the data cannot be read, or a checkpoint not written, or where something is
   ///   not finite and the step may not be skipped; what the observer throws, on its rank; `MPIError`.
   package func run(shouldStop: () -> Bool) throws -> Ending {
     let feeder = try communicator.agree {
       try ChunkFeeder(
+    if try !hasWeights && transfer.initialize(seed: configuration.training.seedBits, shouldStop: shouldStop) {
+      return .stopped
+    }
+    hasWeights = true
         dataset, schedule, lanes: lanesOfRank[communicator.rank], epoch: progress.epoch, chunk: progress.chunk
       )
     }
@@ -247,7 +255,7 @@ package final class Trainer {
 public enum Ending: Sendable {
   /// All steps have been made, or early stopping ended it.
   case finished
-  /// It was asked to stop; the same command continues it.
+  /// It was asked to stop; the same command continues it, or begins it where no step was made.
   case stopped
 }
 

@@ -94,9 +94,12 @@ final class JobReporter: TrainingObserver {
     finish()
     let progress = trainer.progress
     guard ending == .finished else {
-      reporter.logger.info(
-        "\(StopSignal.received ?? "a signal on another rank"): stopped after step \(progress.step), with a checkpoint; the same command continues\(progress.validationPending ? ", with the validation of this step" : "")"
-      )
+      let outcome =
+        progress.step > 0
+        ? "after step \(progress.step), with a checkpoint; the same command continues"
+          + (progress.validationPending ? ", with the validation of this step" : "")
+        : "before the first step; the same command begins"
+      reporter.logger.info("\(StopSignal.received ?? "a signal on another rank"): stopped \(outcome)")
       return
     }
     guard progress.step > resumedStep else { return }

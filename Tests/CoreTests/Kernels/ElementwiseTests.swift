@@ -100,19 +100,12 @@ import Testing
   }
 
   @Test(arguments: InstructionSet.all, [0, 1, 31, 1024, 5000])
-  func `sums of squares, products in double, and the search for what is not finite`(
+  func `sums of squares, and the search for what is not finite`(
     _ set: InstructionSet, _ n: Int
   ) {
     var x = numbers(n, seed: 1)
     let squares = x.reduce(0.0) { $0 + Double($1) * Double($1) }
     #expect(abs(set.kernels.pointee.sum_of_squares(n, x) - squares) <= 1e-12 * max(1, squares))
-    let a = x.map(Double.init), b = numbers(n, seed: 2).map(Double.init)
-    let dot = zip(a, b).reduce(0) { $0 + $1.0 * $1.1 }
-    #expect(abs(set.kernels.pointee.dot_double(n, a, b) - dot) <= 1e-12 * max(1, Double(n)))
-    var y = b
-    set.kernels.pointee.add_scaled_double(n, 0.5, a, &y)
-    for i in 0..<n { #expect(abs(y[i] - (b[i] + 0.5 * a[i])) < 1e-15) }
-
     #expect(set.kernels.pointee.first_non_finite(n, x) == -1)
     for (place, bad) in [(n - 1, Float.infinity), (n * 2 / 3, .nan), (n / 3, -.infinity)] where n > 0 {
       x[place] = bad
