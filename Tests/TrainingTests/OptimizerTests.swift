@@ -89,9 +89,18 @@ import Training
     #expect(abs(tight.factor - 2 / (5 + 1e-6) / 20) < 1e-17)
   }
 
-  @Test func noTargetsMeanNoLossAndNoGradient() {
+  @Test func `no targets mean no loss and no gradient`() {
     let scale = GradientScale(StepSummary(), clipNorm: 1)
-    #expect(scale.norm == 0 && scale.factor == 1 && !scale.clipped)
+    #expect(scale.norm == 0 && scale.factor == 0 && !scale.clipped)
+    #expect(StepSummary().meanLoss == 0)
+  }
+
+  @Test func `a sum of weights below one is divided by as any other`() {
+    var summary = StepSummary()
+    (summary.targets, summary.squares, summary.loss) = (0.25, 4, 0.5)
+    #expect(summary.meanLoss == 2)
+    let scale = GradientScale(summary, clipNorm: 0)
+    #expect(scale.norm == 8 && scale.factor == 4 && !scale.clipped)
   }
 
   @Test func rangesCoverTheSlicesAndNameWhatDecays() {

@@ -5,7 +5,7 @@ import MPI
 /// What all ranks know of a step before anything is updated.
 package struct StepSummary {
   /// The sum of the losses of all targets, in nats.
-  var loss = 0.0
+  package var loss = 0.0
   /// The sum of the weights of all targets.
   package var targets = 0.0
   /// The sum of squares of the summed gradients.
@@ -18,6 +18,9 @@ package struct StepSummary {
   var nonFinite: NonFinite?
 
   package init() {}
+
+  /// The mean loss, in nats a target; 0 where there are no targets.
+  package var meanLoss: Double { targets > 0 ? loss / targets : 0 }
 }
 
 /// Something that is not finite, and where.

@@ -102,12 +102,12 @@ package final class Trainer {
   /// - Throws: `JobError` where on any rank the data cannot be read, or a checkpoint not written, or where something is
   ///   not finite and the step may not be skipped; what the observer throws, on its rank; `MPIError`.
   package func run(shouldStop: () -> Bool) throws -> Ending {
-    let feeder = try communicator.agree {
-      try ChunkFeeder(
     if try !hasWeights && transfer.initialize(seed: configuration.training.seedBits, shouldStop: shouldStop) {
       return .stopped
     }
     hasWeights = true
+    let feeder = try communicator.agree {
+      try ChunkFeeder(
         dataset, schedule, lanes: lanesOfRank[communicator.rank], epoch: progress.epoch, chunk: progress.chunk
       )
     }

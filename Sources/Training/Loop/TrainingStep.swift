@@ -5,10 +5,10 @@ import Sequences
 
 /// What came of a step.
 package struct StepOutcome {
-  /// The mean loss, in nats a target.
+  /// The mean loss, in nats a target; 0 where there are no targets.
   package let loss: Double
-  /// The number of targets.
-  package let targets: Int
+  /// The sum of the targets' weights.
+  package let targets: Double
   /// The global norm of the gradient of the mean loss, before clipping.
   package let norm: Double
   /// Whether the gradient was clipped.
@@ -95,8 +95,8 @@ package final class TrainingStep {
     try meter.measure(.exchange) { try exchange.publish() }
     model.prepareWeights()
     return StepOutcome(
-      loss: summary.loss / max(summary.targets, 1), targets: Int(summary.targets), norm: scale.norm,
-      clipped: scale.clipped, nonFinite: summary.nonFinite, stops: summary.stops, position: position)
+      loss: summary.meanLoss, targets: summary.targets, norm: scale.norm, clipped: scale.clipped,
+      nonFinite: summary.nonFinite, stops: summary.stops, position: position)
   }
 
   /// Puts the carried states back to what they were before the last step, whatever number of chunks it had.
@@ -129,17 +129,21 @@ package final class TrainingStep {
 }
 
 /// What the summed gradient is multiplied by: it is divided by the sum of the target weights once, and scaled down to
-/// the norm at which it is clipped (Pascanu et al. 2013), as `torch.nn.utils.clip_grad_norm_` does.
+/// the norm at which it is clipped (Pascanu et al. 2013), as `torch.nn.utils.clip_grad_norm_` does. Zero where there are
+/// no targets.
 package struct GradientScale: Equatable {
   package let norm: Double
   package let factor: Double
   package let clipped: Bool
 
   package init(_ summary: StepSummary, clipNorm: Double) {
-    let targets = max(summary.targets, 1)
-    norm = summary.squares.squareRoot() / targets
+    guard summary.targets > 0 else {
+      (norm, factor, clipped) = (0, 0, false)
+      return
+    }
+    norm = summary.squares.squareRoot() / summary.targets
     let coefficient = clipNorm > 0 ? min(1, clipNorm / (norm + 1e-6)) : 1
     clipped = coefficient < 1
-    factor = coefficient / targets
+    factor = coefficient / summary.targets
   }
 }

@@ -12,9 +12,9 @@ final class JobReporter: TrainingObserver {
   /// Why a row could not be written, where that is so: then the job is to stop. Rank 0 is alone with it for now.
   private(set) var failure: (any Error)?
   private let clock = ContinuousClock()
-  /// When the last row was written, and the targets since then.
+  /// When the last row was written, and the sum of the targets' weights since then.
   private var last: ContinuousClock.Instant
-  private var targets = 0
+  private var targets = 0.0
 
   init(_ trainer: Trainer, run: RunDirectory, dataset: SequenceDataset, ranks: Int) throws {
     self.trainer = trainer
@@ -59,7 +59,7 @@ final class JobReporter: TrainingObserver {
     let row = TrainingRow(
       step: progress.step, epoch: progress.epoch, loss: progress.meanLossSinceRow, norm: outcome.norm,
       clipped: outcome.clipped, learningRate: learningRate,
-      tokensPerSecond: Double(targets) / ((now - last) / .seconds(1)))
+      tokensPerSecond: targets / ((now - last) / .seconds(1)))
     write { try reporter.report(row) }
     (last, targets) = (now, 0)
   }
