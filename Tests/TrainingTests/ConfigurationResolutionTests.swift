@@ -36,6 +36,14 @@ import Training
       ["training.shards=2"], 4,
       "4 ranks for training.shards 2: each rank needs a shard; start at most 2 ranks"
     ),
+    (
+      ["training.lanes=16777216", "training.chunk=1048576"], 1,
+      "training.lanes 16777216 times training.chunk 1048576 are more than 2147483647 positions of a chunk; set one"
+    ),
+    (
+      ["model.hidden=65536", "model.layers=1024"], 1,
+      "model.hidden 65536 and model.layers 1024 make a model of more than 1099511627776 weights; set one"
+    ),
     (["model.tied=true"], 1, "model.tied needs model.embedding 128 and model.hidden 256 to be equal"),
     (["model.activation=relu"], 1, "model.activation relu is for model.cell rnn, found lstm"),
     (["training.optimizer.nesterov=true"], 1, "training.optimizer.nesterov needs"),

@@ -36,18 +36,33 @@ import Training
     expectClose(rates(.cosine, warmup: 9, steps: 3, at: [1, 3]), [0.8 / 9, 0.8 / 3])
   }
 
-  @Test func totalsOfStepsAndEpochs() {
-    func total(steps: Int, epochs: Int, accumulate: Int = 1) -> Int {
+  @Test func totalsOfStepsAndEpochs() throws {
+    func total(steps: Int, epochs: Int, accumulate: Int = 1) throws -> Int {
       var training = TrainingConfiguration()
       (training.steps, training.epochs, training.accumulate) = (steps, epochs, accumulate)
-      return training.totalSteps(chunksPerEpoch: 10)
+      return try training.totalSteps(chunksPerEpoch: 10)
     }
-    #expect(total(steps: 7, epochs: 0) == 7)
-    #expect(total(steps: 0, epochs: 3) == 30)
-    #expect(total(steps: 7, epochs: 3) == 7)
-    #expect(total(steps: 70, epochs: 3) == 30)
-    #expect(total(steps: 0, epochs: 3, accumulate: 4) == 7)
-    #expect(total(steps: 0, epochs: 1, accumulate: 16) == 1)
+    #expect(try total(steps: 7, epochs: 0) == 7)
+    #expect(try total(steps: 0, epochs: 3) == 30)
+    #expect(try total(steps: 7, epochs: 3) == 7)
+    #expect(try total(steps: 70, epochs: 3) == 30)
+    #expect(try total(steps: 0, epochs: 3, accumulate: 4) == 7)
+    #expect(try total(steps: 0, epochs: 1, accumulate: 16) == 1)
+  }
+
+  @Test func `epochs that are more steps than a run can have are refused`() throws {
+    var training = TrainingConfiguration()
+    (training.steps, training.epochs) = (0, Int(UInt32.max))
+    #expect(try training.totalSteps(chunksPerEpoch: 1) == Int(UInt32.max))
+    for chunks in [2, 1 << 40] {
+      let found = #expect(throws: ConfigurationError.self) {
+        try training.totalSteps(chunksPerEpoch: chunks)
+      }
+      let most = Int(UInt32.max) / chunks
+      #expect("\(try #require(found))".contains("set training.epochs to at most \(most), or training.steps"))
+    }
+    training.steps = 7
+    #expect(try training.totalSteps(chunksPerEpoch: 1 << 40) == 7)
   }
 
   @Test func plateauAndEarlyStopping() {

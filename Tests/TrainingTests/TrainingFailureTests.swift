@@ -33,6 +33,34 @@ import Training
     }
   }
 
+  /// The scenario damages the weight after the last step, and before one that would write a checkpoint.
+  @Test func `weights that are not finite after an update reach no checkpoint`() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      for (ranks, settings) in [(1, []), (3, []), (2, ["training.steps=12"]), (2, ["evaluation.every=6"])] {
+        let run = "run-\(ranks)-\(settings.first ?? "")"
+        let (lines, result) = try train(
+          base, ranks: ranks,
+          [
+            (
+              run,
+              ["training.steps=6", "checkpoint.every=3"] + settings + [
+                "training.non_finite=skip", "@nan=7:1",
+              ]
+            )
+          ])
+        #expect(result.status == 2 && lines.isEmpty, "\(result)")
+        let found = messages(result)
+        #expect(found.count == 1, "\(result)")
+        let message = found.first ?? ""
+        #expect(
+          message.hasPrefix("rank 0: step 6: head.weight is not finite after the update; no checkpoint"),
+          "\(message)")
+        #expect(try CheckpointStore(directory: "\(base)/\(run)").steps() == [3])
+      }
+    }
+  }
+
   @Test func aLearningRateFarTooHighEndsTheJob() throws {
     try withTemporaryDirectory { base in
       try makeTrainingData("\(base)/data.h5", streams: [6000])
@@ -60,13 +88,13 @@ import Training
     try withTemporaryDirectory { base in
       try makeTrainingData("\(base)/data.h5", streams: [6000])
       let settings = [
-        "training.steps=10", "training.accumulate=2", "training.non_finite=skip", "checkpoint.every=1",
-        "checkpoint.keep=20", "training.non_finite_limit=2",
+        "training.accumulate=2", "training.non_finite=skip", "checkpoint.every=6", "checkpoint.keep=20",
+        "training.non_finite_limit=2",
       ]
       var digests: Set<String> = []
       for ranks in [1, 2, 8] {
         let (lines, result) = try train(
-          base, ranks: ranks, [("run-\(ranks)", settings + ["@nan=5:2", "@trace"])])
+          base, ranks: ranks, [("run-\(ranks)", settings + ["training.steps=10", "@nan=5:2", "@trace"])])
         let line = try #require(lines.first, "\(result)")
         #expect(line.ending == "finished" && line.step == 10 && line.skipped == 2, "\(result)")
         #expect(result.output.contains("; the step is skipped\n"))
@@ -74,18 +102,17 @@ import Training
       }
       #expect(digests.count == 1)
 
-      // The checkpoints of the skipped steps would hold the weight that the scenario has put there.
-      func arrays(_ step: Int) throws -> [String: [Float]] {
-        let file = try File.open("\(base)/run-2/step-0000000\(step).h5")
-        let paths = try file.datasetPaths().filter { $0.hasPrefix("optimizer/") || $0.hasPrefix("states/") }
+      // Until the scenario takes back the weight that it has put there, no checkpoint can be written.
+      _ = try train(base, ranks: 2, [("before", settings + ["training.steps=4"])])
+      func arrays(_ run: String, _ step: Int) throws -> [String: [Float]] {
+        let file = try File.open("\(base)/\(run)/step-0000000\(step).h5")
+        let paths = try file.datasetPaths().filter { $0.contains(/^(parameters|optimizer|states)\//) }
         return Dictionary(
           uniqueKeysWithValues: try paths.map { ($0, try file.dataset($0).readArray(of: Float.self)) })
       }
-      let before = try arrays(4)
+      let before = try arrays("before", 4)
       #expect(before.count > 10)
-      #expect(try arrays(5) == before)
-      #expect(try arrays(6) == before)
-      #expect(try arrays(7) != before)
+      #expect(try arrays("run-2", 6) == before)
     }
   }
 

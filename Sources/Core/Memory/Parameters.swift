@@ -61,6 +61,9 @@ public struct ParameterLayout: Sendable {
   /// The number of weights, gaps left out.
   public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
 
+  /// The parameter to which an element of the vector belongs, or the gap behind the parameter.
+  public func parameter(at element: Int) -> Parameter? { parameters.last { $0.offset <= element } }
+
   /// The parameter of a name, if there is one.
   public subscript(name: String) -> Parameter? { indices[name].map { parameters[$0] } }
 }

@@ -71,6 +71,9 @@ public struct TrainingConfiguration: Sendable, Equatable {
   /// How the learning rate moves.
   public var schedule = ScheduleConfiguration()
 
+  /// The most updates of a run: in 32 bits they key random numbers.
+  static let mostSteps = Int(UInt32.max)
+
   /// The updates of a run that sets neither `steps` nor `epochs`.
   public static let defaultSteps = 1000
 

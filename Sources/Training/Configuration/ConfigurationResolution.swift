@@ -33,6 +33,16 @@ extension Configuration {
       lanes % shards == 0,
       "training.lanes \(lanes) can't be divided evenly into training.shards \(shards); "
         + "set training.lanes to a multiple, such as \((lanes / shards + 1) * shards)")
+    // Positions of a chunk are numbered in 32 bits.
+    try require(
+      lanes * training.chunk <= Int32.max,
+      "training.lanes \(lanes) times training.chunk \(training.chunk) are more than \(Int32.max) positions of a chunk; "
+        + "set one of them lower")
+    // Far above any machine, and far enough below 2^63 for every product of sizes.
+    try require(
+      LanguageModel.layout(model, vocabulary: 1).parameterCount <= 1 << 40,
+      "model.hidden \(model.hidden) and model.layers \(model.layers) make a model of more than \(1 << 40) weights; set "
+        + "one of them lower")
     try require(
       ranks <= shards,
       "\(ranks) ranks for training.shards \(shards): each rank needs a shard; start at most "

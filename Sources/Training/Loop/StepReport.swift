@@ -153,7 +153,7 @@ final class StepReport {
     }
     if report[3] != 0 {
       let element = Int(report[3]) - 1
-      let name = layout.parameters.last { $0.offset <= element }?.name ?? "padding"
+      let name = layout.parameter(at: element)?.name ?? "padding"
       return .gradient(name: name)
     }
     return nil

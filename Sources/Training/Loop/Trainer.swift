@@ -1,3 +1,4 @@
+import CKernels
 import Core
 import Evaluation
 import FileSystem
@@ -25,15 +26,16 @@ package final class Trainer {
   package var observer: (any TrainingObserver)?
   private var skipped = 0
   private var savedStep = -1
-
   /// Whether the weights are there: out of a checkpoint, or as the seed makes them.
   private var hasWeights = false
+
   /// A run at its beginning, its states zero. Its weights are made by `run`, unless it resumes.
   ///
   /// - Parameters:
   ///   - configuration: With everything resolved: `shards` set, cross-checked with the number of ranks.
   ///   - schedule: How the train split is laid over the lanes.
-  /// - Throws: `DataError` where there is no validation split to measure on, `MPIError`, `ThreadError`.
+  /// - Throws: `DataError` where there is no validation split to measure on, `JobError` where the epochs are too many
+  ///   steps, `MPIError`, `ThreadError`.
   package init(
     _ configuration: Configuration, dataset: SequenceDataset, schedule: Schedule, store: CheckpointStore,
     communicator: Communicator
@@ -56,9 +58,9 @@ package final class Trainer {
         split: dataset.split("validation"),
         mode: configuration.data.mode, lanes: training.lanes, chunk: training.chunk,
         communicator: communicator)
-    learningRate = LearningRate(
+    learningRate = try LearningRate(
       peak: training.optimizer.learningRate, schedule: training.schedule,
-      steps: training.totalSteps(chunksPerEpoch: schedule.epoch(0).chunks))
+      steps: communicator.agree { try training.totalSteps(chunksPerEpoch: schedule.epoch(0).chunks) })
   }
 
   /// The number of weights.
@@ -78,11 +80,11 @@ package final class Trainer {
   package func resume(from file: CheckpointFile?) throws {
     progress = try communicator.broadcast(file?.header.progress ?? progress)
     try transfer.restore(from: file)
+    hasWeights = true
     // The patience may have changed.
     progress.stoppedEarly = progress.hasLostPatience(configuration.evaluation.patience)
     // So may whether there are validations.
     progress.validationPending = progress.validationPending && evaluator != nil
-    hasWeights = true
     savedStep = progress.step
     // A kill may have come between the checkpoint and what follows it.
     try communicator.agree {
@@ -156,8 +158,8 @@ package final class Trainer {
     progress.chunks += configuration.training.accumulate
     (progress.epoch, progress.chunk) = (outcome.position.epoch, outcome.position.chunk + 1)
     guard outcome.nonFinite == nil else { return }
-    progress.lossSinceRow += outcome.loss * Double(outcome.targets)
-    progress.targetsSinceRow += Double(outcome.targets)
+    progress.lossSinceRow += outcome.loss * outcome.targets
+    progress.targetsSinceRow += outcome.targets
   }
 
   /// Ends the job where something was not finite, unless that step may be skipped.
@@ -194,10 +196,30 @@ package final class Trainer {
     return try communicator.broadcast(own ?? "", from: rank)
   }
 
+  /// Ends the job where the last update has made a weight that is not finite: no later step may come to notice it.
+  /// Collective.
+  private func requireFiniteWeights() throws {
+    let memory = step.exchange.memory
+    let own = step.exchange.slices.lazy.compactMap { slice in
+      let place = st_first_non_finite(slice.count, memory.weights + slice.lowerBound)
+      return place < 0 ? nil : slice.lowerBound + place
+    }.first
+    let first = try communicator.minimum(own ?? .max)
+    guard first < .max else { return }
+    let name = memory.layout.parameter(at: first)?.name ?? "padding"
+    try communicator.agree {
+      throw TrainingError(
+        "step \(progress.step): \(name) is not finite after the update; no checkpoint was written of it; a lower "
+          + "training.optimizer.learning_rate or training.clip_norm may help, from the last checkpoint on")
+    }
+  }
+
   /// Measures the model on the validation split, unless any rank asks to stop; returns whether it was measured.
   /// Collective.
   private func validate(unless shouldStop: () -> Bool) throws -> Bool {
-    guard let metrics = try evaluator?.evaluate(unless: shouldStop) else { return false }
+    guard let evaluator else { return false }
+    try requireFiniteWeights()
+    guard let metrics = try evaluator.evaluate(unless: shouldStop) else { return false }
     progress.validationPending = false
     progress.note(
       validationLoss: metrics.loss, isDue: isDue(configuration.evaluation.every),
@@ -211,6 +233,7 @@ package final class Trainer {
   /// Writes a checkpoint. Collective.
   private func save() throws {
     guard savedStep != progress.step else { return }
+    try requireFiniteWeights()
     let header = CheckpointHeader(
       configuration: configuration.yaml, vocabulary: dataset.vocabulary,
       datasetFingerprint: dataset.fingerprint,
@@ -287,8 +310,19 @@ extension TrainingConfiguration {
   ///
   /// The number is known from the beginning, since schedules of the learning rate need it. In packed mode, where each
   /// epoch has its own order of streams and so its own number of chunks, all count as the first.
-  package func totalSteps(chunksPerEpoch: Int) -> Int {
-    let inEpochs = epochs > 0 ? max(1, epochs * chunksPerEpoch / accumulate) : Int.max
-    return min(steps > 0 ? steps : Int.max, inEpochs)
+  ///
+  /// - Throws: `ConfigurationError` where `epochs` alone decides, and are more steps than a run can have.
+  package func totalSteps(chunksPerEpoch: Int) throws -> Int {
+    let most = steps > 0 ? steps : Self.mostSteps
+    guard epochs > 0 else { return most }
+    let (chunks, overflows) = epochs.multipliedReportingOverflow(by: chunksPerEpoch)
+    let inEpochs = overflows ? Int.max : max(1, chunks / accumulate)
+    guard inEpochs > most else { return inEpochs }
+    guard steps > 0 else {
+      throw ConfigurationError(
+        "training.epochs \(epochs), of \(chunksPerEpoch) chunks each, are more than \(Self.mostSteps) steps; set "
+          + "training.epochs to at most \(Self.mostSteps * accumulate / chunksPerEpoch), or training.steps")
+    }
+    return steps
   }
 }
