@@ -215,7 +215,7 @@ public struct TrainingJob: Sendable {
   ) throws {
     let step = checkpoint.header.progress.step
     let training = configuration.training
-    let total = training.totalSteps(chunksPerEpoch: training.epochs > 0 ? schedule.epoch(0).chunks : 0)
+    let total = try training.totalSteps(chunksPerEpoch: training.epochs > 0 ? schedule.epoch(0).chunks : 0)
     guard total < step else { return }
     let length = total == training.steps ? "training.steps \(total)" : "training.epochs \(training.epochs)"
     throw TrainingError(

@@ -60,6 +60,32 @@ import Testing
     }
   }
 
+  /// Weights that take seconds to make: the signal comes when the run has said what it is.
+  @Test(arguments: [1, 2])
+  func `a run that has no weights yet stops at once, and then begins`(_ ranks: Int) throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      let command =
+        ["train", "--run", "run"]
+        + set([
+          "data.path=tales.h5", "model.cell=rnn", "model.hidden=1024", "model.embedding=8", "model.layers=24",
+          "training.optimizer.name=sgd", "training.lanes=2", "training.shards=2", "training.chunk=8",
+          "training.steps=1", "evaluation.every=0",
+        ])
+      let slow = ["SEQTRAIN_ISA": "generic"]
+      let job = try startJob(ranks: ranks, "seqtrain", command, environment: slow, directory: place.path)
+      try #require(job.wait { (try? readBytes(place("run/run.log")))?.count ?? 0 > 0 })
+      job.signal(SIGUSR1)
+      let stopped = try job.wait()
+      #expect(stopped.status == 3, "\(stopped)")
+      let words = ": stopped before the first step; the same command begins"
+      #expect(stopped.output.contains(words), "\(stopped)")
+      #expect(try directoryEntries(place("run/checkpoints")).isEmpty)
+      let result = try place.seqtrain(ranks: ranks, command)
+      #expect(result.status == 0 && result.output.contains("finished at step 1"), "\(result)")
+    }
+  }
+
   @Test(arguments: [SIGUSR1, SIGTERM, SIGINT, SIGHUP])
   func `a process by itself stops so too`(_ number: Int32) throws {
     try Workspace.with { place in
