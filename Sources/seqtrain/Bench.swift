@@ -24,6 +24,7 @@ struct Bench: ParallelCommand {
   @Option(help: "The number of layers.") var layers = 2
   @Option(help: "The rows of the batch, over all ranks.") var lanes = 32
   @Option(help: "The steps in time that gradients run back.") var chunk = 64
+  @Option(help: "The shards of the batch, over all ranks; 0: one a rank.") var shards = 0
   @Option(help: "The inputs of matrix products.") var precision = Precision.float32
   @Option(help: "The steps that are timed.") var steps = 20
   @Option(help: "The steps before them that are not.") var warmup = 3
@@ -56,7 +57,7 @@ struct Bench: ParallelCommand {
     for setting in [
       "model.cell=\(cell.rawValue)", "model.embedding=\(embedding)", "model.hidden=\(hidden)",
       "model.layers=\(layers)", "training.lanes=\(lanes)", "training.chunk=\(chunk)",
-      "training.precision=\(precision.rawValue)",
+      "training.shards=\(shards)", "training.precision=\(precision.rawValue)",
     ] {
       try configuration.set(setting)
     }
