@@ -48,7 +48,7 @@ public final class Evaluator {
       self.lanes.isEmpty
       ? nil
       : LanguageModel(
-        configuration, memory: memory,
+        configuration, memory: memory.withoutGradients,
         shape: ChunkShape(steps: chunk, shards: 1, lanesPerShard: self.lanes.count), precision: .float32)
   }
 

@@ -123,16 +123,16 @@ import Testing
   }
 
   @Test(arguments: Arithmetic.bfloat16)
-  func `products of one shard's rows have a gap or none`(_ arithmetic: Arithmetic) {
+  func `products of one shard after another have as many rows of each`(_ arithmetic: Arithmetic) {
     let products = MatrixProducts(
       precision: .bfloat16, bfloat16: arithmetic.bfloat16,
       shape: ChunkShape(steps: 4, shards: 2, lanesPerShard: 3), meter: StepMeter())
-    let x = Numbers(7, 21, seed: 1), w = Numbers(10, 21, seed: 2), dy = Numbers(7, 10, seed: 3)
+    let x = Numbers(14, 21, seed: 1), w = Numbers(10, 21, seed: 2), dy = Numbers(14, 10, seed: 3)
     Self.expect("forward", x.rounded, w.rounded, accumulate: true) {
-      products.forward(x.matrix, w.matrix, into: $0, accumulate: true, rows: .ofOneShard)
+      products.forward(x.matrix, w.matrix, into: $0, accumulate: true, rows: .byShard)
     }
     Self.expect("input gradient", dy.rounded, Self.transposed(w.rounded), accumulate: false) {
-      products.inputGradient(dy.matrix, w.matrix, into: $0, rows: .ofOneShard)
+      products.inputGradient(dy.matrix, w.matrix, into: $0, rows: .byShard)
     }
   }
 

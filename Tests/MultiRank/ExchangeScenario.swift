@@ -33,8 +33,8 @@ private func checkSums(
   _ exchange: any GradientExchange, _ plan: ShardPlan, rank: Int, round: Int, finishing: Bool = true
 ) throws {
   let layout = exchange.memory.layout
-  for (shard, gradient) in zip(plan.shards(of: rank), exchange.memory.gradients) {
-    for index in 0..<layout.count { gradient[index] = mark(shard, index, round) }
+  for (subtree, gradient) in zip(plan.subtrees(of: rank), exchange.memory.gradients) {
+    for index in 0..<layout.count { gradient[index] = treeSum(subtree) { mark($0, index, round) } }
   }
   if finishing { for piece in layout.pieces.indices { exchange.finished(piece: piece) } }
   let sums = try exchange.reduce()

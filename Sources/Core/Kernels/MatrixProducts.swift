@@ -4,8 +4,8 @@ import CKernels
 package enum ProductRows {
   /// Time steps of all lanes.
   case steps
-  /// Rows that belong to one shard.
-  case ofOneShard
+  /// Rows of one shard after another, as many of each where products need a fixed number.
+  case byShard
 }
 
 /// The matrix products of a model, with the scratch memory that they share.
@@ -32,6 +32,9 @@ package final class MatrixProducts {
 
   /// Whether the number of rows is in the bits of a result, and therefore must be the same in every chunk.
   package var needsFixedRows: Bool { oneDNN != nil }
+
+  /// Whether the rows and columns of a gradient of weights are in its bits, so that it can't be computed in blocks.
+  package var needsWholeGradients: Bool { oneDNN != nil }
 
   /// y = x w^T, or y += x w^T. x [M, K], w [N, K], y [M, N].
   package func forward(

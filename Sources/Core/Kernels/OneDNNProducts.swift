@@ -35,18 +35,17 @@ final class OneDNNProducts {
   func multiply(
     _ x: Matrix, _ w: Matrix, transposed: Bool, into y: Matrix, accumulate: Bool, rows: ProductRows
   ) {
-    let rowCount =
-      switch rows {
-      case .steps: x.rows / shape.shards
-      case .ofOneShard: x.rows
-      }
     let matmul = matmul(
-      .init(rows: rowCount, outputs: y.columns, inputs: x.columns, accumulate: accumulate))
+      .init(rows: x.rows / shape.shards, outputs: y.columns, inputs: x.columns, accumulate: accumulate))
     Self.reserve(&right, matmul.packedCount)
     pack(w, transposed: transposed, for: matmul, into: right)
     switch rows {
     case .steps: multiplySteps(x, right, by: matmul, into: y)
-    case .ofOneShard: multiply(x, right, by: matmul, into: y, rows: .all(x.rows))
+    case .byShard:
+      let count = x.rows / shape.shards
+      for shard in 0..<shape.shards {
+        multiply(x, right, by: matmul, into: y, rows: .together(shard * count..<(shard + 1) * count))
+      }
     }
   }
 

@@ -36,7 +36,7 @@ final class DenseProjection: InputProjection {
   /// Projects `input` by the parameter `weight` [G H, E].
   init(_ context: LayerContext, weight: String, input: Signal) {
     self.context = context
-    self.weight = context.memory.view(weight)
+    self.weight = context.gradients.parameter(weight)
     self.input = input
   }
 
@@ -47,11 +47,7 @@ final class DenseProjection: InputProjection {
   }
 
   func backward(_ chunk: TokenChunk, gateGradients: Matrix) {
-    for shard in 0..<context.shape.shards {
-      context.products.weightGradient(
-        gateGradients, input.value, rows: context.shape.shardRows(shard),
-        into: weight.gradients[shard])
-    }
+    context.gradients.addProduct(gateGradients, input.value, to: weight.gradient)
     context.products.inputGradient(gateGradients, weight.weights, into: input.gradient)
   }
 }

@@ -48,6 +48,7 @@ struct Signal {
 struct LayerContext {
   let shape: ChunkShape
   let memory: ParameterMemory
+  let gradients: GradientSums
   let products: MatrixProducts
   let meter: StepMeter
   /// The number of the rank's first lane among the lanes of the run.
@@ -59,7 +60,7 @@ protocol Layer: AnyObject {
   /// Computes the output from the input, and keeps what `backward` needs.
   func forward(_ chunk: TokenChunk)
   /// From the gradient of the output, which it may overwrite, writes the gradient of the input, and adds to the
-  /// gradients of its parameters, shard by shard. Follows a `forward` of the same chunk.
+  /// gradients of its parameters. Follows a `forward` of the same chunk.
   func backward(_ chunk: TokenChunk)
   /// The states that it carries from chunk to chunk.
   var states: [StateSequence] { get }

@@ -17,8 +17,8 @@ final class LayerNorm: Layer {
   init(_ context: LayerContext, name: String, input: Signal, outputGradient: Matrix) {
     let (rows, columns) = (input.value.rows, input.value.columns)
     self.context = context
-    gain = context.memory.view("\(name).weight")
-    bias = context.memory.view("\(name).bias")
+    gain = context.gradients.parameter("\(name).weight")
+    bias = context.gradients.parameter("\(name).bias")
     self.input = input
     floats = Buffer(count: rows * (2 * columns + 1))
     output = Signal(value: floats.matrix(rows: rows, columns: columns), gradient: outputGradient)
@@ -33,13 +33,8 @@ final class LayerNorm: Layer {
   }
 
   func backward(_ chunk: TokenChunk) {
-    for shard in 0..<context.shape.shards {
-      let rows = context.shape.shardRows(shard)
-      addColumnSums(output.gradient, rows, to: bias.gradients[shard].base)
-      st_add_column_products(
-        normalized.columns, rows.count, rows.lanes, rows.stride, output.gradient[rows.first],
-        normalized[rows.first], normalized.stride, gain.gradients[shard].base)
-    }
+    context.gradients.addColumnSums(output.gradient, to: bias.gradient)
+    context.gradients.addColumnProducts(output.gradient, normalized, to: gain.gradient)
     st_layer_norm_backward(
       normalized.rows, normalized.columns, output.gradient.base, normalized.base, inverseDeviation,
       gain.weights.base, input.gradient.base)

@@ -69,6 +69,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Layer {
   private let recurrent: Buffer<Float>
   private let packedForward: MatrixProducts.Packed
   private let packedGradients: [(part: RecurrentGradient, weights: MatrixProducts.Packed)]
+  private let partGradients: [(weights: Gradient, bias: Gradient)]
 
   /// Layer `names.index`, which reads what `projection` projects; `outputGradient` [T B, H] is the memory of its
   /// output's gradient.
@@ -79,9 +80,9 @@ final class RecurrentLayer<Cell: RecurrentCell>: Layer {
     let hidden = configuration.hidden
     let width = Cell.gateCount * hidden
     self.context = context
-    weights = context.memory.view(names.weightRecurrent)
-    biasInput = context.memory.view(names.biasInput)
-    biasRecurrent = context.memory.view(names.biasRecurrent)
+    weights = context.gradients.parameter(names.weightRecurrent)
+    biasInput = context.gradients.parameter(names.biasInput)
+    biasRecurrent = context.gradients.parameter(names.biasRecurrent)
     self.projection = projection
     cell = Cell(context, names, configuration)
     h = StateSequence(
@@ -98,6 +99,8 @@ final class RecurrentLayer<Cell: RecurrentCell>: Layer {
         weights: context.products.makePacked(outputs: hidden, inputs: $0.rows.count, accumulate: true)
       )
     }
+    let (weights, bias) = (weights.gradient, biasRecurrent.gradient)
+    partGradients = cell.recurrentGradients.map { (weights.rows($0.rows), bias.columns($0.rows)) }
   }
 
   func prepareWeights() {
@@ -144,19 +147,10 @@ final class RecurrentLayer<Cell: RecurrentCell>: Layer {
   }
 
   private func addWeightGradients() {
-    for shard in 0..<context.shape.shards {
-      let rows = context.shape.shardRows(shard)
-      addColumnSums(cell.gates, rows, to: biasInput.gradients[shard].base)
-      for (part, _) in packedGradients {
-        context.products.weightGradient(
-          part.gates, h.previous, rows: rows, into: weights.gradients[shard].rows(part.rows))
-        addColumnSums(part.gates, rows, to: biasRecurrent.gradients[shard].base + part.rows.lowerBound)
-      }
+    context.gradients.addColumnSums(cell.gates, to: biasInput.gradient)
+    for (part, gradient) in zip(cell.recurrentGradients, partGradients) {
+      context.gradients.addProduct(part.gates, h.previous, to: gradient.weights)
+      context.gradients.addColumnSums(part.gates, to: gradient.bias)
     }
   }
-}
-
-/// sums += the sums of the columns of x over a shard's rows.
-func addColumnSums(_ x: Matrix, _ rows: ShardRows, to sums: UnsafeMutablePointer<Float>) {
-  st_add_column_sums(x.columns, rows.count, rows.lanes, rows.stride, x[rows.first], x.stride, sums)
 }

@@ -26,15 +26,18 @@ final class SoftmaxHead {
   private let blockSteps: Int
   private let logits: Buffer<Float>
 
-  /// Reads `input` [T B, H]; the parameters are `weight` [V, H] and `bias` [V].
-  init(_ context: LayerContext, weight: String, bias: String, input: Signal) {
+  /// Reads `input` [T B, H]; the parameters are `weight` [V, H], which may be another layer's too, and
+  /// `bias` [V].
+  init(_ context: LayerContext, weight: String, weightIsShared: Bool, bias: String, input: Signal) {
     let shape = context.shape
     self.context = context
     self.input = input
-    self.weight = context.memory.view(weight)
-    self.bias = context.memory.view(bias)
     // A function of the shard's shape alone: the sums of its gradients are cut at the ends of blocks.
-    blockSteps = min(shape.steps, max(1, Self.blockBudget / (shape.lanesPerShard * self.weight.weights.rows)))
+    let classes = context.memory.view(bias).weights.count
+    blockSteps = min(shape.steps, max(1, Self.blockBudget / (shape.lanesPerShard * classes)))
+    let inBlocks: GradientSums.Contributions = blockSteps < shape.steps ? .inParts : .atOnce
+    self.weight = context.gradients.parameter(weight, weightIsShared ? .inParts : inBlocks)
+    self.bias = context.gradients.parameter(bias, inBlocks)
     logits = Buffer(rows: blockSteps * shape.lanes, columns: self.weight.weights.rows)
     losses = Buffer(count: shape.lanes)
     targetWeights = Buffer(count: shape.lanes)
@@ -74,13 +77,9 @@ final class SoftmaxHead {
   }
 
   private func backward(_ dLogits: Matrix, _ rows: Range<Int>) {
-    let shape = context.shape
-    for shard in 0..<shape.shards {
-      let shardRows = shape.shardRows(shard, steps: rows.count / shape.lanes)
-      context.products.weightGradient(
-        dLogits, input.value.rows(rows), rows: shardRows, into: weight.gradients[shard])
-      addColumnSums(dLogits, shardRows, to: bias.gradients[shard].base)
-    }
+    let steps = rows.count / context.shape.lanes
+    context.gradients.addProduct(dLogits, input.value.rows(rows), steps: steps, to: weight.gradient)
+    context.gradients.addColumnSums(dLogits, steps: steps, to: bias.gradient)
     context.products.inputGradient(dLogits, weight.weights, into: input.gradient.rows(rows))
   }
 

@@ -26,7 +26,7 @@ final class StateSequence {
     self.name = name
     self.context = context
     carries = initialState != .zero
-    learnt = initialState == .learnt ? context.memory.view(learntName) : nil
+    learnt = initialState == .learnt ? context.gradients.parameter(learntName, .inParts) : nil
     values = Buffer(rows: (steps + 1) * lanes, columns: hidden)
     working = Buffer(rows: 2 * lanes, columns: hidden)
     previous = values.matrix(rows: steps * lanes, columns: hidden)
@@ -77,7 +77,7 @@ final class StateSequence {
   func cutGradient(at t: Int, _ chunk: TokenChunk) {
     for lane in 0..<lanes where chunk.isReset(t, lane: lane) {
       if let learnt {
-        let initial = learnt.gradients[lane / context.shape.lanesPerShard]
+        let initial = learnt.gradient.shards[lane / context.shape.lanesPerShard]
         st_add(gradient.columns, initial.base, gradient[lane], initial.base)
       }
       gradient[lane].update(repeating: 0, count: gradient.columns)

@@ -13,30 +13,35 @@ final class TokenProjection: InputProjection {
   private let embedding: ParameterView
   private let tableRows: Int
   private let index: Buffer<Int32>
-  /// The row of each token of the vocabulary in the shard's table, or -1.
+  /// The row of each token of the vocabulary in the table of the shard whose tokens are listed; otherwise -1.
   private let rowOfToken: Buffer<Int32>
-  /// The token of each row of each shard's table.
+  /// The token of each row of the table.
   private let tokens: Buffer<Int32>
-  private let tableCounts: Buffer<Int>
+  /// Where each shard's rows of the table begin, and where the last one's end; those in use, which are fewer where
+  /// products need a fixed number.
+  private let starts: Buffer<Int>
+  private let counts: Buffer<Int>
   private let embedded: Matrix
   private let embeddedGradient: Matrix
-  /// Forward, the projected tokens; backward, the gradients summed by token. [shards x tableRows, G H]
+  /// Forward, the projected tokens; backward, the gradients summed by token, shard after shard. [shards x tableRows, G H]
   private let table: Matrix
   private let floats: Buffer<Float>
 
-  /// Embeds by the parameter `embedding` [V, E] and projects by `weight` [G H, E].
-  init(_ context: LayerContext, weight: String, embedding: String) {
+  /// Embeds by the parameter `embedding` [V, E], which may be another layer's too, and projects by `weight` [G H, E].
+  init(_ context: LayerContext, weight: String, embedding: String, embeddingIsShared: Bool) {
     let shape = context.shape
     self.context = context
-    self.weight = context.memory.view(weight)
-    self.embedding = context.memory.view(embedding)
+    self.weight = context.gradients.parameter(weight)
+    self.embedding = context.gradients.parameter(embedding, embeddingIsShared ? .inParts : .atOnce)
     let (vocabulary, width) = (self.embedding.weights.rows, self.embedding.weights.columns)
     let outputs = self.weight.weights.rows
     tableRows = min(vocabulary, shape.steps * shape.lanesPerShard)
     index = Buffer(count: shape.rows)
     rowOfToken = Buffer(count: vocabulary)
+    rowOfToken.elements.update(repeating: -1)
     tokens = Buffer(count: shape.shards * tableRows)
-    tableCounts = Buffer(count: shape.shards)
+    starts = Buffer(count: shape.shards + 1)
+    counts = Buffer(count: shape.shards)
     let rows = shape.shards * tableRows
     floats = Buffer(rows: rows, columns: 2 * width + outputs)
     embedded = floats.matrix(rows: rows, columns: width)
@@ -45,52 +50,46 @@ final class TokenProjection: InputProjection {
   }
 
   func forward(_ chunk: TokenChunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput {
-    for shard in 0..<context.shape.shards {
-      listTokens(chunk, shard)
-      let rows = tableRange(shard)
-      let (embedded, projected) = (embedded.rows(rows), table.rows(rows))
-      st_gather_rows(
-        rows.count, embedded.columns, embedding.weights.base, tokens.base + rows.lowerBound,
-        embedded.base)
-      st_fill_rows(rows.count, projected.columns, bias, projected.base, projected.stride)
-      context.products.forward(
-        embedded, weight.weights, into: projected, accumulate: true, rows: .ofOneShard)
-    }
+    for shard in 0..<context.shape.shards { listTokens(chunk, shard) }
+    let (embedded, projected) = (embedded.rows(rowsInUse), table.rows(rowsInUse))
+    st_gather_rows(embedded.rows, embedded.columns, embedding.weights.base, tokens.base, embedded.base)
+    st_fill_rows(projected.rows, projected.columns, bias, projected.base, projected.stride)
+    context.products.forward(embedded, weight.weights, into: projected, accumulate: true, rows: .byShard)
     return ProjectedInput(table: table, index: index.base, lanes: chunk.lanes)
   }
 
   func backward(_ chunk: TokenChunk, gateGradients: Matrix) {
+    let (summed, gradient) = (table.rows(rowsInUse), embeddedGradient.rows(rowsInUse))
+    summed.clear()
     for shard in 0..<context.shape.shards {
       let positions = context.shape.shardRows(shard)
-      let rows = tableRange(shard)
-      let (summed, gradient) = (table.rows(rows), embeddedGradient.rows(rows))
-      summed.clear()
-      // The index counts rows of the whole table.
       st_scatter_add_rows(
         summed.columns, positions.count, positions.lanes, positions.stride, gateGradients[positions.first],
-        gateGradients.stride, index.base + positions.first, table.base)
-      context.products.weightGradient(
-        summed, embedded.rows(rows), rows: .all(rows.count), into: weight.gradients[shard])
-      context.products.inputGradient(summed, weight.weights, into: gradient, rows: .ofOneShard)
-      let count = tableCounts.base[shard]
-      st_scatter_add_rows(
-        gradient.columns, count, count, count, gradient.base, gradient.stride,
-        tokens.base + rows.lowerBound, embedding.gradients[shard].base)
+        gateGradients.stride, index.base + positions.first, summed.base)
+    }
+    context.gradients.addProduct(summed, embedded, to: weight.gradient) { .together(tableRange($0)) }
+    context.products.inputGradient(summed, weight.weights, into: gradient, rows: .byShard)
+    context.gradients.add(to: embedding.gradient) { shard, block, sum in
+      let first = starts.base[shard]
+      for row in first..<first + counts.base[shard] {
+        let token = Int(tokens.base[row])
+        guard block.rows.contains(token) else { continue }
+        let to = sum[token - block.rows.lowerBound]
+        st_add(sum.columns, to, gradient[row] + block.columns.lowerBound, to)
+      }
     }
   }
 
-  /// The rows of a shard's table that are in use. Where the products need a fixed number, all: the gradients of the
-  /// rest are zero.
-  private func tableRange(_ shard: Int) -> Range<Int> {
-    let count = context.products.needsFixedRows ? tableRows : tableCounts.base[shard]
-    return shard * tableRows..<shard * tableRows + count
-  }
+  /// The rows of the tables of all shards.
+  private var rowsInUse: Range<Int> { 0..<starts.base[context.shape.shards] }
+
+  /// The rows of a shard's table. Where the products need a fixed number, the gradients of those not in use are zero.
+  private func tableRange(_ shard: Int) -> Range<Int> { starts.base[shard]..<starts.base[shard + 1] }
 
   /// Lists the tokens of a shard in the order of their first occurrence, and the row of each position.
   private func listTokens(_ chunk: TokenChunk, _ shard: Int) {
     let positions = context.shape.shardRows(shard)
-    let first = shard * tableRows
-    rowOfToken.base.update(repeating: -1, count: rowOfToken.count)
+    let first = starts.base[shard]
     var end = first
     for r in 0..<positions.count {
       let position = positions.row(r)
@@ -103,6 +102,8 @@ final class TokenProjection: InputProjection {
       }
       index.base[position] = rowOfToken.base[token]
     }
-    tableCounts.base[shard] = end - first
+    for row in first..<end { rowOfToken.base[Int(tokens.base[row])] = -1 }
+    counts.base[shard] = end - first
+    starts.base[shard + 1] = context.products.needsFixedRows ? first + tableRows : end
   }
 }

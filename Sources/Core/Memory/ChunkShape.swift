@@ -42,6 +42,11 @@ package struct ShardRows {
     ShardRows(first: 0, count: count, lanes: count, stride: count)
   }
 
+  /// Rows that follow each other.
+  static func together(_ range: Range<Int>) -> ShardRows {
+    ShardRows(first: range.lowerBound, count: range.count, lanes: range.count, stride: range.count)
+  }
+
   /// The array's row of the r-th row of the shard.
   package func row(_ r: Int) -> Int { first + r / lanes * stride + r % lanes }
 }

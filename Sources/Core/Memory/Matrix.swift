@@ -1,3 +1,5 @@
+import CKernels
+
 /// A view of float32 values in memory that something else owns: row-major, `stride` elements from row to row.
 ///
 /// A time-major array [T, B, C] is the matrix of its T B rows; the rows of step t are `step(t, of: B)`.
@@ -47,6 +49,16 @@ public struct Matrix {
   func clear() {
     precondition(stride == columns)
     base.update(repeating: 0, count: count)
+  }
+
+  /// Adds a matrix of the same shape.
+  func add(_ other: Matrix) {
+    precondition(rows == other.rows && columns == other.columns)
+    if stride == columns && other.stride == columns {
+      st_add(count, base, other.base, base)
+    } else {
+      for row in 0..<rows { st_add(columns, self[row], other[row], self[row]) }
+    }
   }
 
   /// Copies all elements of a matrix of the same shape; neither has gaps.

@@ -64,37 +64,56 @@ public struct ParameterLayout: Sendable {
   /// The parameter to which an element of the vector belongs, or the gap behind the parameter.
   public func parameter(at element: Int) -> Parameter? { parameters.last { $0.offset <= element } }
 
+  /// The index of the piece that a parameter is in, if there is one of this name.
+  func piece(of name: String) -> Int? {
+    self[name].flatMap { parameter in pieces.firstIndex { $0.contains(parameter.offset) } }
+  }
+
   /// The parameter of a name, if there is one.
   public subscript(name: String) -> Parameter? { indices[name].map { parameters[$0] } }
 }
 
-/// The memory of a model's weights, and of one vector of gradients a shard, all of one layout.
+/// The memory of a model's weights, and of gradients that are summed over the rank's shards, all of one layout.
 public final class ParameterMemory {
   /// Where each parameter lies.
   public let layout: ParameterLayout
   /// The weights.
   public let weights: UnsafeMutablePointer<Float>
-  /// The gradients of each shard of the rank; none for evaluation.
+  /// The gradients, a vector for each of `trees`; none for evaluation.
   public let gradients: [UnsafeMutablePointer<Float>]
+  /// The shards of the rank, counted from 0, that each vector of gradients is the sum of, in the order of `ShardTree`.
+  public let trees: [Range<Int>]
   private let owner: AnyObject
 
   /// Views of memory that `owner` keeps.
   public init(
     layout: ParameterLayout, weights: UnsafeMutablePointer<Float>, gradients: [UnsafeMutablePointer<Float>],
-    owner: AnyObject
+    trees: [Range<Int>], owner: AnyObject
   ) {
+    precondition(gradients.count == trees.count, "a tree of shards has one vector of gradients")
     self.layout = layout
     self.weights = weights
     self.gradients = gradients
+    self.trees = trees
     self.owner = owner
   }
 
-  /// Memory of its own, for `shards` vectors of gradients.
-  public convenience init(layout: ParameterLayout, shards: Int) {
-    let buffer = Buffer<Float>(count: layout.count * (1 + shards))
+  /// Memory of its own, with a vector of gradients for each of `trees`.
+  public convenience init(layout: ParameterLayout, trees: [Range<Int>]) {
+    let buffer = Buffer<Float>(count: layout.count * (1 + trees.count))
     self.init(
       layout: layout, weights: buffer.base,
-      gradients: (0..<shards).map { buffer.base + ($0 + 1) * layout.count }, owner: buffer)
+      gradients: trees.indices.map { buffer.base + ($0 + 1) * layout.count }, trees: trees, owner: buffer)
+  }
+
+  /// Memory of its own, with a vector of gradients for each of `shards` shards.
+  public convenience init(layout: ParameterLayout, shards: Int) {
+    self.init(layout: layout, trees: (0..<shards).map { $0..<$0 + 1 })
+  }
+
+  /// The same weights without gradients, for a model that only evaluates, of whatever shape.
+  public var withoutGradients: ParameterMemory {
+    ParameterMemory(layout: layout, weights: weights, gradients: [], trees: [], owner: owner)
   }
 
   /// The views of a parameter that the layout has. To be kept: finding one by name takes time.
@@ -104,13 +123,30 @@ public final class ParameterMemory {
     func view(of vector: UnsafeMutablePointer<Float>) -> Matrix {
       Matrix(vector + parameter.offset, rows: parameter.count / columns, columns: columns)
     }
-    return ParameterView(weights: view(of: weights), gradients: gradients.map(view))
+    return ParameterView(weights: view(of: weights), gradient: Gradient(trees: gradients.map(view)))
   }
 }
 
 /// A parameter as a matrix: all dimensions but the last are its rows.
 struct ParameterView {
   let weights: Matrix
-  /// One for each shard of the rank.
-  let gradients: [Matrix]
+  var gradient: Gradient
+}
+
+/// The gradient of a parameter over the shards of a rank; see `GradientSums`.
+struct Gradient {
+  /// The sum over each of the rank's trees of shards.
+  let trees: [Matrix]
+  /// What each shard contributes, where that is kept until all of it is there; otherwise empty.
+  var shards: [Matrix] = []
+
+  /// That of some of the parameter's rows.
+  func rows(_ range: Range<Int>) -> Gradient {
+    Gradient(trees: trees.map { $0.rows(range) }, shards: shards.map { $0.rows(range) })
+  }
+
+  /// That of some of the parameter's columns.
+  func columns(_ range: Range<Int>) -> Gradient {
+    Gradient(trees: trees.map { $0.columns(range) }, shards: shards.map { $0.columns(range) })
+  }
 }

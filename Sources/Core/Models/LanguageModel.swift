@@ -23,6 +23,7 @@ public final class LanguageModel {
   /// Where the time of its passes goes.
   public let meter = StepMeter()
 
+  private let sums: GradientSums
   private let layers: [any Layer]
   private let pieces: [Int?]
   private let head: SoftmaxHead
@@ -57,16 +58,18 @@ public final class LanguageModel {
   ///     and after `prepareWeights`, and after this.
   ///   - firstLane: The number of the rank's first lane among all lanes of the run, a part of the key of dropout masks.
   ///   - dropoutSeed: The seed of the dropout masks in training; nil for evaluation, which drops nothing.
+  ///   - accumulates: Whether gradients of several chunks make one update. Each shard of the rank then has a vector of
+  ///     gradients of its own.
   public init(
     _ configuration: ModelConfiguration, memory: ParameterMemory, shape: ChunkShape, precision: Precision,
     bfloat16: BFloat16Products = .preferred, sharing: SharedPacking? = nil, firstLane: Int = 0,
-    dropoutSeed: UInt64? = nil
+    dropoutSeed: UInt64? = nil, accumulates: Bool = false
   ) {
+    let products = MatrixProducts(
+      precision: precision, bfloat16: bfloat16, shape: shape, meter: meter, sharing: sharing)
+    sums = GradientSums(memory, shape: shape, products: products, accumulates: accumulates)
     let context = LayerContext(
-      shape: shape, memory: memory,
-      products: MatrixProducts(
-        precision: precision, bfloat16: bfloat16, shape: shape, meter: meter, sharing: sharing),
-      meter: meter, firstLane: firstLane)
+      shape: shape, memory: memory, gradients: sums, products: products, meter: meter, firstLane: firstLane)
     var stack = LayerStack(context, configuration)
     for index in 0..<configuration.layers {
       stack.appendRecurrent(index)
@@ -82,7 +85,8 @@ public final class LanguageModel {
     pieces = stack.pieces
     gradients = stack.gradients
     head = SoftmaxHead(
-      context, weight: configuration.tied ? "embedding.weight" : "head.weight", bias: "head.bias", input: top)
+      context, weight: configuration.tied ? "embedding.weight" : "head.weight",
+      weightIsShared: configuration.tied, bias: "head.bias", input: top)
     hidden = top.value
     sequences = layers.flatMap(\.states)
     states = sequences.map { CarriedState(name: $0.name, values: $0.carried) }
@@ -95,14 +99,22 @@ public final class LanguageModel {
     for layer in layers { layer.prepareWeights() }
   }
 
-  /// Computes the chunk's losses and adds the gradients of their sum to those of the parameters, shard by shard.
-  /// `finished` is told each piece of the layout when its gradients are complete for the chunk.
-  public func train(_ chunk: TokenChunk, finished: (Int) -> Void = { _ in }) {
+  /// Sets the gradients to zero: call before the first chunk of an update.
+  public func clearGradients() { sums.clear() }
+
+  /// Computes the chunk's losses and adds the gradients of their sum to those of the parameters. In the last chunk of an
+  /// update `finished` is told each piece of the layout when its gradients are complete.
+  public func train(_ chunk: TokenChunk, isLast: Bool = true, finished: (Int) -> Void = { _ in }) {
+    func finish(_ piece: Int) {
+      guard isLast else { return }
+      sums.finish(piece: piece)
+      finished(piece)
+    }
     meter.measure(.pointwise) {
       computeLosses(chunk)
-      finished(0)
+      finish(0)
       for gradient in stateGradients { gradient.clear() }
-      backpropagate(chunk, finished: finished)
+      backpropagate(chunk, finished: finish)
     }
   }
 

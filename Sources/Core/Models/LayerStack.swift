@@ -39,7 +39,9 @@ struct LayerStack {
       if let top {
         DenseProjection(context, weight: names.weightInput, input: top)
       } else {
-        TokenProjection(context, weight: names.weightInput, embedding: "embedding.weight")
+        TokenProjection(
+          context, weight: names.weightInput, embedding: "embedding.weight",
+          embeddingIsShared: configuration.tied)
       }
     func appendLayer<Cell: RecurrentCell>(of _: Cell.Type) {
       let layer = RecurrentLayer<Cell>(

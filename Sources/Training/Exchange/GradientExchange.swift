@@ -1,4 +1,3 @@
-import CKernels
 import Core
 import MPI
 import Threads
@@ -9,7 +8,7 @@ import Threads
 /// `ShardTree` over all shards, so its bits do not depend on the number of ranks or on the way they exchange.
 /// All ranks call the same functions in the same order.
 package protocol GradientExchange: AnyObject {
-  /// The weights, and a vector of gradients for each shard of the rank.
+  /// The weights, and a vector of gradients for each subtree of the rank's shards.
   var memory: ParameterMemory { get }
   /// The parts of the vector that this rank reduces and updates.
   var slices: [Range<Int>] { get }
@@ -47,25 +46,4 @@ func makeExchange(
   try host.free()
   let overlapping = try communicator.allgather(hasSpareProcessor ? 1 : 0).allSatisfy { $0 == 1 }
   return try MessageExchange(communicator, layout: layout, plan: plan, overlapping: overlapping)
-}
-
-/// Adds trees as `ShardTree.additions` says, in place: the left one becomes the sum. Pointers to equally long vectors.
-func addTrees(
-  _ additions: [(left: Int, right: Int)], _ vectors: [UnsafeMutablePointer<Float>], elements: Range<Int>
-) {
-  // Block by block, so that a sum is still in the cache when it is an operand.
-  let block = 4 * ParameterLayout.alignment
-  for start in stride(from: elements.lowerBound, to: elements.upperBound, by: block) {
-    let count = min(block, elements.upperBound - start)
-    for (left, right) in additions {
-      st_add(count, vectors[left] + start, vectors[right] + start, vectors[left] + start)
-    }
-  }
-}
-
-extension GradientExchange {
-  /// Sets the gradients of the rank's shards to zero.
-  func clearGradients() {
-    for gradient in memory.gradients { gradient.update(repeating: 0, count: memory.layout.count) }
-  }
 }

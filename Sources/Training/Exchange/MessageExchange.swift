@@ -25,7 +25,7 @@ package final class MessageExchange: GradientExchange {
     let rank = communicator.rank
     self.communicator = communicator
     slices = Ownership(layout, ranks: communicator.size).ranges(of: rank)
-    memory = ParameterMemory(layout: layout, shards: plan.shards(of: rank).count)
+    memory = ParameterMemory(layout: layout, trees: plan.ownSubtrees(of: rank))
     reducer = PieceReducer(communicator, layout: layout, plan: plan, gradients: memory.gradients)
     thread = overlapping ? try CommunicationThread(reducer) : nil
   }

@@ -3,8 +3,7 @@ import MPI
 
 /// Sums pieces of the gradient over all shards by messages.
 ///
-/// A rank first sums the largest subtrees within its own shards. An all-to-all brings every rank its slices of all
-/// ranks' subtrees, from which it finishes the tree.
+/// An all-to-all brings every rank its slices of all ranks' subtrees, from which it finishes the tree.
 ///
 /// One thread uses it at a time.
 final class PieceReducer: @unchecked Sendable {
@@ -14,9 +13,6 @@ final class PieceReducer: @unchecked Sendable {
   private let communicator: Communicator
   private let routes: [Route]
   private let gradients: [UnsafeMutablePointer<Float>]
-  /// The first element of each subtree of the rank in the gradients of the shard that it is summed in.
-  private let subtrees: [UnsafeMutablePointer<Float>]
-  private let ownAdditions: [(left: Int, right: Int)]
   private let additions: [(left: Int, right: Int)]
   private let received: Buffer<Float>
 
@@ -35,23 +31,19 @@ final class PieceReducer: @unchecked Sendable {
     let outgoingBlocks: RankBlocks
   }
 
-  /// For `gradients` of the rank's shards of `plan`, a vector of the layout each.
+  /// For `gradients` of the rank's subtrees of `plan`, a vector of the layout each.
   init(
     _ communicator: Communicator, layout: ParameterLayout, plan: ShardPlan,
     gradients: [UnsafeMutablePointer<Float>]
   ) {
     let (rank, ranks) = (communicator.rank, communicator.size)
     let ownership = Ownership(layout, ranks: ranks)
-    let shards = plan.shards(of: rank)
     let trees = (0..<ranks).map(plan.subtrees(of:))
     self.communicator = communicator
     self.gradients = gradients
     received = Buffer(
       count: trees.joined().count * ownership.ranges(of: rank).reduce(0) { $0 + $1.count })
-    subtrees = trees[rank].map { gradients[$0.lowerBound - shards.lowerBound] }
-    ownAdditions = trees[rank].flatMap { ShardTree.additions(over: $0, leaves: shards.map { $0..<$0 + 1 }) }
-      .map { (left: $0.left, right: $0.right) }
-    additions = ShardTree.additions(over: 0..<plan.shards, leaves: Array(trees.joined()))
+    additions = plan.additions
     let pieces = layout.pieces.indices.map {
       (elements: layout.pieces[$0], slices: RankBlocks(counts: ownership.counts(ofPiece: $0)))
     }
@@ -77,20 +69,19 @@ final class PieceReducer: @unchecked Sendable {
     }
   }
 
-  /// Leaves the sums of the rank's slice of a piece where the slice lies in the gradients of its first shard.
-  /// Collective.
+  /// Leaves the sums of the rank's slice of a piece where the slice lies in the gradients of its first
+  /// subtree. Collective.
   ///
   /// - Throws: `MPIError`.
   func reduce(piece index: Int) throws {
     let (elements, route) = (pieces[index].elements, routes[index])
-    addTrees(ownAdditions, gradients, elements: elements)
     for (place, round) in route.rounds.enumerated() {
-      let outgoing = place < subtrees.count ? subtrees[place] + elements.lowerBound : nil
+      let outgoing = place < gradients.count ? gradients[place] + elements.lowerBound : nil
       try communicator.alltoall(
         UnsafeBufferPointer(start: outgoing, count: round.outgoingBlocks.count), round.outgoingBlocks,
         into: round.incoming, round.incomingBlocks)
     }
-    addTrees(additions, route.vectors, elements: 0..<route.own.count)
+    ShardTree.add(additions, route.vectors, elements: 0..<route.own.count)
     (gradients[0] + route.own.lowerBound).update(from: route.vectors[0], count: route.own.count)
   }
 }

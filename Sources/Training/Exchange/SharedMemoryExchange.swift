@@ -4,7 +4,7 @@ import MPI
 /// The exchange between ranks of one host: weights and gradients lie in memory that all of them see.
 ///
 /// There is one copy of the weights, and one of their packed forms, which so stays in a cache that the ranks share. A
-/// rank sums its slices straight from the gradients of all shards, in place, and updates its slices of the weights;
+/// rank sums its slices straight from the gradients of all ranks' subtrees, in place, and updates its slices of the weights;
 /// the ranks only wait for each other.
 package final class SharedMemoryExchange: GradientExchange {
   package let memory: ParameterMemory
@@ -14,7 +14,7 @@ package final class SharedMemoryExchange: GradientExchange {
   private let host: Communicator
   private let window: SharedMemory
   private let additions: [(left: Int, right: Int)]
-  /// The gradients of all shards of the run.
+  /// The gradients of all ranks' subtrees, in ascending order.
   private let gradients: [UnsafeMutablePointer<Float>]
 
   /// Takes the communicator of a host's ranks, which `free` ends.
@@ -24,7 +24,7 @@ package final class SharedMemoryExchange: GradientExchange {
     // Rank 0's part begins with the weights and their packed forms.
     let weightCount = layout.count + packedCount
     func floats(of rank: Int) -> Int {
-      layout.count * plan.shards(of: rank).count + (rank == 0 ? weightCount : 0)
+      layout.count * plan.subtrees(of: rank).count + (rank == 0 ? weightCount : 0)
     }
     let window = try SharedMemory(host, byteCount: floats(of: host.rank) * MemoryLayout<Float>.stride)
     func base(of rank: Int) -> UnsafeMutablePointer<Float> {
@@ -33,22 +33,21 @@ package final class SharedMemoryExchange: GradientExchange {
       }
       return base
     }
-    var gradients: [UnsafeMutablePointer<Float>] = []
-    for rank in 0..<host.size {
+    let gradients = (0..<host.size).map { rank in
       let base = base(of: rank) + (rank == 0 ? weightCount : 0)
-      gradients += (0..<plan.shards(of: rank).count).map { base + $0 * layout.count }
+      return plan.subtrees(of: rank).indices.map { base + $0 * layout.count }
     }
     self.host = host
     self.window = window
     let packed = UnsafeMutableBufferPointer(start: base(of: 0) + layout.count, count: packedCount)
     packing =
       packedCount > 0 ? SharedPacking(floats: packed, sharer: host.rank, sharers: host.size) : nil
-    self.gradients = gradients
+    self.gradients = Array(gradients.joined())
     slices = Ownership(layout, ranks: host.size).ranges(of: host.rank)
-    additions = ShardTree.additions(over: 0..<plan.shards, leaves: (0..<plan.shards).map { $0..<$0 + 1 })
+    additions = plan.additions
     memory = ParameterMemory(
-      layout: layout, weights: base(of: 0),
-      gradients: Array(gradients[plan.shards(of: host.rank)]), owner: window)
+      layout: layout, weights: base(of: 0), gradients: gradients[host.rank],
+      trees: plan.ownSubtrees(of: host.rank), owner: window)
     if host.rank == 0 { memory.weights.update(repeating: 0, count: layout.count) }
   }
 
@@ -60,7 +59,7 @@ package final class SharedMemoryExchange: GradientExchange {
 
   package func reduce() throws -> UnsafePointer<Float> {
     try window.synchronize()
-    for slice in slices { addTrees(additions, gradients, elements: slice) }
+    for slice in slices { ShardTree.add(additions, gradients, elements: slice) }
     return UnsafePointer(gradients[0])
   }
 

@@ -29,7 +29,7 @@ struct StepSetup {
       shape: ChunkShape(
         steps: training.chunk, shards: plan.shards(of: rank).count, lanesPerShard: lanesPerShard),
       precision: training.precision, sharing: exchange.packing, firstLane: lanesOfRank[rank].lowerBound,
-      dropoutSeed: training.seedBits)
+      dropoutSeed: training.seedBits, accumulates: training.accumulate > 1)
     let ranges = [UpdateRange](layout, slices: exchange.slices) { training.optimizer.decays($0.name) }
     let optimizer = training.optimizer.makeOptimizer(ranges)
     step = TrainingStep(

@@ -74,7 +74,7 @@ package final class TrainingStep {
       copy.base.update(from: state.values.base, count: copy.count)
     }
     let meter = model.meter
-    meter.measure(.optimizer) { exchange.clearGradients() }
+    meter.measure(.optimizer) { model.clearGradients() }
     try meter.measure(.exchange) { try exchange.awaitPackedWeights() }
     report.begin()
     let failure = trainOnChunks(firstChunk: firstChunk, nextChunk)
@@ -113,11 +113,11 @@ package final class TrainingStep {
     for index in 0..<accumulate {
       do {
         let chunk = try model.meter.measure(.data) { try nextChunk() }
-        let isLast = index + 1 == accumulate
         position = (chunk.epoch, chunk.index)
-        model.train(chunk.buffer.view(number: UInt32(truncatingIfNeeded: firstChunk + index))) { piece in
-          if isLast { model.meter.measure(.exchange) { exchange.finished(piece: piece) } }
-        }
+        model.train(
+          chunk.buffer.view(number: UInt32(truncatingIfNeeded: firstChunk + index)),
+          isLast: index + 1 == accumulate
+        ) { piece in model.meter.measure(.exchange) { exchange.finished(piece: piece) } }
         report.add(model.losses)
       } catch {
         report.fail()

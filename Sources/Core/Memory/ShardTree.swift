@@ -1,4 +1,4 @@
-import MPI
+import CKernels
 
 /// The order in which the gradients of shards are summed: one binary tree over all shards, whoever computed them.
 ///
@@ -39,25 +39,43 @@ package enum ShardTree {
     visit(shards)
     return additions
   }
-}
 
-/// Which shards belong to which rank: contiguous ranges, as even as can be.
-package struct ShardPlan: Equatable {
-  package let shards: Int
-  package let ranks: Int
-
-  package init(shards: Int, ranks: Int) {
-    self.shards = shards
-    self.ranks = ranks
+  /// Sums the tree over leaves that come one after another, each computed when the ones before it are summed as far as
+  /// they can be: only the sums of complete trees wait, each larger than the next, in places numbered from 0. The sum of
+  /// all is left in place 0.
+  ///
+  /// Calls `compute(leaf, place)` for every leaf, in order, and `add(place)` where the sum in a place becomes that of it
+  /// and the next place's.
+  package static func sum(
+    leaves: Int, compute: (_ leaf: Int, _ place: Int) -> Void, add: (_ place: Int) -> Void
+  ) {
+    var taken = 0
+    for leaf in 0..<leaves {
+      compute(leaf, taken)
+      taken += 1
+      // Complete trees are of as many leaves as the ones in the number of leaves stand for.
+      let waiting = leaf + 1 == leaves ? 1 : (leaf + 1).nonzeroBitCount
+      while taken > waiting {
+        add(taken - 2)
+        taken -= 1
+      }
+    }
   }
 
-  /// The shards of a rank. Every rank has at least one where there are no more ranks than shards.
-  package func shards(of rank: Int) -> Range<Int> {
-    RankBlocks.evenPart(of: shards, rank: rank, ranks: ranks)
-  }
+  /// The places that `sum` uses.
+  package static func places(leaves: Int) -> Int { Int.bitWidth - leaves.leadingZeroBitCount }
 
-  /// The subtrees that a rank sums by itself.
-  package func subtrees(of rank: Int) -> [Range<Int>] {
-    ShardTree.subtrees(within: shards(of: rank), of: 0..<shards)
+  /// Adds trees as `additions` says, in place, in these elements of equally long vectors: the left one becomes the sum.
+  package static func add(
+    _ additions: [(left: Int, right: Int)], _ vectors: [UnsafeMutablePointer<Float>], elements: Range<Int>
+  ) {
+    // Block by block, so that a sum is still in the cache when it is an operand.
+    let block = 4096
+    for start in stride(from: elements.lowerBound, to: elements.upperBound, by: block) {
+      let count = min(block, elements.upperBound - start)
+      for (left, right) in additions {
+        st_add(count, vectors[left] + start, vectors[right] + start, vectors[left] + start)
+      }
+    }
   }
 }
