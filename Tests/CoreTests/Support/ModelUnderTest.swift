@@ -11,7 +11,8 @@ final class ModelUnderTest {
 
   init(
     _ cell: CellUnderTest, _ configuration: ModelConfiguration, vocabulary: Int, shape: ChunkShape,
-    arithmetic: Arithmetic = .float32, firstLane: Int = 0, dropoutSeed: UInt64? = 7
+    trees: [Range<Int>]? = nil, arithmetic: Arithmetic = .float32, firstLane: Int = 0,
+    dropoutSeed: UInt64? = 7
   ) {
     var configuration = configuration
     configuration.cell = cell.kind
@@ -21,7 +22,7 @@ final class ModelUnderTest {
     self.firstLane = firstLane
     self.dropoutSeed = dropoutSeed
     let layout = LanguageModel.layout(configuration, vocabulary: vocabulary)
-    memory = ParameterMemory(layout: layout, shards: shape.shards)
+    memory = ParameterMemory(layout: layout, trees: trees ?? (0..<shape.shards).map { $0..<$0 + 1 })
     for (index, parameter) in layout.parameters.enumerated() {
       // Large enough that no gate is near linear, and biases and gains that the usual start would make zero or one.
       let scale = 1.5 / Float(parameter.shape.count > 1 ? parameter.shape[1] : 4).squareRoot()
@@ -93,7 +94,5 @@ final class ModelUnderTest {
   }
 
   /// Sets all gradients to zero.
-  func clearGradients() {
-    for gradient in memory.gradients { gradient.update(repeating: 0, count: memory.layout.count) }
-  }
+  func clearGradients() { model.clearGradients() }
 }
