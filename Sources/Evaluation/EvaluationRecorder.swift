@@ -78,7 +78,7 @@ private struct Tables {
   var targetPrediction: [Int32]
   private let file: File
   private let streams: StreamTable
-  private var walks: [LaneWalk]
+  private var walk: ScheduleWalk
   private let states: Dataset?
   /// The hidden states of one piece, [T, H].
   private let piece: Buffer<Float>
@@ -86,8 +86,7 @@ private struct Tables {
   init(_ file: File, _ schedule: Schedule, hiddenWidth: Int?) throws {
     self.file = file
     streams = schedule.streams
-    let epoch = schedule.epoch(0)
-    walks = (0..<schedule.lanes).map { epoch.walk(lane: $0) }
+    walk = try schedule.walk(lanes: 0..<schedule.lanes)
     streamLoss = [Double](repeating: 0, count: streams.count)
     streamCorrect = [Int](repeating: 0, count: streams.count)
     targetLoss = [Float](repeating: 0, count: streams.pairs)
@@ -106,25 +105,23 @@ private struct Tables {
   mutating func nextChunk(
     _ take: (inout Tables, _ lane: Int, _ step: Int, _ target: Int, _ stream: Int) -> UnsafePointer<Float>?
   ) throws {
-    for lane in walks.indices {
-      var walk = walks[lane]
-      try walk.next { piece in
-        guard piece.counts else { return }
-        let first = streams.firstPair(of: piece.stream) + piece.offset
-        for (index, step) in piece.steps.enumerated() {
-          let state = take(&self, lane, step, first + index, piece.stream)
-          if let states, let state {
-            (self.piece.base + index * states.rowSize).update(from: state, count: states.rowSize)
-          }
-        }
-        if let states {
-          try states.write(
-            UnsafeBufferPointer(start: self.piece.base, count: piece.steps.count * states.rowSize),
-            rows: first..<first + piece.steps.count)
+    var walk = walk
+    try walk.next { lane, piece in
+      guard piece.counts else { return }
+      let first = streams.firstPair(of: piece.stream) + piece.offset
+      for (index, step) in piece.steps.enumerated() {
+        let state = take(&self, lane, step, first + index, piece.stream)
+        if let states, let state {
+          (self.piece.base + index * states.rowSize).update(from: state, count: states.rowSize)
         }
       }
-      walks[lane] = walk
+      if let states {
+        try states.write(
+          UnsafeBufferPointer(start: self.piece.base, count: piece.steps.count * states.rowSize),
+          rows: first..<first + piece.steps.count)
+      }
     }
+    self.walk = walk
   }
 
   func write(_ header: EvaluationHeader) throws {

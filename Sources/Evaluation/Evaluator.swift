@@ -41,7 +41,7 @@ public final class Evaluator {
     hiddenWidth = configuration.hidden
     schedule = try Schedule(
       streams: split.streams, lanes: lanes, chunk: chunk, mode: mode, traversal: .evaluation)
-    chunks = schedule.epoch(0).chunks
+    chunks = schedule.chunks(inEpoch: 0)
     self.lanes = RankBlocks.evenPart(of: lanes, rank: communicator.rank, ranks: communicator.size)
     correct = Buffer(count: chunk * self.lanes.count)
     model =
@@ -98,7 +98,7 @@ public final class Evaluator {
         break
       }
       if let model, let feeder, failure == nil {
-        do { compute(try feeder.nextChunk().buffer, model, &sums) } catch { failure = error }
+        do { compute(try feeder.nextChunk(), model, &sums) } catch { failure = error }
       }
       do { try observe(results(ofChunk: index)) } catch { failure = failure ?? error }
     }

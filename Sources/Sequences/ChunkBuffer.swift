@@ -14,6 +14,14 @@ public final class ChunkBuffer: @unchecked Sendable {
   public let weights: UnsafeMutableBufferPointer<Float>
   /// 1 where the lane's state is reset before the step, else 0, [T, B].
   public let resets: UnsafeMutableBufferPointer<UInt8>
+  /// The stream of each lane's first pair, by its number in the split; -1 where the lane has none. [B]
+  public let streams: UnsafeMutableBufferPointer<Int>
+  /// How many of that stream's pairs lie before; -1 where the lane has none. [B]
+  public let offsets: UnsafeMutableBufferPointer<Int>
+  /// The chunk's epoch, from 0.
+  public private(set) var epoch = 0
+  /// The chunk's number in the epoch, from 0.
+  public private(set) var index = 0
 
   /// Storage for `steps` steps of `lanes` lanes, all of it padding.
   public init(steps: Int, lanes: Int) {
@@ -24,6 +32,8 @@ public final class ChunkBuffer: @unchecked Sendable {
     targets = .allocate(capacity: steps * lanes)
     weights = .allocate(capacity: steps * lanes)
     resets = .allocate(capacity: steps * lanes)
+    streams = .allocate(capacity: lanes)
+    offsets = .allocate(capacity: lanes)
     clear()
   }
 
@@ -32,6 +42,8 @@ public final class ChunkBuffer: @unchecked Sendable {
     targets.deallocate()
     weights.deallocate()
     resets.deallocate()
+    streams.deallocate()
+    offsets.deallocate()
   }
 
   /// Makes all of it padding: token 0, weight 0, state reset.
@@ -40,18 +52,35 @@ public final class ChunkBuffer: @unchecked Sendable {
     targets.initialize(repeating: 0)
     weights.initialize(repeating: 0)
     resets.initialize(repeating: 1)
+    streams.initialize(repeating: -1)
+    offsets.initialize(repeating: -1)
   }
 
-  /// Writes the pairs of `piece` to `lane`, a number among this buffer's lanes. `tokens` are the piece's inputs and,
-  /// one further, its targets.
-  func write(_ piece: Piece, lane: Int, tokens: UnsafePointer<Int32>) {
-    var place = piece.steps.lowerBound * lanes + lane
+  /// Begins a chunk of these pieces, whose tokens are still to be written.
+  func begin(epoch: Int, index: Int, _ pieces: ArraySlice<PlacedPiece>) {
+    self.epoch = epoch
+    self.index = index
+    clear()
+    for placed in pieces where placed.piece.steps.lowerBound == 0 {
+      streams[placed.row] = placed.piece.stream
+      offsets[placed.row] = placed.piece.offset
+    }
+  }
+
+  /// Writes the pairs of a piece. `tokens` are its inputs and, one further, its targets.
+  @inline(__always)
+  func write<T: FixedWidthInteger>(_ placed: PlacedPiece, tokens: UnsafePointer<T>) {
+    let piece = placed.piece
+    var place = piece.steps.lowerBound * lanes + placed.row
+    let weight: Float = piece.counts ? 1 : 0
+    let first = place
     for step in 0..<piece.steps.count {
-      inputs[place] = tokens[step]
-      targets[place] = tokens[step + 1]
-      weights[place] = piece.counts ? 1 : 0
-      resets[place] = step == 0 && piece.resets ? 1 : 0
+      inputs[place] = Int32(truncatingIfNeeded: tokens[step])
+      targets[place] = Int32(truncatingIfNeeded: tokens[step + 1])
+      weights[place] = weight
+      resets[place] = 0
       place += lanes
     }
+    if piece.resets { resets[first] = 1 }
   }
 }

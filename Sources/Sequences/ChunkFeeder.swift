@@ -1,23 +1,6 @@
 import Synchronization
 import Threads
 
-/// A chunk as the feeder hands it out.
-public struct Chunk: Sendable {
-  /// Its tokens. They stand until the feeder is asked for the next chunk.
-  public let buffer: ChunkBuffer
-  /// The epoch, from 0.
-  public let epoch: Int
-  /// The chunk's number in the epoch, from 0.
-  public let index: Int
-
-  /// A chunk of these tokens.
-  public init(buffer: ChunkBuffer, epoch: Int, index: Int) {
-    self.buffer = buffer
-    self.epoch = epoch
-    self.index = index
-  }
-}
-
 /// Reads the chunks of some lanes ahead of need, on a thread of its own, epoch after epoch without end.
 ///
 /// The chunks are those that `Schedule` says, whatever the lanes of others are. Used by one thread at a time.
@@ -26,6 +9,7 @@ public final class ChunkFeeder {
   private var thread: JoinableThread?
   private var next = 0
   private var isHolding = false
+  private var isAwaited = false
   private var failure: (any Error)?
 
   /// Begins to read.
@@ -51,18 +35,30 @@ public final class ChunkFeeder {
   /// The next chunk. The one before may be overwritten from now on.
   ///
   /// - Throws: `HDF5Error` or `DataError` where its tokens cannot be read; from then on, always.
-  public func nextChunk() throws -> Chunk {
-    precondition(thread != nil, "the feeder has been closed")
+  public func nextChunk() throws -> ChunkBuffer {
     if let failure { throw failure }
     if isHolding { ring.empty.signal() }
-    ring.filled.wait()
-    let slot = ring.slots[next]
+    let slot = awaitSlot()
+    isAwaited = false
     next = (next + 1) % ring.slots.count
     isHolding = true
-    do { return try slot.result.get() } catch {
-      failure = error
-      throw error
-    }
+    failure = slot.failure
+    if let failure { throw failure }
+    return slot.buffer
+  }
+
+  /// The chunk that comes next, where the lanes go on. Which it is, and the lanes' streams and offsets, is right even
+  /// where its tokens cannot be read.
+  public func upcomingChunk() -> ChunkBuffer {
+    precondition(failure == nil, "no chunk comes after a failure")
+    return awaitSlot().buffer
+  }
+
+  private func awaitSlot() -> Ring.Slot {
+    precondition(thread != nil, "the feeder has been closed")
+    if !isAwaited { ring.filled.wait() }
+    isAwaited = true
+    return ring.slots[next]
   }
 
   /// Ends the thread and waits for it. Closing twice does nothing.
@@ -84,12 +80,9 @@ private final class Ring: @unchecked Sendable {
 
   final class Slot {
     let buffer: ChunkBuffer
-    var result: Result<Chunk, any Error>
+    var failure: (any Error)?
 
-    init(_ buffer: ChunkBuffer) {
-      self.buffer = buffer
-      result = .success(Chunk(buffer: buffer, epoch: 0, index: 0))
-    }
+    init(_ buffer: ChunkBuffer) { self.buffer = buffer }
   }
 
   init(_ reader: ChunkReader, steps: Int, lanes: Int) {
@@ -107,15 +100,9 @@ private final class Ring: @unchecked Sendable {
       if isStopped.load(ordering: .relaxed) { return }
       let slot = slots[next]
       next = (next + 1) % slots.count
-      do {
-        let (epoch, index) = try reader.fill(slot.buffer)
-        slot.result = .success(Chunk(buffer: slot.buffer, epoch: epoch, index: index))
-        filled.signal()
-      } catch {
-        slot.result = .failure(error)
-        filled.signal()
-        return
-      }
+      do { try reader.fill(slot.buffer) } catch { slot.failure = error }
+      filled.signal()
+      if slot.failure != nil { return }
     }
   }
 }

@@ -1,89 +1,79 @@
 /// Fills chunk after chunk, through epoch after epoch, with what a schedule says for some of its lanes.
 ///
-/// Each lane reads a window of the file at a time, so that successive chunks come from memory; nothing is read that it
-/// does not play.
+/// Tokens come from memory where the dataset is held there; otherwise the pieces of many chunks are taken together, and
+/// read in the order in which they lie in the file.
 final class ChunkReader {
-  private let dataset: SequenceDataset
-  private let schedule: Schedule
   private let lanes: Range<Int>
-  private var epoch: Int
-  private var chunk: Int
-  private var plan: EpochSchedule
-  private var walks: [LaneWalk]
-  private let windows: [Window]
-
-  /// Tokens of one lane, as they lie in the file from `range.lowerBound` on.
-  private final class Window {
-    let tokens: UnsafeMutableBufferPointer<Int32>
-    var range = 0..<0
-
-    init(capacity: Int) {
-      tokens = .allocate(capacity: capacity)
-      tokens.initialize(repeating: 0)
-    }
-
-    deinit { tokens.deallocate() }
-  }
-
-  /// The tokens in a window. Each lane has one: 64 KiB.
-  static let windowSize = 1 << 14
+  private let held: HeldTokens?
+  private let file: PieceReader?
+  private var walk: ScheduleWalk
+  private var batch = PieceBatch()
+  private var next = 0
 
   /// - Throws: `DataError` where the epoch has not that many chunks.
   init(_ dataset: SequenceDataset, _ schedule: Schedule, lanes: Range<Int>, epoch: Int, chunk: Int) throws {
-    precondition(
-      lanes.lowerBound >= 0 && lanes.upperBound <= schedule.lanes && !lanes.isEmpty, "lanes \(lanes)")
-    guard epoch >= 0, chunk >= 0 else { throw DataError("there is no chunk \(chunk) of epoch \(epoch)") }
-    self.dataset = dataset
-    self.schedule = schedule
+    do {
+      walk = try schedule.walk(lanes: lanes, epoch: epoch, chunk: chunk)
+    } catch let error as DataError { throw DataError("\(error)", path: dataset.path) }
     self.lanes = lanes
-    plan = schedule.epoch(epoch)
-    guard chunk <= plan.chunks else {
-      throw DataError(
-        "there is no chunk \(chunk) in epoch \(epoch), which has \(plan.chunks)", path: dataset.path)
-    }
-    self.epoch = epoch
-    self.chunk = chunk
-    walks = lanes.map { [plan] in plan.walk(lane: $0, from: chunk) }
-    windows = lanes.map { _ in Window(capacity: max(Self.windowSize, schedule.chunk + 1)) }
+    held = dataset.held
+    file = held == nil ? PieceReader(dataset, largestChunk: lanes.count * schedule.chunk) : nil
   }
 
-  /// Fills `buffer` with the next chunk, and says which it is.
+  /// Fills `buffer` with the next chunk. Which chunk it is, and where its lanes stand, is right whatever fails.
   ///
   /// - Throws: `HDF5Error` or `DataError` where tokens cannot be read.
-  func fill(_ buffer: ChunkBuffer) throws -> (epoch: Int, index: Int) {
-    if chunk == plan.chunks {
-      epoch += 1
-      chunk = 0
-      plan = schedule.epoch(epoch)
-      for (row, lane) in lanes.enumerated() { walks[row] = plan.walk(lane: lane) }
+  func fill(_ buffer: ChunkBuffer) throws {
+    let isNew = next == batch.chunks.count
+    if isNew { takePieces() }
+    let chunk = batch.chunks[next]
+    next += 1
+    let pieces = batch.pieces[chunk.pieces]
+    buffer.begin(epoch: chunk.epoch, index: chunk.index, pieces)
+    if let held {
+      held.write(pieces, to: buffer)
+    } else if let file {
+      if isNew { try file.read(batch.pieces) }
+      file.write(pieces, to: buffer)
     }
-    buffer.clear()
-    for row in 0..<lanes.count {
-      let window = windows[row]
-      try walks[row].next { piece in
-        buffer.write(piece, lane: row, tokens: try tokens(of: piece, in: window))
-      }
-    }
-    defer { chunk += 1 }
-    return (epoch, chunk)
   }
 
-  /// The inputs of `piece` and the last target, from the window, which is read anew where it does not hold them.
-  private func tokens(of piece: Piece, in window: Window) throws -> UnsafePointer<Int32> {
-    let needed = piece.start..<piece.start + piece.steps.count + 1
-    if needed.lowerBound < window.range.lowerBound || needed.upperBound > window.range.upperBound {
-      // What follows in the file is what the lane plays next: in contiguous mode to the end of the split, in packed
-      // mode to the end of the stream.
-      let limit =
-        schedule.mode == .contiguous
-        ? schedule.streams.tokens.upperBound : schedule.streams.offsets[piece.stream + 1]
-      let range = piece.start..<max(needed.upperBound, min(limit, piece.start + Self.windowSize))
-      window.range = 0..<0
-      try dataset.read(
-        tokens: range, into: UnsafeMutableBufferPointer(rebasing: window.tokens[..<range.count]))
-      window.range = range
+  /// The pieces of the next chunk, or of as many as are read from the file together.
+  private func takePieces() {
+    batch.clear()
+    next = 0
+    repeat { batch.append(from: &walk, lanes: lanes) } while file?.hasRoom(for: batch) ?? false
+  }
+}
+
+/// A piece in the row of a buffer.
+struct PlacedPiece {
+  let row: Int
+  let piece: Piece
+
+  /// The places of its tokens: its inputs and, one further, its targets.
+  var tokens: Range<Int> { piece.start..<piece.start + piece.steps.count + 1 }
+}
+
+/// The pieces of successive chunks, in the order in which a walk finds them.
+struct PieceBatch {
+  private(set) var pieces: [PlacedPiece] = []
+  private(set) var chunks: [(epoch: Int, index: Int, pieces: Range<Int>)] = []
+  /// The tokens of all pieces.
+  private(set) var tokenCount = 0
+
+  mutating func clear() {
+    pieces.removeAll(keepingCapacity: true)
+    chunks.removeAll(keepingCapacity: true)
+    tokenCount = 0
+  }
+
+  mutating func append(from walk: inout ScheduleWalk, lanes: Range<Int>) {
+    let first = pieces.count
+    let (epoch, index) = walk.next { lane, piece in
+      pieces.append(PlacedPiece(row: lane - lanes.lowerBound, piece: piece))
+      tokenCount += piece.steps.count + 1
     }
-    guard let base = window.tokens.baseAddress else { preconditionFailure("a window has storage") }
-    return UnsafePointer(base + (piece.start - window.range.lowerBound))
+    chunks.append((epoch, index, first..<pieces.count))
   }
 }

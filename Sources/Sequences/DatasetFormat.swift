@@ -59,43 +59,22 @@ struct Fingerprint {
   /// The digest in hexadecimal, once all values have been taken. Every part is preceded by its kind and size, so that
   /// no two contents run together to the same bytes.
   func digest(
-    type: ElementType, offsets: [Int], splits: [(name: String, range: Range<Int>)], vocabulary: Vocabulary
+    type: ElementType, offsets: some RandomAccessCollection<Int>, splits: [(name: String, range: Range<Int>)],
+    vocabulary: Vocabulary
   ) -> String {
     var hash = hash
     func update(_ text: String) { hash.update(data: Array(text.utf8)) }
     update("\nvalues \(count) \(type)\noffsets \(offsets.count)\n")
-    offsets.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    var rest = offsets[...]
+    while !rest.isEmpty {
+      Array(rest.prefix(1 << 16)).withUnsafeBytes { hash.update(bufferPointer: $0) }
+      rest = rest.dropFirst(1 << 16)
+    }
     for (name, range) in splits.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
       update("\nsplit \(name) \(range.lowerBound) \(range.upperBound)")
     }
     update("\nvocabulary \(vocabulary.level) \(vocabulary.unknown ?? -1) \(vocabulary.count)\n")
     for spelling in vocabulary.spellings { update("\(spelling.utf8.count) \(spelling)\n") }
     return hash.finalize().hexadecimal
-  }
-}
-
-extension StreamTable {
-  /// The streams between `offsets` inside `range`, those that cross its ends cut there.
-  init(offsets: [Int], cutTo range: Range<Int>) throws {
-    let inside =
-      offsets.partitioningIndex {
-        $0 > range.lowerBound
-      }..<offsets.partitioningIndex {
-        $0 >= range.upperBound
-      }
-    try self.init(offsets: [range.lowerBound] + offsets[inside] + [range.upperBound])
-  }
-}
-
-extension Array where Element == Int {
-  /// The first index at which `belongs` holds, where it holds from some index on: a binary search.
-  fileprivate func partitioningIndex(_ belongs: (Int) -> Bool) -> Int {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if belongs(self[middle]) { high = middle } else { low = middle + 1 }
-    }
-    return low
   }
 }

@@ -94,8 +94,9 @@ public final class DatasetWriter {
   private func finish(_ file: File, splits: [Split], origin: DatasetOrigin) throws {
     try flush()
     endStream()
+    let streams = try StreamTable(offsets: offsets)
     for split in splits {
-      guard !split.range.isEmpty, try StreamTable(offsets: offsets, cutTo: split.range).pairs > 0 else {
+      guard !split.range.isEmpty, streams.cut(to: split.range).pairs > 0 else {
         throw DataError("split \(split.name) would have no targets; give it a larger part, or more text")
       }
     }

@@ -51,12 +51,20 @@ public struct Schedule: Sendable {
   public let mode: ScheduleMode
   /// What the split is traversed for.
   public let traversal: Traversal
+  /// The number of streams that have pairs.
+  let playableStreams: Int
 
   /// - Throws: `DataError` where training has not one full chunk for each lane on average, where packed training has
   ///   fewer streams than lanes, or where there is no pair at all; it names the largest number of lanes that works.
   public init(streams: StreamTable, lanes: Int, chunk: Int, mode: ScheduleMode, traversal: Traversal) throws {
     precondition(lanes > 0 && chunk > 0, "a schedule needs at least one lane and one step")
-    let playable = (0..<streams.count).count { streams.pairs(of: $0) > 0 }
+    var playable = 0
+    var longest = 0
+    for stream in 0..<streams.count {
+      let pairs = streams.pairs(of: stream)
+      playable += pairs > 0 ? 1 : 0
+      longest = max(longest, pairs)
+    }
     guard playable > 0 else {
       throw DataError("no stream has the two tokens that make an input and its target")
     }
@@ -64,7 +72,7 @@ public struct Schedule: Sendable {
     self.lanes = lanes
     self.chunk = chunk
     self.traversal = traversal
-    let longest = (0..<streams.count).reduce(0) { max($0, streams.pairs(of: $1)) }
+    playableStreams = playable
     let share = streams.pairs / lanes
     let isPackable =
       traversal == .evaluation
@@ -90,9 +98,20 @@ public struct Schedule: Sendable {
     }
   }
 
-  /// The schedule of the epoch of number `epoch`, from 0.
-  public func epoch(_ epoch: Int) -> EpochSchedule {
+  /// The number of chunks in an epoch, the same on all lanes. In packed mode every stream has to be placed to know it.
+  public func chunks(inEpoch epoch: Int) -> Int {
     precondition(epoch >= 0, "epochs are numbered from 0")
-    return EpochSchedule(self, epoch: epoch)
+    guard mode == .packed else { return contiguousChunks }
+    var placement = Placement(self, epoch: epoch)
+    placement.advance(to: .max) { _, _, _, _ in }
+    return (placement.longest + chunk - 1) / chunk
+  }
+
+  /// A walk over the chunks of `lanes`, from a chunk of an epoch on; the number of chunks in it means the start of the
+  /// next epoch.
+  ///
+  /// - Throws: `DataError` where there is no such chunk.
+  public func walk(lanes: Range<Int>, epoch: Int = 0, chunk: Int = 0) throws -> ScheduleWalk {
+    try ScheduleWalk(self, lanes: lanes, epoch: epoch, chunk: chunk)
   }
 }

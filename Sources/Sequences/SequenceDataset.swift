@@ -1,4 +1,5 @@
 import HDF5
+import Synchronization
 
 /// A dataset of tokens in an HDF5 file, open for reading.
 ///
@@ -26,6 +27,11 @@ public final class SequenceDataset: Sendable {
   public let fingerprint: String
   private let file: File
   private let values: Dataset
+  private let tokenType: TokenType
+  private let memory = Mutex<HeldTokens?>(nil)
+
+  /// What is read at once of a long array: the chunks in which `DatasetWriter` stores bytes.
+  static let blockSize = 1 << 18
 
   /// Opens the dataset at `path`.
   ///
@@ -48,10 +54,9 @@ public final class SequenceDataset: Sendable {
     else {
       throw DataError("/values holds \(values.elementType), expected uint8, uint16 or int32", path: path)
     }
+    tokenType = TokenType(rawValue: values.elementType.size) ?? .int32
     do {
-      let offsets = try file.dataset(DatasetFormat.offsets)
-      try offsets.require(rank: 1)
-      streams = try StreamTable(offsets: offsets.readArray(of: Int.self))
+      streams = try Self.readStreams(from: file)
       guard streams.tokens == 0..<values.count else {
         throw DataError(
           "/offsets goes from \(streams.tokens.lowerBound) to \(streams.tokens.upperBound), expected 0 to "
@@ -75,24 +80,65 @@ public final class SequenceDataset: Sendable {
   /// - Throws: `HDF5Error` where they cannot be read, `DataError` where one is outside the vocabulary.
   public func read(tokens range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Int32>) throws {
     try values.read(rows: range, into: buffer)
+    try checkVocabulary(of: UnsafeBufferPointer(buffer), from: range.lowerBound)
+  }
+
+  private func checkVocabulary<T: FixedWidthInteger>(of tokens: UnsafeBufferPointer<T>, from first: Int)
+    throws
+  {
     let limit = UInt32(vocabulary.count)
     // Without a branch for each, so that it runs at vector speed; looked at one by one only where there is a fault.
-    guard buffer.reduce(UInt32(0), { max($0, UInt32(bitPattern: $1)) }) >= limit else { return }
-    guard let place = buffer.firstIndex(where: { UInt32(bitPattern: $0) >= limit }) else { return }
-    throw outsideVocabulary(range.lowerBound + place, Int(buffer[place]))
+    guard tokens.reduce(UInt32(0), { max($0, UInt32(truncatingIfNeeded: $1)) }) >= limit else { return }
+    guard let place = tokens.firstIndex(where: { UInt32(truncatingIfNeeded: $0) >= limit }) else { return }
+    throw outsideVocabulary(first + place, Int(tokens[place]))
   }
 
   /// Reads the tokens of a range, to see that they can be read and are in the vocabulary.
   ///
   /// - Throws: As `read(tokens:into:)`.
   public func check(tokens range: Range<Int>) throws {
-    let block = UnsafeMutableBufferPointer<Int32>.allocate(capacity: min(range.count, 1 << 18))
+    let block = UnsafeMutableBufferPointer<Int32>.allocate(capacity: min(range.count, Self.blockSize))
     defer { block.deallocate() }
     for first in stride(from: range.lowerBound, to: range.upperBound, by: max(1, block.count)) {
       let part = first..<min(first + block.count, range.upperBound)
       try read(tokens: part, into: UnsafeMutableBufferPointer(rebasing: block[..<part.count]))
     }
   }
+
+  /// The bytes that all tokens take in memory, in the type in which they are stored.
+  public var byteCount: Int { values.count * tokenType.rawValue }
+
+  /// Reads the tokens of a range to their place in `memory`, which has room for all.
+  ///
+  /// - Throws: As `read(tokens:into:)`.
+  public func load(tokens range: Range<Int>, into memory: UnsafeMutableRawBufferPointer) throws {
+    precondition(memory.count == byteCount, "\(memory.count) bytes for \(byteCount)")
+    switch tokenType {
+    case .uint8: try load(range, into: memory.assumingMemoryBound(to: UInt8.self))
+    case .uint16: try load(range, into: memory.assumingMemoryBound(to: UInt16.self))
+    case .int32: try load(range, into: memory.assumingMemoryBound(to: Int32.self))
+    }
+  }
+
+  private func load<T: Storable & FixedWidthInteger>(
+    _ range: Range<Int>, into tokens: UnsafeMutableBufferPointer<T>
+  ) throws {
+    for first in stride(from: range.lowerBound, to: range.upperBound, by: Self.blockSize) {
+      let part = first..<min(first + Self.blockSize, range.upperBound)
+      let block = UnsafeMutableBufferPointer(rebasing: tokens[part])
+      try values.read(rows: part, into: block)
+      try checkVocabulary(of: UnsafeBufferPointer(block), from: first)
+    }
+  }
+
+  /// Has feeders take tokens from `memory` from now on, to which all have been loaded. It stays until they are closed.
+  public func hold(in memory: UnsafeRawBufferPointer) {
+    precondition(memory.count == byteCount, "\(memory.count) bytes for \(byteCount)")
+    self.memory.withLock { $0 = HeldTokens(memory, tokenType) }
+  }
+
+  /// The tokens in memory, where they are held there.
+  var held: HeldTokens? { memory.withLock { $0 } }
 
   private func outsideVocabulary(_ place: Int, _ token: Int) -> DataError {
     DataError(
@@ -120,7 +166,7 @@ public final class SequenceDataset: Sendable {
 
   private func computeFingerprint<T: Storable & FixedWidthInteger>(_ type: T.Type) throws -> String {
     var hash = Fingerprint()
-    let block = UnsafeMutableBufferPointer<T>.allocate(capacity: 1 << 18)
+    let block = UnsafeMutableBufferPointer<T>.allocate(capacity: Self.blockSize)
     defer { block.deallocate() }
     for first in stride(from: 0, to: values.count, by: block.count) {
       let range = first..<min(first + block.count, values.count)
@@ -136,6 +182,17 @@ public final class SequenceDataset: Sendable {
       vocabulary: vocabulary)
   }
 
+  private static func readStreams(from file: File) throws -> StreamTable {
+    let dataset = try file.dataset(DatasetFormat.offsets)
+    try dataset.require(rank: 1)
+    var offsets = StreamOffsets(capacity: dataset.count)
+    for first in stride(from: 0, to: dataset.count, by: blockSize) {
+      let rows = first..<min(first + blockSize, dataset.count)
+      try dataset.readArray(of: Int.self, rows: rows).withUnsafeBufferPointer { try offsets.append($0) }
+    }
+    return try StreamTable(offsets)
+  }
+
   private static func readSplits(from file: File, streams: StreamTable) throws -> [DatasetSplit] {
     let group = try file.group(DatasetFormat.splits)
     let splits = try group.childNames().map { name in
@@ -148,7 +205,7 @@ public final class SequenceDataset: Sendable {
             + "empty, nor reach beyond the end"
         )
       }
-      let table = try StreamTable(offsets: streams.offsets, cutTo: ends[0]..<ends[1])
+      let table = streams.cut(to: ends[0]..<ends[1])
       guard table.pairs > 0 else { throw DataError("split \(name) has no stream of two tokens or more") }
       let floor =
         try dataset.attributes.contains(DatasetFormat.floor)

@@ -2,50 +2,135 @@
 ///
 /// A stream of n tokens has n - 1 pairs of an input token and the target that follows it: no target crosses streams.
 /// The pairs of all streams, one stream after the other, are numbered from 0.
-public struct StreamTable: Sendable, Equatable {
-  /// The first token of each stream, and the end of the last: count + 1 numbers, each larger than the one before.
-  public let offsets: [Int]
+///
+/// The tables of a dataset's splits share one array of 4 bytes a stream.
+public struct StreamTable: Sendable {
+  private let places: StreamOffsets
+  /// The number in `places` of the table's first stream.
+  private let first: Int
+  /// The number of streams.
+  public let count: Int
+  /// The range of the token axis that the streams cover.
+  public let tokens: Range<Int>
 
-  /// The streams between `offsets`.
+  /// The streams between `offsets`: the first token of each, and the end of the last.
   ///
-  /// - Throws: `DataError` where there is no stream, or one that is empty.
+  /// - Throws: `DataError` unless each is larger than the one before, and where there is no stream.
   public init(offsets: [Int]) throws {
-    guard offsets.count > 1 else { throw DataError("there are no streams") }
-    for stream in 0..<offsets.count - 1 where offsets[stream] >= offsets[stream + 1] {
-      throw DataError(
-        "offsets must ascend, but stream \(stream) goes from token \(offsets[stream]) to token \(offsets[stream + 1])"
-      )
-    }
-    guard offsets.count <= Int32.max else {
-      throw DataError("\(offsets.count - 1) streams are more than the \(Int32.max - 1) that can be counted")
-    }
-    guard offsets[0] >= 0 else { throw DataError("stream 0 begins at token \(offsets[0])") }
-    self.offsets = offsets
+    var places = StreamOffsets(capacity: offsets.count)
+    try offsets.withUnsafeBufferPointer { try places.append($0) }
+    try self.init(places)
   }
 
-  /// The number of streams.
-  public var count: Int { offsets.count - 1 }
+  /// The streams between these offsets.
+  ///
+  /// - Throws: `DataError` where there is no stream.
+  init(_ places: StreamOffsets) throws {
+    guard places.count > 1 else { throw DataError("there are no streams") }
+    self.init(places, first: 0, count: places.count - 1, tokens: places[0]..<places[places.count - 1])
+  }
 
-  /// The range of the token axis that the streams cover.
-  public var tokens: Range<Int> { offsets[0]..<offsets[count] }
+  private init(_ places: StreamOffsets, first: Int, count: Int, tokens: Range<Int>) {
+    self.places = places
+    self.first = first
+    self.count = count
+    self.tokens = tokens
+  }
+
+  /// The streams inside a range of tokens that is not empty, those that cross its ends cut there.
+  package func cut(to range: Range<Int>) -> StreamTable {
+    precondition(!range.isEmpty && tokens.contains(range.lowerBound) && range.upperBound <= tokens.upperBound)
+    let numbers = 0..<count + 1
+    let start = numbers.partitioningIndex { offset($0) > range.lowerBound } - 1
+    let end = numbers.partitioningIndex { offset($0) >= range.upperBound }
+    return StreamTable(places, first: first + start, count: end - start, tokens: range)
+  }
+
+  /// The first token of stream number `stream`; of `count`, the end of the last.
+  @inline(__always)
+  public func offset(_ stream: Int) -> Int {
+    min(max(places[first + stream], tokens.lowerBound), tokens.upperBound)
+  }
+
+  /// The first token of each stream, and the end of the last: count + 1 numbers, each larger than the one before.
+  public var offsets: LazyMapCollection<Range<Int>, Int> { (0..<count + 1).lazy.map(offset) }
 
   /// The pairs of all streams.
   public var pairs: Int { tokens.count - count }
 
   /// The pairs of `stream`.
-  public func pairs(of stream: Int) -> Int { offsets[stream + 1] - offsets[stream] - 1 }
+  @inline(__always)
+  public func pairs(of stream: Int) -> Int { offset(stream + 1) - offset(stream) - 1 }
 
   /// The number of the first pair of `stream`; of `count`, the number of all pairs.
-  public func firstPair(of stream: Int) -> Int { offsets[stream] - offsets[0] - stream }
+  public func firstPair(of stream: Int) -> Int { offset(stream) - tokens.lowerBound - stream }
 
   /// The stream that holds the pair of number `pair`.
   func stream(ofPair pair: Int) -> Int {
     // The last stream whose first pair is not behind it: streams without pairs share their number with the next.
-    var low = 0
-    var high = count
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if firstPair(of: middle) <= pair { low = middle } else { high = middle }
+    (0..<count).partitioningIndex { firstPair(of: $0) > pair } - 1
+  }
+}
+
+extension StreamTable: Equatable {
+  /// Whether both have the same streams, whatever else their datasets hold.
+  public static func == (a: StreamTable, b: StreamTable) -> Bool { a.offsets.elementsEqual(b.offsets) }
+}
+
+/// Ascending offsets on the axis of tokens, in 4 bytes each.
+struct StreamOffsets: Sendable {
+  /// The lower halves.
+  private var low: [UInt32] = []
+  /// The upper halves other than 0, each with the number of the first offset that has it.
+  private var upper: [(first: Int, half: Int)] = []
+  private var last = -1
+
+  /// No offsets, and room for so many.
+  init(capacity: Int) { low.reserveCapacity(capacity) }
+
+  var count: Int { low.count }
+
+  @inline(__always)
+  subscript(_ number: Int) -> Int {
+    let low = Int(low[number])
+    return upper.isEmpty ? low : low + upperHalf(of: number) << 32
+  }
+
+  @inline(never)
+  private func upperHalf(of number: Int) -> Int {
+    let next = upper.partitioningIndex { upper[$0].first > number }
+    return next > 0 ? upper[next - 1].half : 0
+  }
+
+  /// Adds the next offsets.
+  ///
+  /// - Throws: `DataError` unless each is larger than the one before, and where there are too many.
+  mutating func append(_ offsets: UnsafeBufferPointer<Int>) throws {
+    for offset in offsets {
+      guard offset > last else {
+        throw low.isEmpty
+          ? DataError("stream 0 begins at token \(offset)")
+          : DataError(
+            "offsets must ascend, but stream \(low.count - 1) goes from token \(last) to token \(offset)")
+      }
+      if offset >> 32 > max(last, 0) >> 32 { upper.append((low.count, offset >> 32)) }
+      low.append(UInt32(truncatingIfNeeded: offset))
+      last = offset
+    }
+    guard low.count <= Int32.max else {
+      throw DataError("there are more streams than the \(Int32.max - 1) that can be counted")
+    }
+  }
+}
+
+extension RandomAccessCollection where Index == Int {
+  /// The first index at which `belongs` holds, where it holds from some index on: a binary search.
+  func partitioningIndex(_ belongs: (Int) -> Bool) -> Int {
+    var low = startIndex
+    var high = endIndex
+    while low < high {
+      let middle = low + (high - low) / 2
+      if belongs(middle) { high = middle } else { low = middle + 1 }
     }
     return low
   }

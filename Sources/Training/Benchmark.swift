@@ -68,7 +68,7 @@ public struct Benchmark: Sendable {
       _ = try setup.step.run(
         step: index + 1, firstChunk: index, learningRate: training.optimizer.learningRate,
         shouldStop: { false },
-        nextChunk: { Chunk(buffer: buffer, epoch: 0, index: index) })
+        nextChunk: { buffer })
       if index >= warmup { seconds.append(monotonicSeconds() - start) }
     }
     try setup.step.exchange.free()

@@ -38,6 +38,7 @@ public struct EvaluationJob: Sendable {
       yaml: communicator.broadcast(trained?.configuration.yaml ?? ""), name: "the configuration of rank 0")
     let memory = try shareWeights(of: trained, configuration.model, communicator)
     let dataset = try openDataset(for: trained, communicator)
+    let tokens = try dataset.holdTokens(communicator)
     let split = try communicator.agree { try dataset.split(self.split ?? Self.defaultSplit(of: dataset)) }
     let evaluator = try communicator.agree {
       try Evaluator(
@@ -68,6 +69,7 @@ public struct EvaluationJob: Sendable {
     } else {
       metrics = try evaluator.evaluate { progress($0.index + 1, evaluator.chunks) }
     }
+    try tokens?.free()
     return EvaluationReport(header: header(metrics), floor: split.floor, damaged: trained?.damaged ?? [])
   }
 

@@ -50,7 +50,8 @@ public struct TrainingJob: Sendable {
     try communicator.agree { try plan?.checkpoint.map { try requireData(dataset, of: $0) } }
     try communicator.agree { try plan?.checkpoint.map { try requireStepsLeft($0, configuration, schedule) } }
     let resumes = try communicator.any(plan?.checkpoint != nil)
-    if !resumes { try checkTokens(dataset, communicator) }
+    let tokens = try dataset.holdTokens(communicator)
+    if tokens == nil && !resumes { try checkTokens(dataset, communicator) }
     if !isEmbedded { warning = try take() }
     try communicator.agree { try plan.map { try begin($0, run) } }
     let trainer = try Trainer(
@@ -72,6 +73,7 @@ public struct TrainingJob: Sendable {
     try communicator.agree { if let failure = reporter?.failure { throw failure } }
     reporter?.conclude(ending)
     try trainer.free()
+    try tokens?.free()
     // Hours of training are not given up for what could not be said; a job that was stopped goes on as it would have.
     if ending == .finished { try communicator.agree { try reporter?.checkConsole() } }
     return ending == .finished ? .finished : .stopped
@@ -191,7 +193,7 @@ public struct TrainingJob: Sendable {
   }
 
   /// Reads all tokens once before a run begins, each rank its share: better now than after hours of training.
-  /// Collective.
+  /// Tokens that are held in memory have been read. Collective.
   private func checkTokens(_ dataset: SequenceDataset, _ communicator: Communicator) throws {
     let share = RankBlocks.evenPart(
       of: dataset.streams.tokens.count, rank: communicator.rank, ranks: communicator.size)
@@ -215,7 +217,7 @@ public struct TrainingJob: Sendable {
   ) throws {
     let step = checkpoint.header.progress.step
     let training = configuration.training
-    let total = try training.totalSteps(chunksPerEpoch: training.epochs > 0 ? schedule.epoch(0).chunks : 0)
+    let total = try training.totalSteps(chunksPerEpoch: schedule.chunks(inEpoch: 0))
     guard total < step else { return }
     let length = total == training.steps ? "training.steps \(total)" : "training.epochs \(training.epochs)"
     throw TrainingError(

@@ -8,27 +8,36 @@ private struct Copied: Equatable {
   var targets: [Int32] = []
   var weights: [Float] = []
   var resets: [UInt8] = []
+  var streams: [Int] = []
+  var offsets: [Int] = []
   var epoch = 0
   var index = 0
 
-  init(_ chunk: Chunk) {
-    inputs = Array(chunk.buffer.inputs)
-    targets = Array(chunk.buffer.targets)
-    weights = Array(chunk.buffer.weights)
-    resets = Array(chunk.buffer.resets)
+  init(_ chunk: ChunkBuffer) {
+    inputs = Array(chunk.inputs)
+    targets = Array(chunk.targets)
+    weights = Array(chunk.weights)
+    resets = Array(chunk.resets)
+    streams = Array(chunk.streams)
+    offsets = Array(chunk.offsets)
     epoch = chunk.epoch
     index = chunk.index
   }
 
   /// Directly from the streams' tokens.
-  init(_ tokens: [Int32], _ epoch: EpochSchedule, lanes: Range<Int>, chunk: Int, steps: Int, number: Int) {
+  init(
+    _ tokens: [Int32], _ schedule: Schedule, lanes: Range<Int>, chunk: Int, steps: Int, number: Int
+  ) throws {
     let count = steps * lanes.count
     inputs = [Int32](repeating: 0, count: count)
     targets = [Int32](repeating: 0, count: count)
     weights = [Float](repeating: 0, count: count)
     resets = [UInt8](repeating: 1, count: count)
     for lane in lanes {
-      for piece in pieces(epoch, lane: lane)[chunk] {
+      let pieces = try pieces(schedule, epoch: number, lane: lane)[chunk]
+      streams.append(pieces.first?.stream ?? -1)
+      offsets.append(pieces.first?.offset ?? -1)
+      for piece in pieces {
         for (step, place) in zip(piece.steps, piece.start...) {
           let element = step * lanes.count + lane - lanes.lowerBound
           inputs[element] = tokens[place]
@@ -70,9 +79,9 @@ private struct Copied: Equatable {
       for lanes in [0..<6, 2..<3, 3..<6] {
         let feeder = try ChunkFeeder(dataset, schedule, lanes: lanes)
         for number in 0..<2 {
-          let epoch = schedule.epoch(number)
-          for chunk in 0..<epoch.chunks {
-            let expected = Copied(tokens, epoch, lanes: lanes, chunk: chunk, steps: 8, number: number)
+          for chunk in 0..<schedule.chunks(inEpoch: number) {
+            let expected = try Copied(tokens, schedule, lanes: lanes, chunk: chunk, steps: 8, number: number)
+            if chunk % 2 == 0 { #expect(Copied(feeder.upcomingChunk()) == expected) }
             #expect(try Copied(feeder.nextChunk()) == expected)
           }
         }
@@ -80,17 +89,43 @@ private struct Copied: Equatable {
     }
   }
 
+  @Test(arguments: [200, 300, 70_000])
+  func `tokens held in memory are those of the file, of each stored type`(vocabulary: Int) throws {
+    try withTemporaryDirectory { directory in
+      let data = countingStreams(300, longest: 50, vocabulary: vocabulary)
+      try makeDataset("\(directory)/d.h5", data, vocabulary: vocabulary, cut: 5003)
+      let dataset = try SequenceDataset("\(directory)/d.h5")
+      let schedule = try Schedule(
+        streams: dataset.split("train").streams, lanes: 6, chunk: 8, mode: .packed,
+        traversal: .training(seed: 3))
+      let expected = try take(100, ChunkFeeder(dataset, schedule, lanes: 0..<6))
+      let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: dataset.byteCount, alignment: 64)
+      defer { memory.deallocate() }
+      for range in [0..<10, 10..<dataset.streams.tokens.count] {
+        try dataset.load(tokens: range, into: memory)
+      }
+      dataset.hold(in: UnsafeRawBufferPointer(memory))
+      let feeder = try ChunkFeeder(dataset, schedule, lanes: 0..<6)
+      defer { feeder.close() }
+      #expect(try take(100, feeder) == expected)
+      // It is the memory that is read.
+      memory.initializeMemory(as: UInt8.self, repeating: 0)
+      let zeros = try take(20, feeder).suffix(10)
+      #expect(zeros.allSatisfy { $0.inputs.allSatisfy { $0 == 0 } })
+    }
+  }
+
   @Test(arguments: [ScheduleMode.contiguous, .packed])
   func readingFromAnyPositionGoesOnAsReadingThroughDoes(mode: ScheduleMode) throws {
     try withSchedule(mode, .training(seed: 4), lanes: 4, chunk: 100) { dataset, schedule in
-      let total = (0..<3).reduce(0) { $0 + schedule.epoch($1).chunks }
+      let total = (0..<3).reduce(0) { $0 + schedule.chunks(inEpoch: $1) }
       let whole = try take(total, ChunkFeeder(dataset, schedule, lanes: 1..<4))
       for (place, start) in whole.enumerated() {
         let feeder = try ChunkFeeder(
           dataset, schedule, lanes: 1..<4, epoch: start.epoch, chunk: start.index)
         #expect(try take(min(3, total - place), feeder) == Array(whole[place...].prefix(3)))
       }
-      let chunks = schedule.epoch(0).chunks
+      let chunks = schedule.chunks(inEpoch: 0)
       let next = try ChunkFeeder(dataset, schedule, lanes: 1..<4, epoch: 0, chunk: chunks)
       #expect(try take(1, next) == [whole[chunks]])
       #expect(throws: DataError.self) {
@@ -111,7 +146,7 @@ private struct Copied: Equatable {
         let schedule = try Schedule(
           streams: dataset.split("train").streams, lanes: 1, chunk: 999, mode: mode, traversal: .evaluation)
         let feeder = try ChunkFeeder(dataset, schedule, lanes: 0..<1)
-        let chunks = try take(schedule.epoch(0).chunks, feeder)
+        let chunks = try take(schedule.chunks(inEpoch: 0), feeder)
         #expect(Array(chunks.flatMap(\.inputs).prefix(89_999)) == Array(tokens[..<89_999]))
         #expect(Array(chunks.flatMap(\.targets).prefix(89_999)) == Array(tokens[1..<90_000]))
         #expect(chunks.flatMap(\.weights).reduce(0, +) == 89_999)

@@ -13,12 +13,13 @@ func unevenStreams(_ count: Int, longest: Int, seed: UInt64) throws -> StreamTab
   return try streams((0..<count).map { _ in 1 + random.below(longest) }, from: 5)
 }
 
-/// The pieces of every chunk of a lane.
-func pieces(_ epoch: EpochSchedule, lane: Int) -> [[Piece]] {
-  var walk = epoch.walk(lane: lane)
-  return (0..<epoch.chunks).map { _ in
+/// The pieces of every chunk of a lane in an epoch.
+func pieces(_ schedule: Schedule, epoch: Int = 0, lane: Int) throws -> [[Piece]] {
+  var walk = try schedule.walk(lanes: lane..<lane + 1, epoch: epoch)
+  return (0..<schedule.chunks(inEpoch: epoch)).map { chunk in
     var pieces: [Piece] = []
-    walk.next { pieces.append($0) }
+    let place = walk.next { pieces.append($1) }
+    #expect(place == (epoch, chunk))
     return pieces
   }
 }
@@ -28,16 +29,15 @@ func pieces(_ epoch: EpochSchedule, lane: Int) -> [[Piece]] {
     // Streams a (tokens 0 to 3), b (4), c (5 to 10): the pairs are a0 a1 a2 c0 c1 c2 c3 c4, two to a chunk.
     let schedule = try Schedule(
       streams: streams([4, 1, 6]), lanes: 2, chunk: 3, mode: .contiguous, traversal: .training(seed: 1))
-    let epoch = schedule.epoch(0)
-    #expect(epoch.chunks == 2)
+    #expect(schedule.chunks(inEpoch: 0) == 2)
     #expect(
-      pieces(epoch, lane: 0) == [
+      try pieces(schedule, lane: 0) == [
         [Piece(steps: 0..<3, stream: 0, offset: 0, start: 0, resets: true)],
         [Piece(steps: 0..<1, stream: 2, offset: 0, start: 5, resets: true)],
       ])
     // The second lane begins inside stream c: reset all the same.
     #expect(
-      pieces(epoch, lane: 1) == [
+      try pieces(schedule, lane: 1) == [
         [Piece(steps: 0..<3, stream: 2, offset: 1, start: 6, resets: true)],
         [Piece(steps: 0..<1, stream: 2, offset: 4, start: 9, resets: false)],
       ])
@@ -47,11 +47,11 @@ func pieces(_ epoch: EpochSchedule, lane: Int) -> [[Piece]] {
     let table = try streams([12])
     let training = try Schedule(
       streams: table, lanes: 3, chunk: 2, mode: .contiguous, traversal: .training(seed: 1))
-    #expect((0..<3).map { training.epoch(0).pairs(onLane: $0) } == [3, 3, 3])
+    #expect(try (0..<3).map { try count(pieces(training, lane: $0)) } == [3, 3, 3])
     let evaluation = try Schedule(
       streams: table, lanes: 3, chunk: 2, mode: .contiguous, traversal: .evaluation)
     #expect(
-      (0..<3).map { pieces(evaluation.epoch(0), lane: $0).joined().filter(\.counts).map(\.start) } == [
+      try (0..<3).map { try pieces(evaluation, lane: $0).joined().filter(\.counts).map(\.start) } == [
         [0, 2], [4, 6], [8, 10],
       ])
   }
@@ -60,15 +60,14 @@ func pieces(_ epoch: EpochSchedule, lane: Int) -> [[Piece]] {
     // Pairs 4, 2, 1, 3, 2 in natural order: lanes get (4), (2, 1), then 3 to lane 1, then 2 to lane 0.
     let schedule = try Schedule(
       streams: streams([5, 3, 2, 4, 3]), lanes: 2, chunk: 4, mode: .packed, traversal: .evaluation)
-    let epoch = schedule.epoch(0)
-    #expect(epoch.chunks == 2)
+    #expect(schedule.chunks(inEpoch: 0) == 2)
     #expect(
-      pieces(epoch, lane: 0) == [
+      try pieces(schedule, lane: 0) == [
         [Piece(steps: 0..<4, stream: 0, offset: 0, start: 0, resets: true)],
         [Piece(steps: 0..<2, stream: 4, offset: 0, start: 14, resets: true)],
       ])
     #expect(
-      pieces(epoch, lane: 1) == [
+      try pieces(schedule, lane: 1) == [
         [
           Piece(steps: 0..<2, stream: 1, offset: 0, start: 5, resets: true),
           Piece(steps: 2..<3, stream: 2, offset: 0, start: 8, resets: true),
@@ -81,10 +80,9 @@ func pieces(_ epoch: EpochSchedule, lane: Int) -> [[Piece]] {
   @Test(arguments: [ScheduleMode.contiguous, .packed], [1, 3, 8])
   func evaluationPlaysEveryPairOnce(mode: ScheduleMode, lanes: Int) throws {
     let table = try unevenStreams(60, longest: 40, seed: 3)
-    let epoch = try Schedule(streams: table, lanes: lanes, chunk: 7, mode: mode, traversal: .evaluation)
-      .epoch(0)
-    try expectSound(epoch, of: table, lanes: lanes, chunk: 7)
-    let played = playedPairs(epoch, lanes: lanes)
+    let schedule = try Schedule(streams: table, lanes: lanes, chunk: 7, mode: mode, traversal: .evaluation)
+    try expectSound(schedule, epoch: 0)
+    let played = try playedPairs(schedule, epoch: 0)
     let expected = (0..<table.count).flatMap { stream in
       (0..<table.pairs(of: stream)).map { table.offsets[stream] + $0 }
     }
@@ -96,13 +94,13 @@ func pieces(_ epoch: EpochSchedule, lane: Int) -> [[Piece]] {
     let schedule = try Schedule(
       streams: streams([4, 9, 1000]), lanes: 4, chunk: 300, mode: .contiguous, traversal: .evaluation)
     // 1,010 pairs, of which the first 11 are those of the short streams; lanes begin at 0, 253, 506 and 758.
-    let leads = (0..<4).map { lane in
-      pieces(schedule.epoch(0), lane: lane).joined().filter { !$0.counts }.map {
+    let leads = try (0..<4).map { lane in
+      try pieces(schedule, lane: lane).joined().filter { !$0.counts }.map {
         $0.start..<$0.start + $0.steps.count
       }
     }
     #expect(leads == [[], [13..<255], [252..<508], [504..<760]])
-    #expect(schedule.epoch(0).chunks == 2)
+    #expect(schedule.chunks(inEpoch: 0) == 2)
   }
 
   @Test(arguments: [ScheduleMode.contiguous, .packed], [1, 3, 8])
@@ -111,30 +109,33 @@ func pieces(_ epoch: EpochSchedule, lane: Int) -> [[Piece]] {
     let schedule = try Schedule(
       streams: table, lanes: lanes, chunk: 7, mode: mode, traversal: .training(seed: 9))
     for number in 0..<2 {
-      let epoch = schedule.epoch(number)
-      try expectSound(epoch, of: table, lanes: lanes, chunk: 7)
-      let played = playedPairs(epoch, lanes: lanes)
+      try expectSound(schedule, epoch: number)
+      let played = try playedPairs(schedule, epoch: number)
       #expect(Set(played).count == played.count)
       #expect(played.count == (mode == .packed ? table.pairs : table.pairs / lanes * lanes))
     }
   }
 
   /// The starts of all pairs that count.
-  private func playedPairs(_ epoch: EpochSchedule, lanes: Int) -> [Int] {
-    (0..<lanes).flatMap { lane in
-      pieces(epoch, lane: lane).joined().filter(\.counts).flatMap { $0.start..<$0.start + $0.steps.count }
+  private func playedPairs(_ schedule: Schedule, epoch: Int) throws -> [Int] {
+    try (0..<schedule.lanes).flatMap { lane in
+      try pieces(schedule, epoch: epoch, lane: lane).joined().filter(\.counts).flatMap {
+        $0.start..<$0.start + $0.steps.count
+      }
     }
   }
 
+  private func count(_ chunks: [[Piece]]) -> Int { chunks.joined().reduce(0) { $0 + $1.steps.count } }
+
   /// Pieces fill every chunk but a lane's last without gaps, stay inside their streams, go on where the one before
   /// stopped or at a stream's first pair, and reset where they do not go on.
-  private func expectSound(_ epoch: EpochSchedule, of table: StreamTable, lanes: Int, chunk: Int) throws {
-    for lane in 0..<lanes {
-      let chunks = pieces(epoch, lane: lane)
-      let pairs = chunks.map { $0.reduce(0) { $0 + $1.steps.count } }
-      #expect(pairs.reduce(0, +) == epoch.pairs(onLane: lane))
-      for (index, count) in pairs.enumerated() {
-        #expect(count == min(chunk, epoch.pairs(onLane: lane) - index * chunk) || count == 0)
+  private func expectSound(_ schedule: Schedule, epoch: Int) throws {
+    let table = schedule.streams
+    for lane in 0..<schedule.lanes {
+      let chunks = try pieces(schedule, epoch: epoch, lane: lane)
+      let all = count(chunks)
+      for (index, chunk) in chunks.enumerated() {
+        #expect(count([chunk]) == max(0, min(schedule.chunk, all - index * schedule.chunk)))
       }
       var last: Piece?
       for piece in chunks.joined() {
@@ -158,21 +159,29 @@ func pieces(_ epoch: EpochSchedule, lane: Int) -> [[Piece]] {
   @Test(arguments: [ScheduleMode.contiguous, .packed])
   func aWalkFromTheMiddleGoesOnAsTheWholeWalkDoes(mode: ScheduleMode) throws {
     let table = try unevenStreams(40, longest: 30, seed: 5)
-    let epoch = try Schedule(streams: table, lanes: 3, chunk: 5, mode: mode, traversal: .training(seed: 2))
-      .epoch(3)
+    let schedule = try Schedule(
+      streams: table, lanes: 3, chunk: 5, mode: mode, traversal: .training(seed: 2))
     for lane in 0..<3 {
-      let whole = pieces(epoch, lane: lane)
-      for chunk in 0..<epoch.chunks {
-        var walk = epoch.walk(lane: lane, from: chunk)
-        var found: [Piece] = []
-        walk.next { found.append($0) }
-        #expect(found == whole[chunk])
-        let cursor = epoch.cursor(lane: lane, chunk: chunk)
-        #expect(cursor?.stream == whole[chunk].first?.stream)
-        #expect(cursor?.offset == whole[chunk].first?.offset)
+      let whole = try pieces(schedule, epoch: 3, lane: lane)
+      for chunk in 0...whole.count {
+        var walk = try schedule.walk(lanes: lane..<lane + 1, epoch: 3, chunk: chunk)
+        var found: [[Piece]] = []
+        for _ in chunk..<whole.count {
+          found.append([])
+          walk.next { found[found.count - 1].append($1) }
+        }
+        #expect(found == Array(whole[chunk...]))
+        // And on through the next epoch, whose order was begun where the walk began.
+        let next = try pieces(schedule, epoch: 4, lane: lane)
+        for expected in next {
+          var found: [Piece] = []
+          walk.next { found.append($1) }
+          #expect(found == expected)
+        }
       }
-      #expect(epoch.cursor(lane: lane, chunk: epoch.chunks) == nil)
-      #expect(epoch.cursor(lane: lane, chunk: .max) == nil)
+      for chunk in [whole.count + 1, .max] {
+        #expect(throws: DataError.self) { try schedule.walk(lanes: lane..<lane + 1, epoch: 3, chunk: chunk) }
+      }
     }
   }
 
@@ -181,7 +190,7 @@ func pieces(_ epoch: EpochSchedule, lane: Int) -> [[Piece]] {
     func order(seed: UInt64, epoch: Int) throws -> [Int] {
       let schedule = try Schedule(
         streams: table, lanes: 2, chunk: 5, mode: .packed, traversal: .training(seed: seed))
-      return pieces(schedule.epoch(epoch), lane: 0).joined().filter(\.resets).map(\.stream)
+      return try pieces(schedule, epoch: epoch, lane: 0).joined().filter(\.resets).map(\.stream)
     }
     let first = try order(seed: 1, epoch: 0)
     #expect(try order(seed: 1, epoch: 0) == first)
@@ -195,11 +204,11 @@ func pieces(_ epoch: EpochSchedule, lane: Int) -> [[Piece]] {
       traversal: .training(seed: 8))
     // Computed by a Python program from the definitions of Philox and the shuffle.
     #expect(
-      (0..<2).map { pieces(schedule.epoch(0), lane: $0).joined().map(\.stream) } == [
+      try (0..<2).map { try pieces(schedule, lane: $0).joined().map(\.stream) } == [
         [0, 2, 5, 3], [4, 1, 7, 6],
       ])
     #expect(
-      (0..<2).map { pieces(schedule.epoch(1), lane: $0).joined().map(\.stream) } == [
+      try (0..<2).map { try pieces(schedule, epoch: 1, lane: $0).joined().map(\.stream) } == [
         [5, 0, 6, 4], [2, 1, 3, 7],
       ])
   }
@@ -250,6 +259,33 @@ func pieces(_ epoch: EpochSchedule, lane: Int) -> [[Piece]] {
         == "2 streams can't fill 3 lanes in packed mode; take contiguous mode, or at most 2 lanes")
     #expect(message([1, 1], lanes: 1, chunk: 1, .auto, .evaluation).contains("no stream has the two tokens"))
     #expect(message([2], lanes: 8, chunk: 64, .auto, .evaluation) == "none")
+  }
+
+  @Test func `the lane with the fewest pairs is the one that a search finds`() throws {
+    let table = try unevenStreams(500, longest: 20, seed: 7)
+    for lanes in [1, 2, 5, 64, 77] {
+      let schedule = try Schedule(
+        streams: table, lanes: lanes, chunk: 3, mode: .packed, traversal: .evaluation)
+      var expected = [[Int]](repeating: [], count: lanes)
+      var loads = [Int](repeating: 0, count: lanes)
+      for stream in 0..<table.count where table.pairs(of: stream) > 0 {
+        let lane = try #require(loads.indices.min { loads[$0] < loads[$1] })
+        expected[lane].append(stream)
+        loads[lane] += table.pairs(of: stream)
+      }
+      for lane in 0..<lanes {
+        let found = try pieces(schedule, lane: lane).joined().filter(\.resets).map(\.stream)
+        #expect(found == expected[lane])
+      }
+    }
+  }
+
+  @Test func `offsets beyond 32 bits are exact, in the whole and in parts`() throws {
+    let offsets = [0, 7, 1 << 32 - 1, 1 << 32, 1 << 32 + 5, 3 << 33, 3 << 33 + 2]
+    let table = try StreamTable(offsets: offsets)
+    #expect(Array(table.offsets) == offsets)
+    #expect(Array(table.cut(to: 5..<1 << 33).offsets) == [5] + offsets[1...4] + [1 << 33])
+    #expect(Array(table.cut(to: 1 << 32..<3 << 33).offsets) == Array(offsets[3...5]))
   }
 
   @Test func streamTablesAreChecked() {

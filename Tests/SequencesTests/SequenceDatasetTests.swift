@@ -63,9 +63,9 @@ private struct Raw {
       let path = "\(directory)/d.h5"
       try makeDataset(path, [[3, 1], [4], [1, 5, 9, 2, 6]], vocabulary: 10, cut: 5)
       let dataset = try SequenceDataset(path)
-      #expect(dataset.streams.offsets == [0, 2, 3, 8])
+      #expect(Array(dataset.streams.offsets) == [0, 2, 3, 8])
       #expect(dataset.splits.map(\.name) == ["train", "validation"])
-      #expect(dataset.splits.map(\.streams.offsets) == [[0, 2, 3, 5], [5, 8]])
+      #expect(dataset.splits.map { Array($0.streams.offsets) } == [[0, 2, 3, 5], [5, 8]])
       #expect(dataset.splits.map(\.streams.pairs) == [2, 2])
       #expect(dataset.splits.map(\.floor) == [nil, 1.25])
       #expect(dataset.vocabulary.count == 10)

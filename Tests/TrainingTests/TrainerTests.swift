@@ -198,7 +198,7 @@ import Training
       let schedule = try Schedule(
         streams: SequenceDataset("\(base)/data.h5").split("train").streams, lanes: 24, chunk: 8,
         mode: .packed, traversal: .training(seed: 1))
-      let chunks = (0..<3).map { schedule.epoch($0).chunks }
+      let chunks = (0..<3).map { schedule.chunks(inEpoch: $0) }
       #expect(3 * chunks[0] != chunks.reduce(0, +), "\(chunks)")
       let settings = ["training.steps=0", "training.epochs=3", "data.mode=packed"]
       let (lines, result) = try train(

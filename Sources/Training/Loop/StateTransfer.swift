@@ -132,6 +132,15 @@ struct StateTransfer {
     return all
   }
 
+  /// Numbers of which there is one a lane: those of all lanes, on rank 0; none elsewhere. Collective.
+  func gather(_ own: UnsafeBufferPointer<Int>) throws -> [Int] {
+    var all = [Int](repeating: 0, count: isWriter ? lanesOfRank.joined().count : 0)
+    try all.withUnsafeMutableBufferPointer {
+      try communicator.gather(own, into: $0, RankBlocks(counts: lanesOfRank.map(\.count)))
+    }
+    return all
+  }
+
   /// The parts of a flat vector as arrays named for the parameters.
   private func byName(
     _ vector: UnsafeBufferPointer<Float>, group: String, description: String

@@ -60,7 +60,7 @@ package final class Trainer {
         communicator: communicator)
     learningRate = try LearningRate(
       peak: training.optimizer.learningRate, schedule: training.schedule,
-      steps: communicator.agree { try training.totalSteps(chunksPerEpoch: schedule.epoch(0).chunks) })
+      steps: communicator.agree { try training.totalSteps(chunksPerEpoch: schedule.chunks(inEpoch: 0)) })
   }
 
   /// The number of weights.
@@ -126,7 +126,7 @@ package final class Trainer {
       guard makesUp || isFinished || stops || isBest || isDue(configuration.checkpoint.every) else {
         continue
       }
-      try save()
+      try save(feeder)
       if stops && !isFinished { return .stopped }
     }
     return .finished
@@ -230,8 +230,8 @@ package final class Trainer {
     return true
   }
 
-  /// Writes a checkpoint. Collective.
-  private func save() throws {
+  /// Writes a checkpoint; the lanes go on with what `feeder` has next. Collective.
+  private func save(_ feeder: ChunkFeeder) throws {
     guard savedStep != progress.step else { return }
     try requireFiniteWeights()
     let header = CheckpointHeader(
@@ -240,9 +240,10 @@ package final class Trainer {
       datasetPlace: DatasetPlace(of: dataset.path, run: Files.directory(of: store.directory)),
       mode: schedule.mode,
       optimizer: configuration.training.optimizer.name.rawValue, progress: progress)
+    let cursors = try cursors(feeder.upcomingChunk())
     try transfer.collect { arrays in
       try observer?.willSave()
-      try store.write(header, arrays + cursors())
+      try store.write(header, arrays + cursors)
       try prune()
     }
     savedStep = progress.step
@@ -254,10 +255,12 @@ package final class Trainer {
       bestStep: progress.bestLoss.isFinite ? progress.bestStep : nil)
   }
 
-  /// Where each lane goes on.
-  private func cursors() -> [CheckpointArray] {
-    let epoch = schedule.epoch(progress.epoch)
-    let places = (0..<schedule.lanes).map { epoch.cursor(lane: $0, chunk: progress.chunk) }
+  /// Where each lane goes on, on rank 0. Collective.
+  private func cursors(_ next: ChunkBuffer) throws -> [CheckpointArray] {
+    func gather(_ own: UnsafeMutableBufferPointer<Int>) throws -> [Int64] {
+      let all = try transfer.gather(UnsafeBufferPointer(own))
+      return all.map { next.epoch == progress.epoch ? Int64($0) : -1 }
+    }
     func array(_ name: String, _ description: String, _ values: [Int64]) -> CheckpointArray {
       CheckpointArray(
         path: "cursors/\(name)", shape: [values.count], values: .integers(values), description: description)
@@ -268,8 +271,8 @@ package final class Trainer {
         [progress.step, progress.epoch, progress.chunk].map(Int64.init)),
       array(
         "stream", "the stream of the train split that each lane goes on with; -1 at the end of the epoch",
-        places.map { Int64($0?.stream ?? -1) }),
-      array("offset", "how many of the stream's targets lie before", places.map { Int64($0?.offset ?? -1) }),
+        try gather(next.streams)),
+      array("offset", "how many of the stream's targets lie before", try gather(next.offsets)),
     ]
   }
 }
@@ -311,10 +314,12 @@ extension TrainingConfiguration {
   /// The number is known from the beginning, since schedules of the learning rate need it. In packed mode, where each
   /// epoch has its own order of streams and so its own number of chunks, all count as the first.
   ///
+  /// - Parameter chunksPerEpoch: Asked for only where `epochs` is set.
   /// - Throws: `ConfigurationError` where `epochs` alone decides, and are more steps than a run can have.
-  package func totalSteps(chunksPerEpoch: Int) throws -> Int {
+  package func totalSteps(chunksPerEpoch: @autoclosure () -> Int) throws -> Int {
     let most = steps > 0 ? steps : Self.mostSteps
     guard epochs > 0 else { return most }
+    let chunksPerEpoch = chunksPerEpoch()
     let (chunks, overflows) = epochs.multipliedReportingOverflow(by: chunksPerEpoch)
     let inEpochs = overflows ? Int.max : max(1, chunks / accumulate)
     guard inEpochs > most else { return inEpochs }

@@ -68,7 +68,7 @@ package final class TrainingStep {
   ///   - nextChunk: Gives the next chunk, which stands until it is called again.
   /// - Throws: `JobError` where `nextChunk` has thrown on any rank; `MPIError`.
   func run(
-    step: Int, firstChunk: Int, learningRate: Double, shouldStop: () -> Bool, nextChunk: () throws -> Chunk
+    step: Int, firstChunk: Int, learningRate: Double, shouldStop: () -> Bool, nextChunk: () throws -> ChunkBuffer
   ) throws -> StepOutcome {
     for (state, copy) in zip(model.states, entering) {
       copy.base.update(from: state.values.base, count: copy.count)
@@ -109,14 +109,13 @@ package final class TrainingStep {
 
   /// Adds the gradients of the step's chunks. A rank that cannot read its data still takes part in the exchange, where
   /// all ranks learn of it.
-  private func trainOnChunks(firstChunk: Int, _ nextChunk: () throws -> Chunk) -> (any Error)? {
+  private func trainOnChunks(firstChunk: Int, _ nextChunk: () throws -> ChunkBuffer) -> (any Error)? {
     for index in 0..<accumulate {
       do {
         let chunk = try model.meter.measure(.data) { try nextChunk() }
         position = (chunk.epoch, chunk.index)
         model.train(
-          chunk.buffer.view(number: UInt32(truncatingIfNeeded: firstChunk + index)),
-          isLast: index + 1 == accumulate
+          chunk.view(number: UInt32(truncatingIfNeeded: firstChunk + index)), isLast: index + 1 == accumulate
         ) { piece in model.meter.measure(.exchange) { exchange.finished(piece: piece) } }
         report.add(model.losses)
       } catch {

@@ -1,0 +1,45 @@
+import Glibc
+import MPI
+import Sequences
+
+/// Memory in which the ranks of a host have one copy of a dataset's tokens.
+final class TokenMemory {
+  private let host: Communicator
+  private let memory: SharedMemory
+
+  fileprivate init(_ host: Communicator, byteCount: Int) throws {
+    self.host = host
+    memory = try SharedMemory(host, byteCount: host.rank == 0 ? byteCount : 0)
+  }
+
+  fileprivate var bytes: UnsafeMutableRawBufferPointer { memory.segment(of: 0) }
+
+  fileprivate func synchronize() throws { try memory.synchronize() }
+
+  /// Gives it back; the dataset may not be read any more. Collective.
+  func free() throws {
+    try memory.free()
+    try host.free()
+  }
+}
+
+extension SequenceDataset {
+  /// Reads all tokens, checks them, and holds them in memory, one copy a host, where that has room on every host.
+  /// Collective.
+  ///
+  /// - Returns: The memory; nil where there is no room, and tokens are read from the file when they are needed.
+  /// - Throws: `JobError` where they cannot be read or are outside the vocabulary, `MPIError`.
+  func holdTokens(_ communicator: Communicator) throws -> TokenMemory? {
+    let host = try communicator.splitByHost()
+    guard try !communicator.any(byteCount > HostMemory.room(ranks: host.size) / 4) else {
+      try host.free()
+      return nil
+    }
+    let memory = try TokenMemory(host, byteCount: byteCount)
+    let share = RankBlocks.evenPart(of: streams.tokens.count, rank: host.rank, ranks: host.size)
+    try communicator.agree { try load(tokens: share, into: memory.bytes) }
+    try memory.synchronize()
+    hold(in: UnsafeRawBufferPointer(memory.bytes))
+    return memory
+  }
+}
