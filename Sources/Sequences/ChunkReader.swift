@@ -9,6 +9,7 @@ final class ChunkReader {
   private var walk: ScheduleWalk
   private var batch = PieceBatch()
   private var next = 0
+  private var readsAhead = true
 
   /// - Throws: `DataError` where the epoch has not that many chunks.
   init(_ dataset: SequenceDataset, _ schedule: Schedule, lanes: Range<Int>, epoch: Int, chunk: Int) throws {
@@ -33,7 +34,9 @@ final class ChunkReader {
     if let held {
       held.write(pieces, to: buffer)
     } else if let file {
-      if isNew { try file.read(batch.pieces) }
+      // Where something cannot be read, each chunk is read when it is its turn: those before the damage are still good.
+      if isNew { readsAhead = (try? file.read(batch.pieces[...])) != nil }
+      if !readsAhead { try file.read(pieces) }
       file.write(pieces, to: buffer)
     }
   }

@@ -36,11 +36,11 @@ final class PieceReader {
   /// Reads the tokens of these pieces, which are then written in their order.
   ///
   /// - Throws: `HDF5Error` or `DataError` where they cannot be read.
-  func read(_ pieces: [PlacedPiece]) throws {
+  func read(_ pieces: ArraySlice<PlacedPiece>) throws {
     next = 0
     order.removeAll(keepingCapacity: true)
     var place = 0
-    for (number, piece) in pieces.enumerated() {
+    for (number, piece) in zip(pieces.indices, pieces) {
       order.append((piece.tokens.lowerBound, number, place))
       place += piece.tokens.count
     }

@@ -68,7 +68,8 @@ package final class TrainingStep {
   ///   - nextChunk: Gives the next chunk, which stands until it is called again.
   /// - Throws: `JobError` where `nextChunk` has thrown on any rank; `MPIError`.
   func run(
-    step: Int, firstChunk: Int, learningRate: Double, shouldStop: () -> Bool, nextChunk: () throws -> ChunkBuffer
+    step: Int, firstChunk: Int, learningRate: Double, shouldStop: () -> Bool,
+    nextChunk: () throws -> ChunkBuffer
   ) throws -> StepOutcome {
     for (state, copy) in zip(model.states, entering) {
       copy.base.update(from: state.values.base, count: copy.count)
