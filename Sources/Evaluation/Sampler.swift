@@ -23,37 +23,78 @@ public struct Sampler: Sendable, Equatable {
   /// A token drawn from `logits`. Of equal logits the lower token is taken to be the more probable one.
   public func draw(_ logits: UnsafeBufferPointer<Float>, _ random: inout RandomStream) -> Int {
     precondition(!logits.isEmpty, "there is nothing to draw from")
-    // Neither the most probable token nor a draw from all of them needs an order.
-    guard temperature > 0, topK > 0 || topP < 1 else {
-      guard temperature > 0 else { return largest(logits) }
-      return draw(logits, Array(logits.indices)[...], &random)
+    let largest = logits.indices.reduce(0) { logits[$1] > logits[$0] ? $1 : $0 }
+    guard temperature > 0 else { return largest }
+    func weight(_ token: Int) -> Double {
+      exp((Double(logits[token]) - Double(logits[largest])) / temperature)
     }
-    let order = logits.indices.sorted { logits[$0] != logits[$1] ? logits[$0] > logits[$1] : $0 < $1 }
-    return draw(logits, topK > 0 ? order.prefix(topK) : order[...], &random)
-  }
 
-  private func largest(_ logits: UnsafeBufferPointer<Float>) -> Int {
-    logits.indices.reduce(0) { logits[$1] > logits[$0] ? $1 : $0 }
-  }
-
-  /// Draws from the fewest of `tokens`, which are in descending order where that matters, that come to `topP`.
-  private func draw(
-    _ logits: UnsafeBufferPointer<Float>, _ tokens: ArraySlice<Int>, _ random: inout RandomStream
-  ) -> Int {
-    let largest = Double(logits[largest(logits)])
-    let weights = tokens.map { exp((Double(logits[$0]) - largest) / temperature) }
-    let limit = topP * weights.reduce(0, +)
+    let most = topK == 0 ? logits.count : min(topK, logits.count)
+    guard most < logits.count || topP < 1 else {
+      return Self.draw(logits.indices.map { ($0, weight($0)) }, &random)
+    }
+    let order = DescendingOrder(logits)
+    func mass(_ tokens: some Sequence<Int>) -> Double { tokens.reduce(0) { $0 + weight($1) } }
+    let limit = topP * (most < logits.count ? mass(order.prefix(most)) : mass(logits.indices))
+    var drawn: [(token: Int, weight: Double)] = []
     var total = 0.0
-    var count = 0
-    while count < weights.count, count == 0 || total < limit {
-      total += weights[count]
-      count += 1
+    for token in order.prefix(most) {
+      if !drawn.isEmpty, total >= limit { break }
+      drawn.append((token, weight(token)))
+      total += weight(token)
     }
-    var rest = random.uniform() * total
-    for index in 0..<count {
-      rest -= weights[index]
-      if rest < 0 { return tokens[index] }
+    return Self.draw(drawn, &random)
+  }
+
+  /// One of `tokens`, each as often as its weight says.
+  private static func draw(_ tokens: [(token: Int, weight: Double)], _ random: inout RandomStream) -> Int {
+    var rest = random.uniform() * tokens.reduce(0) { $0 + $1.weight }
+    for (token, weight) in tokens {
+      rest -= weight
+      if rest < 0 { return token }
     }
-    return tokens[count - 1]
+    return tokens[tokens.count - 1].token
+  }
+}
+
+/// The tokens in descending order of their logits, equal ones in ascending order: a binary heap, so that the first of
+/// many tokens cost little more than a look at each.
+private struct DescendingOrder: Sequence, IteratorProtocol {
+  private let logits: UnsafeBufferPointer<Float>
+  /// Every token comes before the two at twice its place and one or two further on.
+  private var heap: [Int]
+
+  init(_ logits: UnsafeBufferPointer<Float>) {
+    self.logits = logits
+    heap = Array(logits.indices)
+    for place in (0..<heap.count / 2).reversed() { siftDown(from: place) }
+  }
+
+  mutating func next() -> Int? {
+    guard let first = heap.first else { return nil }
+    let last = heap.removeLast()
+    if !heap.isEmpty {
+      heap[0] = last
+      siftDown(from: 0)
+    }
+    return first
+  }
+
+  private func isBefore(_ a: Int, _ b: Int) -> Bool {
+    logits[a] != logits[b] ? logits[a] > logits[b] : a < b
+  }
+
+  private mutating func siftDown(from place: Int) {
+    var place = place
+    while true {
+      var first = place
+      for child in 2 * place + 1...2 * place + 2
+      where child < heap.count && isBefore(heap[child], heap[first]) {
+        first = child
+      }
+      if first == place { return }
+      heap.swapAt(place, first)
+      place = first
+    }
   }
 }

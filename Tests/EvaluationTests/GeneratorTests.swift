@@ -4,6 +4,46 @@ import Random
 import Testing
 
 @Suite struct GeneratorTests {
+  private func generator(
+    _ cell: CellKind, layerNorm: Bool, initialState: InitialState, hidden: Int
+  ) -> Generator {
+    var configuration = ModelConfiguration()
+    (configuration.embedding, configuration.hidden, configuration.layers) = (5, hidden, 2)
+    (configuration.cell, configuration.layerNorm) = (cell, layerNorm)
+    configuration.initialState = initialState
+    let memory = ParameterMemory(layout: LanguageModel.layout(configuration, vocabulary: 7), shards: 0)
+    var random = RandomStream(RandomKey(seed: 5, purpose: .initialization))
+    for parameter in memory.layout.parameters {
+      for index in parameter.range { memory.weights[index] = Float(random.normal()) / 4 }
+    }
+    return Generator(configuration, memory: memory)
+  }
+
+  @Test(arguments: CellKind.allCases, [false, true])
+  func `a long prompt is read as its tokens one by one`(_ cell: CellKind, _ layerNorm: Bool) {
+    let prompt = (0..<200).map { Int32($0 * $0 % 11 % 7) }
+    for (initialState, hidden) in [(InitialState.learnt, 6), (.zero, 33)] {
+      func generator() -> Generator {
+        self.generator(cell, layerNorm: layerNorm, initialState: initialState, hidden: hidden)
+      }
+      func draw(_ generator: Generator, _ prompt: [Int32]) -> [Int32] {
+        var tokens: [Int32] = []
+        generator.generate(prompt: prompt, count: 300, sampler: Sampler(), seed: 1) { tokens.append($0) }
+        return tokens
+      }
+      let stepwise = generator()
+      for pair in zip(prompt, prompt.dropFirst()) {
+        stepwise.generate(prompt: [pair.0, pair.1], count: 0, sampler: Sampler(), seed: 1) { _ in }
+      }
+      let expected = draw(stepwise, [prompt[199]])
+      #expect(draw(generator(), prompt) == expected)
+      // Some are read before, so that what is carried enters the chunks.
+      let parted = generator()
+      parted.generate(prompt: Array(prompt[...30]), count: 0, sampler: Sampler(), seed: 1) { _ in }
+      #expect(draw(parted, Array(prompt[30...])) == expected)
+    }
+  }
+
   private func generate(
     _ initialState: InitialState = .carried, prompt: [Int32] = [1, 2], sampler: Sampler = Sampler(),
     seed: UInt64 = 1

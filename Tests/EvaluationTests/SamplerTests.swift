@@ -47,6 +47,50 @@ import Testing
     expectClose(frequencies(Sampler(topK: 2), [0, 0, 0, 0]), [0.5, 0.5, 0, 0])
   }
 
+  /// Draws of each of many seeds.
+  private func draws(_ sampler: Sampler, _ logits: [Float]) -> [Int] {
+    logits.withUnsafeBufferPointer { logits in
+      (0..<200).map { (seed: UInt64) in
+        var random = RandomStream(RandomKey(seed: seed, purpose: .generation))
+        return sampler.draw(logits, &random)
+      }
+    }
+  }
+
+  @Test func `top K above the vocabulary draws what 0 draws`() {
+    for topP in [1, 0.9] {
+      let all = draws(Sampler(topP: topP), logits)
+      for topK in [4, 5, 99] { #expect(draws(Sampler(topK: topK, topP: topP), logits) == all) }
+    }
+  }
+
+  @Test func `the draws are those of tokens in descending order, equal ones in their own`() {
+    var random = RandomStream(RandomKey(seed: 4, purpose: .generation))
+    let logits = (0..<500).map { _ in Float((random.normal() * 8).rounded() / 4) }
+    let order = logits.indices.sorted { logits[$0] != logits[$1] ? logits[$0] > logits[$1] : $0 < $1 }
+    for (topK, topP) in [(1, 1), (2, 1), (40, 1), (499, 1), (40, 0.5), (0, 0.3), (0, 0.95)] {
+      // What top K and top P leave, moved to the front of an order that needs no limit.
+      var weights = order.prefix(topK == 0 ? 500 : topK).map { exp(Double(logits[$0] - logits[order[0]])) }
+      let limit = topP * weights.reduce(0, +)
+      var (count, total) = (0, 0.0)
+      while count == 0 || (count < weights.count && total < limit) {
+        total += weights[count]
+        count += 1
+      }
+      weights = Array(weights.prefix(count))
+      let expected = (0..<200).map { (seed: UInt64) in
+        var random = RandomStream(RandomKey(seed: seed, purpose: .generation))
+        var rest = random.uniform() * total
+        let place = weights.firstIndex { weight in
+          rest -= weight
+          return rest < 0
+        }
+        return order[place ?? count - 1]
+      }
+      #expect(draws(Sampler(topK: topK, topP: topP), logits) == expected, "\(topK), \(topP)")
+    }
+  }
+
   @Test func `top P leaves the fewest that come to P`() {
     expectClose(frequencies(Sampler(topP: 0.65), logits), [4 / 7.0, 0, 3 / 7.0, 0])
     expectClose(frequencies(Sampler(topP: 0.75), logits), [4 / 9.0, 0, 3 / 9.0, 2 / 9.0])
