@@ -47,7 +47,7 @@ let package = Package(
     .target(name: "CSupport"),
 
     module("MPI", ["COpenMPI"]),
-    module("FileSystem", []),
+    module("FileSystem", ["CSupport"]),
     module("HDF5", ["CHDF5", "FileSystem"]),
     module("Random", ["CKernels"]),
     module("Threads", ["CSupport"]),

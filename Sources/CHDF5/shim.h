@@ -10,8 +10,11 @@
 static inline hid_t st_type_float(void) { return H5T_NATIVE_FLOAT_g; }
 static inline hid_t st_type_double(void) { return H5T_NATIVE_DOUBLE_g; }
 static inline hid_t st_type_uint8(void) { return H5T_NATIVE_UINT8_g; }
+static inline hid_t st_type_int8(void) { return H5T_NATIVE_INT8_g; }
+static inline hid_t st_type_int16(void) { return H5T_NATIVE_INT16_g; }
 static inline hid_t st_type_uint16(void) { return H5T_NATIVE_UINT16_g; }
 static inline hid_t st_type_int32(void) { return H5T_NATIVE_INT32_g; }
+static inline hid_t st_type_uint32(void) { return H5T_NATIVE_UINT32_g; }
 static inline hid_t st_type_int64(void) { return H5T_NATIVE_INT64_g; }
 static inline hid_t st_type_uint64(void) { return H5T_NATIVE_UINT64_g; }
 static inline hid_t st_type_string(void) { return H5T_C_S1_g; }
@@ -24,6 +27,7 @@ static inline hid_t st_class_dataset_transfer(void) { return H5P_CLS_DATASET_XFE
 static inline hid_t st_class_link_create(void) { return H5P_CLS_LINK_CREATE_ID_g; }
 
 static inline unsigned st_read_only(void) { return 0x0000u; }       // H5F_ACC_RDONLY
+static inline unsigned st_read_write(void) { return 0x0001u; }      // H5F_ACC_RDWR
 static inline unsigned st_create_exclusively(void) { return 0x0004u; }  // H5F_ACC_EXCL
 static inline hsize_t st_unlimited(void) { return H5S_UNLIMITED; }
 

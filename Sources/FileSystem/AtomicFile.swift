@@ -1,3 +1,4 @@
+import CSupport
 import Glibc
 
 /// What `createAtomically` does where the destination exists.
@@ -13,7 +14,8 @@ extension Files {
   ///
   /// `write` is given a temporary name beside the destination and makes that file; `verify` reads it again. Then the file
   /// is synchronised with the disk, takes its final name and the directory is synchronised. On any error the temporary
-  /// file is removed, and nothing else has been touched.
+  /// file is removed, and nothing else has been touched. A signal that ends the process removes it too; what a process
+  /// that was killed has left is removed by the next one that makes the file.
   ///
   /// - Throws: what `write` and `verify` throw, and `FileError` where the destination exists or the system refuses.
   package static func createAtomically(
@@ -22,8 +24,11 @@ extension Files {
   ) throws {
     try requirePlace(for: path, existing: existing)
     let directory = directory(of: path)
-    let name = name(of: path)
-    let temporary = "\(directory)/.\(name).\(getpid())-\(UInt32.random(in: .min ... .max)).partial"
+    let prefix = temporaryPrefix(of: path)
+    removeLeftovers(in: directory, prefix: prefix)
+    let temporary = "\(directory)/\(prefix)\(getpid())-\(UInt32.random(in: .min ... .max))\(temporarySuffix)"
+    let number = st_begin_temporary(temporary)
+    defer { st_end_temporary(number) }
     do {
       try write(temporary)
       try verify(temporary)
@@ -34,6 +39,27 @@ extension Files {
       throw error
     }
     try synchronize(directory, named: directory)
+  }
+
+  private static let temporarySuffix = ".partial"
+
+  /// How the names of temporary files begin that processes on this host make of `path`; the process's number follows.
+  private static func temporaryPrefix(of path: String) -> String {
+    var host = utsname()
+    uname(&host)
+    let node = withUnsafeBytes(of: &host.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    return ".\(name(of: path)).\(node)."
+  }
+
+  /// Removes the temporary files whose processes are no more.
+  private static func removeLeftovers(in directory: String, prefix: String) {
+    for name in (try? names(in: directory)) ?? []
+    where name.hasPrefix(prefix) && name.hasSuffix(temporarySuffix) {
+      let process = name.dropFirst(prefix.count).prefix { $0.isNumber }
+      if let process = pid_t(process), kill(process, 0) != 0, errno == ESRCH {
+        unlink("\(directory)/\(name)")
+      }
+    }
   }
 
   /// Sees to it that a file can be made at `path`: what `createAtomically` does first, and who has much to do before.

@@ -19,12 +19,19 @@ package enum Files {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw FileError(path, "open") }
     defer { close(descriptor) }
+    try forEachBlock(of: descriptor, named: path, body)
+  }
+
+  /// Calls `body` with what is still to be read from a descriptor, block by block; errors call it `name`.
+  package static func forEachBlock(
+    of descriptor: Int32, named name: String, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
     let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     defer { block.deallocate() }
     while true {
       let count = Glibc.read(descriptor, block.baseAddress, block.count)
       if count < 0 && errno == EINTR { continue }
-      guard count >= 0 else { throw FileError(path, "read") }
+      guard count >= 0 else { throw FileError(name, "read") }
       if count == 0 { return }
       try body(UnsafeRawBufferPointer(rebasing: block[..<count]))
     }
@@ -39,6 +46,16 @@ package enum Files {
       try write(Array(bytes), to: descriptor, path: path)
     } verify: { _ in
     }
+  }
+
+  /// Copies a file's bytes, and who may do what with it, to a new file.
+  package static func copy(_ path: String, to copy: String) throws {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw FileError(path, "examine") }
+    let descriptor = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, status.st_mode & 0o777)
+    guard descriptor >= 0 else { throw FileError(copy, "create") }
+    defer { close(descriptor) }
+    try forEachBlock(of: path) { try write(Array($0), to: descriptor, path: copy) }
   }
 
   /// Writes all bytes to an open file.

@@ -3,7 +3,8 @@ import CHDF5
 /// The attributes of an object: small named values that explain it.
 ///
 /// Integers are stored as `int64`, numbers as `float64`, truth values as `uint8` (0 or 1), strings as UTF-8 of fixed
-/// length. The getters take any type of the same kind, as other programs may have written it.
+/// length. The getters take any type of the same kind, as other programs may have written it: h5py writes strings of
+/// variable length.
 public struct Attributes: Sendable {
   let object: Object
 
@@ -43,6 +44,12 @@ public struct Attributes: Sendable {
       try object.setUTF8(type, size: bytes.count)
       try bytes.withUnsafeBytes { try create(name, $0, { type }, shape: []) }
     }
+  }
+
+  /// Removes an attribute, where there is one of this name.
+  public func remove(_ name: String) throws {
+    guard try contains(name) else { return }
+    try object.call("H5Adelete") { H5Adelete(object.id, name) }
   }
 
   /// Says what the object is and in what units, for whoever looks at the file with h5dump or h5py.
@@ -116,7 +123,10 @@ public struct Attributes: Sendable {
   /// - Throws: `HDF5Error` where there is no such attribute, or it is of another kind.
   public func numbers(_ name: String) throws -> [Double] {
     try read(name) { attribute, element, count in
-      if case .string = element { throw failure(name, "expected numbers, found \(element)") }
+      switch element {
+      case .string, .text: throw failure(name, "expected numbers, found \(element)")
+      case .float, .integer: break
+      }
       return try values(of: attribute, as: Double.self, count: count)
     }
   }
@@ -126,13 +136,18 @@ public struct Attributes: Sendable {
   /// - Throws: `HDF5Error` where there is no such attribute, or it is of another kind or shape, or no UTF-8.
   public func string(_ name: String) throws -> String {
     try read(name) { attribute, element, count in
-      guard case .string(let size) = element else {
-        throw failure(name, "expected a string, found \(element)")
+      switch element {
+      case .float, .integer: throw failure(name, "expected a string, found \(element)")
+      case .string, .text: break
       }
       return try object.with("H5Aget_type", { H5Aget_type(attribute) }, close: H5Tclose) { type in
-        var bytes = [UInt8](repeating: 0, count: count * size)
-        if count > 0 { try object.call("H5Aread") { H5Aread(attribute, type, &bytes) } }
-        return try scalar(name, object.strings(in: bytes, size: size, type: type))
+        try object.with("H5Aget_space", { H5Aget_space(attribute) }, close: H5Sclose) { space in
+          try scalar(
+            name,
+            object.readStrings(element, count: count, type: type, space: space) { buffer in
+              try object.call("H5Aread") { H5Aread(attribute, type, buffer) }
+            })
+        }
       }
     }
   }

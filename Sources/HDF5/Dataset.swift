@@ -63,7 +63,10 @@ public final class Dataset: Object, @unchecked Sendable {
     let (shape, elementType) = stored.withLock { ($0.shape, $0.elementType) }
     try check(rows: rows, of: shape, against: buffer.count)
     guard let base = buffer.baseAddress, !buffer.isEmpty else { return }
-    if case .string = elementType { throw error("expected \(T.elementType), found strings") }
+    switch elementType {
+    case .string, .text: throw error("expected \(T.elementType), found strings")
+    case .float, .integer: break
+    }
     try withSelection(rows: rows, of: shape) { memory, selected in
       if elementType == T.elementType {
         try call("H5Dread") { H5Dread(id, T.typeID, memory, selected, hid_t(H5P_DEFAULT), base) }
@@ -107,6 +110,10 @@ public final class Dataset: Object, @unchecked Sendable {
   /// Reads the dataset through, block by block, so that every checksum is checked.
   public func verify() throws {
     let stored = stored.withLock { $0 }
+    if stored.elementType == .text {
+      _ = try readStrings()
+      return
+    }
     let rowBytes = try product(of: Array(stored.shape.dropFirst()), times: stored.elementType.size)
     guard rowBytes > 0, rowCount > 0 else { return }
     let chunkRows = stored.chunkShape?.first ?? 1

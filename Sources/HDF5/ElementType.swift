@@ -8,11 +8,14 @@ public enum ElementType: Equatable, Sendable, CustomStringConvertible {
   case integer(bytes: Int, signed: Bool)
   /// A string of a fixed number of bytes, padded.
   case string(bytes: Int)
+  /// A string of any length, kept apart from its place in the array.
+  case text
 
   /// The bytes that one element takes.
   public var size: Int {
     switch self {
     case .float(let bytes), .integer(let bytes, _), .string(let bytes): bytes
+    case .text: MemoryLayout<UnsafePointer<CChar>>.size
     }
   }
 
@@ -22,6 +25,7 @@ public enum ElementType: Equatable, Sendable, CustomStringConvertible {
     case .float(let bytes): "float\(bytes * 8)"
     case .integer(let bytes, let signed): "\(signed ? "" : "u")int\(bytes * 8)"
     case .string(let bytes): "string[\(bytes)]"
+    case .text: "strings"
     }
   }
 }
@@ -47,6 +51,16 @@ extension UInt8: Storable {
   public static var elementType: ElementType { .integer(bytes: 1, signed: false) }
 }
 
+extension Int8: Storable {
+  /// `int8`.
+  public static var elementType: ElementType { .integer(bytes: 1, signed: true) }
+}
+
+extension Int16: Storable {
+  /// `int16`.
+  public static var elementType: ElementType { .integer(bytes: 2, signed: true) }
+}
+
 extension UInt16: Storable {
   /// `uint16`.
   public static var elementType: ElementType { .integer(bytes: 2, signed: false) }
@@ -55,6 +69,11 @@ extension UInt16: Storable {
 extension Int32: Storable {
   /// `int32`.
   public static var elementType: ElementType { .integer(bytes: 4, signed: true) }
+}
+
+extension UInt32: Storable {
+  /// `uint32`.
+  public static var elementType: ElementType { .integer(bytes: 4, signed: false) }
 }
 
 extension Int64: Storable {
@@ -78,12 +97,15 @@ extension Storable {
     switch elementType {
     case .float(bytes: 4): st_type_float()
     case .float: st_type_double()
+    case .integer(bytes: 1, signed: true): st_type_int8()
     case .integer(bytes: 1, _): st_type_uint8()
+    case .integer(bytes: 2, signed: true): st_type_int16()
     case .integer(bytes: 2, _): st_type_uint16()
-    case .integer(bytes: 4, _): st_type_int32()
+    case .integer(bytes: 4, signed: true): st_type_int32()
+    case .integer(bytes: 4, _): st_type_uint32()
     case .integer(_, signed: true): st_type_int64()
     case .integer: st_type_uint64()
-    case .string: st_type_string()
+    case .string, .text: st_type_string()
     }
   }
 }

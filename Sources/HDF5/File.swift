@@ -36,11 +36,16 @@ public final class File: Group, @unchecked Sendable {
   ///   writing or was when its writer stopped.
   public static func open(_ path: String) throws -> File { try open(at: path, named: path) }
 
+  /// Opens a file for reading, with advice for who has given what is no such file; throws as `open(_:)`.
+  public static func open(_ path: String, advice: String) throws -> File {
+    try open(at: path, named: path, advice: advice)
+  }
+
   /// Opens a file for reading that must be of a format; with the version in which it is written.
   ///
   /// - Throws: As `open(_:)` and `FileFormat.requireVersion(of:)`.
   public static func open(_ path: String, as format: FileFormat) throws -> (file: File, version: Int) {
-    let file = try open(at: path, named: path, advice: format.origin)
+    let file = try open(path, advice: format.origin)
     return (file, try format.requireVersion(of: file))
   }
 
@@ -53,6 +58,15 @@ public final class File: Group, @unchecked Sendable {
       try Library.call("H5Fopen", path: path) { H5Fopen(location, st_read_only(), access) }
     }
     return File(OpenFile(path: path, location: location, id: id, isWritable: false, size: size))
+  }
+
+  /// Opens the file at `location`, which messages call `path`, to change it.
+  static func openToChange(at location: String, named path: String) throws -> File {
+    let size = try requireHDF5(location, named: path, advice: "copy or write it anew")
+    let id = try withAccess(path: path) { access in
+      try Library.call("H5Fopen", path: path) { H5Fopen(location, st_read_write(), access) }
+    }
+    return File(OpenFile(path: path, location: location, id: id, isWritable: true, size: size))
   }
 
   private init(_ file: OpenFile) {

@@ -82,6 +82,7 @@ extension Object {
     var precision = 0
     var isSigned = false
     var isVariable = false
+    var isBoolean = false
     try call("H5Tget_class") {
       kind = H5Tget_class(type)
       size = H5Tget_size(type)
@@ -89,6 +90,7 @@ extension Object {
       case H5T_INTEGER, H5T_FLOAT:
         precision = H5Tget_precision(type)
         isSigned = kind == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_2
+      case H5T_ENUM: isBoolean = size == 1
       case H5T_STRING: isVariable = H5Tis_variable_str(type) != 0
       default: break
       }
@@ -99,8 +101,9 @@ extension Object {
       return .integer(bytes: size, signed: isSigned)
     case H5T_FLOAT where [2, 4, 8].contains(size) && precision == 8 * size: return .float(bytes: size)
     case H5T_STRING where !isVariable && size > 0 && size <= Ceiling.stringBytes: return .string(bytes: size)
-    case H5T_STRING where isVariable:
-      throw error("holds strings of variable length; only those of fixed length are read (NumPy's S type)")
+    case H5T_STRING where isVariable: return .text
+    // As h5py writes truth values: an enumeration of FALSE and TRUE.
+    case H5T_ENUM where isBoolean: return .integer(bytes: 1, signed: false)
     default: throw error("holds elements of a kind that is not read; integers, floats and strings are")
     }
   }

@@ -1,4 +1,5 @@
 import CHDF5
+import Glibc
 
 extension Group {
   /// Writes a one-dimensional dataset of strings at `path`, stored as UTF-8 padded with zeros to the longest.
@@ -30,18 +31,18 @@ extension Group {
 }
 
 extension Dataset {
-  /// All elements of a dataset of strings of fixed length.
+  /// All elements of a dataset of strings.
   ///
   /// - Throws: `HDF5Error` where the elements are no strings, or no UTF-8.
   public func readStrings() throws -> [String] {
-    guard case .string(let size) = elementType else { throw error("expected strings, found \(elementType)") }
-    guard count > 0 else { return [] }
-    return try with("H5Dget_type", { H5Dget_type(id) }, close: H5Tclose) { type in
-      var bytes = [UInt8](repeating: 0, count: count * size)
-      try call("H5Dread") {
-        H5Dread(id, type, hid_t(H5S_ALL), hid_t(H5S_ALL), hid_t(H5P_DEFAULT), &bytes)
+    try with("H5Dget_type", { H5Dget_type(id) }, close: H5Tclose) { type in
+      try with("H5Dget_space", { H5Dget_space(id) }, close: H5Sclose) { space in
+        try readStrings(elementType, count: count, type: type, space: space) { buffer in
+          try call("H5Dread") {
+            H5Dread(id, type, hid_t(H5S_ALL), hid_t(H5S_ALL), hid_t(H5P_DEFAULT), buffer)
+          }
+        }
       }
-      return try strings(in: bytes, size: size, type: type)
     }
   }
 }
@@ -54,6 +55,42 @@ extension Object {
     try call("H5Tset_cset") { H5Tset_cset(type, H5T_CSET_UTF8) }
   }
 
+  /// `count` strings of an array or attribute of this type and data space, which `read` reads into memory.
+  func readStrings(
+    _ element: ElementType, count: Int, type: hid_t, space: hid_t,
+    read: (UnsafeMutableRawPointer) throws -> Void
+  ) throws -> [String] {
+    switch element {
+    case .float, .integer: throw error("expected strings, found \(element)")
+    case _ where count == 0: return []
+    case .string(let size):
+      var bytes = [UInt8](repeating: 0, count: count * size)
+      try bytes.withUnsafeMutableBytes { buffer in
+        if let base = buffer.baseAddress { try read(base) }
+      }
+      return try strings(in: bytes, size: size, type: type)
+    case .text:
+      let pointers = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: count)
+      pointers.initialize(repeating: nil, count: count)
+      defer { pointers.deallocate() }
+      try read(pointers)
+      // The library has allocated each of them.
+      defer { Library.quietly { H5Dvlen_reclaim(type, space, hid_t(H5P_DEFAULT), pointers) } }
+      return try (0..<count).map { index in
+        guard let pointer = pointers[index] else { return "" }
+        let bytes = UnsafeBufferPointer(start: pointer, count: strlen(pointer)).map { UInt8(bitPattern: $0) }
+        return try string(bytes, index)
+      }
+    }
+  }
+
+  private func string(_ bytes: some Collection<UInt8>, _ index: Int) throws -> String {
+    guard let string = String(validating: bytes, as: UTF8.self) else {
+      throw error("string \(index) is not valid UTF-8")
+    }
+    return string
+  }
+
   /// The strings of `size` bytes each, freed from the padding of `type`.
   func strings(in bytes: [UInt8], size: Int, type: hid_t) throws -> [String] {
     let padding = try call("H5Tget_strpad") { H5Tget_strpad(type).rawValue }
@@ -64,10 +101,7 @@ extension Object {
       } else {
         content = content.prefix { $0 != 0 }
       }
-      guard let string = String(validating: content, as: UTF8.self) else {
-        throw error("string \(start / size) is not valid UTF-8")
-      }
-      return string
+      return try string(content, start / size)
     }
   }
 }

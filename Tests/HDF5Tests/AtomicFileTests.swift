@@ -62,6 +62,51 @@ import Testing
     }
   }
 
+  @Test func `what a killed process has left is removed, what a living one makes is not`() throws {
+    try withTemporaryDirectory { directory throws in
+      let path = "\(directory)/x.h5"
+      var temporary = ""
+      try File.createAtomically(path, existing: .replace) { file throws in
+        temporary = try #require(file.location.split(separator: "/").last.map(String.init))
+      }
+      // The process's number stands between the host's name and a random number.
+      let own = "\(getpid())-"
+      let process = try RunningProcess("true")
+      _ = try process.wait()
+      let left = temporary.replacing(own, with: "\(process.id)-")
+      let others = [
+        temporary, temporary.replacing(".x.h5.", with: ".y.h5.").replacing(own, with: "\(process.id)-"),
+        left.replacing(".\(process.id)-", with: "-elsewhere.\(process.id)-"),
+      ]
+      for name in others + [left] { try writeBytes([1], to: "\(directory)/\(name)") }
+      try File.createAtomically(path, existing: .replace) { _ in }
+      #expect(try directoryEntries(directory) == (others + ["x.h5"]).sorted())
+    }
+  }
+
+  @Test func `a file is changed wholly or not at all`() throws {
+    try withTemporaryDirectory { directory throws in
+      let path = "\(directory)/x.h5"
+      try makeFile(path) { try $0.attributes.set("name", "old") }
+      chmod(path, 0o640)
+      #expect(throws: Interruption.self) {
+        try File.changeAtomically(path) { file throws in
+          try file.attributes.remove("name")
+          throw Interruption()
+        }
+      }
+      #expect(try File.open(path).attributes.string("name") == "old")
+      try File.changeAtomically(path) { file throws in
+        try file.attributes.remove("name")
+        try file.attributes.set("name", "new")
+      }
+      #expect(try File.open(path).attributes.string("name") == "new")
+      var status = stat()
+      #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o640)
+      #expect(try directoryEntries(directory) == ["x.h5"])
+    }
+  }
+
   /// Errors name the file that was asked for, and a failed call is enough for nothing to be made.
   @Test func failures() throws {
     try withTemporaryDirectory { directory throws in

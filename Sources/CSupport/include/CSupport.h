@@ -13,6 +13,13 @@ void st_catch_stop_signals(const char *stopping, const char *ending);
 /// The signal that was caught, or 0.
 int st_caught_stop_signal(void);
 
+/// Has SIGINT, SIGTERM and SIGHUP, where they would end the process as it is, remove the file at `path` before.
+/// Returns a number for `st_end_temporary`, or -1 where there are too many such files.
+int st_begin_temporary(const char *path);
+
+/// Leaves the file of that number alone again.
+void st_end_temporary(int number);
+
 /// The number of processors that this process may run on, or -1 where the system does not say.
 int st_allowed_processors(void);
 
