@@ -42,6 +42,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CKernels", cSettings: kernelSettings),
     .target(name: "COneDNN"),
     .target(name: "CSupport"),
@@ -52,7 +53,7 @@ let package = Package(
     module("Random", ["CKernels"]),
     module("Threads", ["CSupport"]),
     module("Core", ["CKernels", "COneDNN", "Random"]),
-    module("Sequences", ["FileSystem", "HDF5", "Random", "Threads", crypto]),
+    module("Sequences", ["FileSystem", "HDF5", "Random", "Threads", "CZlib", crypto]),
     module("Evaluation", ["Core", "Sequences", "MPI", "HDF5", "Random"]),
     module(
       "Training",
@@ -79,7 +80,7 @@ let package = Package(
     tests(of: "HDF5", ["CHDF5", "FileSystem", "MultiRank"]),
     tests(of: "Random", ["CKernels"]),
     tests(of: "Core", ["HDF5", "CKernels", "Random"], exclude: ["Fixtures"]),
-    tests(of: "Sequences", ["HDF5", "Random"]),
+    tests(of: "Sequences", ["HDF5", "Random"], exclude: ["Fixtures"]),
     tests(of: "Training", ["Core", "Sequences", "FileSystem", "HDF5", "MPI", "MultiRank", crypto]),
     tests(of: "Evaluation", ["Core", "Sequences", "HDF5", "Random", "Training", "MultiRank"]),
     .testTarget(

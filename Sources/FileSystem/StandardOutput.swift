@@ -8,10 +8,15 @@ package enum StandardOutput {
   ///
   /// - Throws: `FileError` where it can't be written.
   package static func write(_ text: String, to descriptor: Int32 = STDOUT_FILENO) throws {
-    do { try Files.write(Array(text.utf8), to: descriptor, path: "standard output") } catch let error
-      as FileError
+    _ = try write(Array(text.utf8), to: descriptor)
+  }
+
+  /// Writes bytes as text is written; whether there still is a reader.
+  package static func write(_ bytes: [UInt8], to descriptor: Int32 = STDOUT_FILENO) throws -> Bool {
+    do { try Files.write(bytes, to: descriptor, path: "standard output") } catch let error as FileError
       where error.code == EPIPE || (error.code == EIO && isTerminal(descriptor))
-    {}
+    { return false }
+    return true
   }
 
   /// Whether it is or was a terminal; one that was closed is still a device.

@@ -13,17 +13,34 @@ enum DatasetFormat {
   static let originFiles = "origin/files"
   static let originSizes = "origin/sizes"
   static let floor = "entropy_floor"
+  static let fingerprint = "fingerprint"
+  static let fingerprintDescription = "fingerprint_description"
+  static let level = "level"
+
+  /// What this format has no place for yet, by the names that it would go by.
+  static let otherTracks = ["frames", "labels", "source", "target", "targets", "weights"]
+
+  /// Says in a file that it is a dataset of this format, and what its content's fingerprint is.
+  static func seal(_ file: File, fingerprint: String) throws {
+    for name in seals + [fingerprintDescription] { try file.attributes.remove(name) }
+    try format.mark(file)
+    try file.attributes.set(self.fingerprint, fingerprint)
+    try file.attributes.set(fingerprintDescription, Fingerprint.description)
+  }
+
+  /// The attributes that `seal` writes and that every dataset has.
+  static let seals = ["kind", "format_version", fingerprint]
 }
 
 /// Where a dataset's content comes from.
 public struct DatasetOrigin: Sendable, Equatable {
-  /// The command that made it.
-  public let command: String
+  /// The command that made it; nil where the file does not say.
+  public let command: String?
   /// The files that it was made from, as they were named, with their sizes in bytes; none where it was generated.
   public let files: [(name: String, bytes: Int)]
 
   /// An origin in these files.
-  public init(command: String, files: [(name: String, bytes: Int)] = []) {
+  public init(command: String?, files: [(name: String, bytes: Int)] = []) {
     self.command = command
     self.files = files
   }
@@ -49,6 +66,14 @@ public struct DatasetSplit: Sendable, Equatable {
 struct Fingerprint {
   private var hash = SHA256()
   private var count = 0
+
+  /// How it is made, for those who make datasets by other means.
+  static let description = """
+    SHA-256, in hexadecimal, of: the values, little-endian; "\\nvalues COUNT TYPE\\noffsets COUNT\\n", with the type as NumPy \
+    calls it (uint8 for bool); the offsets as little-endian int64; of each split, in their order on the axis of tokens, \
+    "\\nsplit NAME FIRST END"; "\\nvocabulary LEVEL UNKNOWN COUNT\\n", UNKNOWN being -1 where there is no such token; of each \
+    token "BYTES SPELLING\\n", the number of bytes of its UTF-8 and itself (U+0000 where it is empty)
+    """
 
   /// Takes the next values, in their stored type, little-endian.
   mutating func update<T: Storable & FixedWidthInteger>(_ values: UnsafeBufferPointer<T>) {

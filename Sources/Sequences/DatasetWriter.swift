@@ -118,8 +118,11 @@ public final class DatasetWriter {
     }
     try vocabulary.write(to: file, path: DatasetFormat.vocabulary)
     try writeOrigin(origin, to: file)
-    try writeHeader(
-      to: file,
+    try file.attributes.describe(
+      "Text as streams of tokens, for sequence models. A stream of n tokens gives n - 1 inputs, each with the token "
+        + "that follows as its target")
+    try DatasetFormat.seal(
+      file,
       fingerprint: fingerprint.digest(
         type: type, offsets: offsets, splits: splits.map { ($0.name, $0.range) }, vocabulary: vocabulary))
   }
@@ -127,7 +130,7 @@ public final class DatasetWriter {
   private func writeOrigin(_ origin: DatasetOrigin, to file: File) throws {
     let group = try file.createGroup(DatasetFormat.origin)
     try group.attributes.describe("Where the content comes from")
-    try group.attributes.set("command", origin.command)
+    if let command = origin.command { try group.attributes.set("command", command) }
     guard !origin.files.isEmpty else { return }
     try file.write(DatasetFormat.originFiles, strings: origin.files.map(\.name))
       .attributes.describe("The files, in their order, as they were named")
@@ -135,13 +138,4 @@ public final class DatasetWriter {
       .attributes.describe("The size of each file", units: "byte")
   }
 
-  private func writeHeader(to file: File, fingerprint: String) throws {
-    try file.attributes.describe(
-      "Text as streams of tokens, for sequence models. A stream of n tokens gives n - 1 inputs, each with the token "
-        + "that follows as its target")
-    try DatasetFormat.format.mark(file)
-    try file.attributes.set("fingerprint", fingerprint)
-    try file.attributes.set(
-      "fingerprint_description", "SHA-256 over values, offsets, splits and vocabulary")
-  }
 }

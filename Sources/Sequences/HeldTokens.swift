@@ -1,4 +1,4 @@
-/// All tokens of a dataset in memory, in the type in which the file stores them.
+/// All tokens of a dataset in memory, in the smallest type that has room for the vocabulary.
 struct HeldTokens: @unchecked Sendable {
   // Unchecked, since the memory is only read.
   private let memory: UnsafeRawBufferPointer
@@ -27,9 +27,12 @@ struct HeldTokens: @unchecked Sendable {
   }
 }
 
-/// How tokens are kept in memory.
+/// How tokens are kept in memory, by the bytes of each.
 enum TokenType: Int {
   case uint8 = 1
   case uint16 = 2
   case int32 = 4
+
+  /// The smallest type for the tokens of a vocabulary of this size.
+  init(vocabulary count: Int) { self = count <= 1 << 8 ? .uint8 : count <= 1 << 16 ? .uint16 : .int32 }
 }

@@ -23,7 +23,7 @@ public final class SequenceDataset: Sendable {
   public let streams: StreamTable
   /// Where the content comes from.
   public let origin: DatasetOrigin
-  /// The SHA-256 over values, offsets, splits and vocabulary, in hexadecimal, as the file states it.
+  /// The SHA-256 over values, offsets, splits and vocabulary, in hexadecimal, as the file states it; see `Fingerprint`.
   public let fingerprint: String
   private let file: File
   private let values: Dataset
@@ -36,25 +36,25 @@ public final class SequenceDataset: Sendable {
   /// Opens the dataset at `path`.
   ///
   /// - Throws: `HDF5Error` where the file cannot be read, is no dataset or of a newer format, `DataError` where it is
-  ///   unsound (offsets that do not ascend or do not fit the values, an empty split, an unsound vocabulary).
-  public init(_ path: String) throws {
+  ///   unsound (parts that are missing, offsets that do not ascend or do not fit the values, an empty split, an unsound
+  ///   vocabulary).
+  public convenience init(_ path: String) throws { try self.init(path, isSealed: true) }
+
+  private init(_ path: String, isSealed: Bool) throws {
     self.path = path
-    (file, formatVersion) = try File.open(path, as: DatasetFormat.format)
+    file = try File.open(path, advice: DatasetFormat.format.origin)
+    try Self.requireParts(of: file, isSealed: isSealed)
+    let attributes = file.attributes
+    formatVersion =
+      try isSealed || (file.kind() != nil && attributes.contains("format_version"))
+      ? DatasetFormat.format.requireVersion(of: file) : DatasetFormat.format.version
     values = try file.dataset(DatasetFormat.values)
-    try values.require(rank: 1)
     vocabulary = try Vocabulary(from: file)
-    fingerprint = try file.attributes.string("fingerprint")
+    fingerprint =
+      try isSealed || attributes.contains(DatasetFormat.fingerprint)
+      ? attributes.string(DatasetFormat.fingerprint) : ""
     origin = try Self.readOrigin(from: file)
-    guard
-      [
-        .integer(bytes: 1, signed: false), .integer(bytes: 2, signed: false),
-        .integer(bytes: 4, signed: true),
-      ]
-      .contains(values.elementType)
-    else {
-      throw DataError("/values holds \(values.elementType), expected uint8, uint16 or int32", path: path)
-    }
-    tokenType = TokenType(rawValue: values.elementType.size) ?? .int32
+    tokenType = TokenType(vocabulary: vocabulary.count)
     do {
       streams = try Self.readStreams(from: file)
       guard streams.tokens == 0..<values.count else {
@@ -80,32 +80,37 @@ public final class SequenceDataset: Sendable {
   /// - Throws: `HDF5Error` where they cannot be read, `DataError` where one is outside the vocabulary.
   public func read(tokens range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Int32>) throws {
     try values.read(rows: range, into: buffer)
-    try checkVocabulary(of: UnsafeBufferPointer(buffer), from: range.lowerBound)
+    try checkVocabulary(of: buffer, from: range.lowerBound)
   }
 
-  private func checkVocabulary<T: FixedWidthInteger>(of tokens: UnsafeBufferPointer<T>, from first: Int)
-    throws
-  {
+  private func checkVocabulary(of tokens: UnsafeMutableBufferPointer<Int32>, from first: Int) throws {
     let limit = UInt32(vocabulary.count)
     // Without a branch for each, so that it runs at vector speed; looked at one by one only where there is a fault.
-    guard tokens.reduce(UInt32(0), { max($0, UInt32(truncatingIfNeeded: $1)) }) >= limit else { return }
-    guard let place = tokens.firstIndex(where: { UInt32(truncatingIfNeeded: $0) >= limit }) else { return }
+    guard tokens.reduce(UInt32(0), { max($0, UInt32(bitPattern: $1)) }) >= limit else { return }
+    guard let place = tokens.firstIndex(where: { UInt32(bitPattern: $0) >= limit }) else { return }
     throw outsideVocabulary(first + place, Int(tokens[place]))
   }
 
   /// Reads the tokens of a range, to see that they can be read and are in the vocabulary.
   ///
   /// - Throws: As `read(tokens:into:)`.
-  public func check(tokens range: Range<Int>) throws {
-    let block = UnsafeMutableBufferPointer<Int32>.allocate(capacity: min(range.count, Self.blockSize))
-    defer { block.deallocate() }
-    for first in stride(from: range.lowerBound, to: range.upperBound, by: max(1, block.count)) {
-      let part = first..<min(first + block.count, range.upperBound)
-      try read(tokens: part, into: UnsafeMutableBufferPointer(rebasing: block[..<part.count]))
+  public func check(tokens range: Range<Int>) throws { try forEachBlock(of: range) { _, _ in } }
+
+  /// Calls `body` with the tokens of a range, block by block, and the place of each block's first.
+  private func forEachBlock(
+    of range: Range<Int>, _ body: (UnsafeMutableBufferPointer<Int32>, _ first: Int) throws -> Void
+  ) throws {
+    let buffer = UnsafeMutableBufferPointer<Int32>.allocate(capacity: min(range.count, Self.blockSize))
+    defer { buffer.deallocate() }
+    for first in stride(from: range.lowerBound, to: range.upperBound, by: max(1, buffer.count)) {
+      let count = min(buffer.count, range.upperBound - first)
+      let block = UnsafeMutableBufferPointer(rebasing: buffer[..<count])
+      try read(tokens: first..<first + count, into: block)
+      try body(block, first)
     }
   }
 
-  /// The bytes that all tokens take in memory, in the type in which they are stored.
+  /// The bytes that all tokens take in memory, in the smallest type for the vocabulary.
   public var byteCount: Int { values.count * tokenType.rawValue }
 
   /// Reads the tokens of a range to their place in `memory`, which has room for all.
@@ -120,14 +125,12 @@ public final class SequenceDataset: Sendable {
     }
   }
 
-  private func load<T: Storable & FixedWidthInteger>(
+  private func load<T: FixedWidthInteger>(
     _ range: Range<Int>, into tokens: UnsafeMutableBufferPointer<T>
   ) throws {
-    for first in stride(from: range.lowerBound, to: range.upperBound, by: Self.blockSize) {
-      let part = first..<min(first + Self.blockSize, range.upperBound)
-      let block = UnsafeMutableBufferPointer(rebasing: tokens[part])
-      try values.read(rows: part, into: block)
-      try checkVocabulary(of: UnsafeBufferPointer(block), from: first)
+    // By way of 32 bits, which tell tokens outside the vocabulary from others.
+    try forEachBlock(of: range) { block, first in
+      for (place, token) in zip(first..., block) { tokens[place] = T(truncatingIfNeeded: token) }
     }
   }
 
@@ -151,16 +154,33 @@ public final class SequenceDataset: Sendable {
   /// - Throws: `HDF5Error` or `DataError` where something cannot be read, a token is outside the vocabulary, or the
   ///   fingerprint is not the one that the file states.
   public func verify() throws {
-    let found =
-      switch values.elementType.size {
-      case 1: try computeFingerprint(UInt8.self)
-      case 2: try computeFingerprint(UInt16.self)
-      default: try computeFingerprint(Int32.self)
-      }
+    let found = try computeFingerprint()
     guard found == fingerprint else {
       throw DataError(
-        "the content does not have the stated fingerprint (\(fingerprint), found \(found)); make the dataset anew",
-        path: path)
+        "the content does not have the stated fingerprint (\(fingerprint), found \(found)); make the dataset anew, or "
+          + "where it was changed on purpose: seqtrain data seal \(path)", path: path)
+    }
+  }
+
+  /// Writes into a dataset that another program has made, or changed, what only this one knows: what the file is, and
+  /// the fingerprint of its content. All else must be there. The file is replaced as a whole, or left as it is.
+  ///
+  /// - Throws: As the opening of a dataset, and `FileError` or `HDF5Error` where the file cannot be replaced.
+  public static func seal(_ path: String) throws {
+    let fingerprint = try SequenceDataset(path, isSealed: false).computeFingerprint()
+    try File.changeAtomically(path) { try DatasetFormat.seal($0, fingerprint: fingerprint) }
+  }
+
+  private func computeFingerprint() throws -> String {
+    switch values.elementType {
+    case .integer(bytes: 1, signed: true): try computeFingerprint(Int8.self)
+    case .integer(bytes: 1, _): try computeFingerprint(UInt8.self)
+    case .integer(bytes: 2, signed: true): try computeFingerprint(Int16.self)
+    case .integer(bytes: 2, _): try computeFingerprint(UInt16.self)
+    case .integer(bytes: 4, signed: true): try computeFingerprint(Int32.self)
+    case .integer(bytes: 4, _): try computeFingerprint(UInt32.self)
+    case .integer(_, signed: true): try computeFingerprint(Int64.self)
+    default: try computeFingerprint(UInt64.self)
     }
   }
 
@@ -172,8 +192,8 @@ public final class SequenceDataset: Sendable {
       let range = first..<min(first + block.count, values.count)
       let part = UnsafeMutableBufferPointer(rebasing: block[..<range.count])
       try values.read(rows: range, into: part)
-      if let place = part.firstIndex(where: { !(0..<vocabulary.count).contains(Int($0)) }) {
-        throw outsideVocabulary(first + place, Int(part[place]))
+      if let place = part.firstIndex(where: { !(0..<vocabulary.count).contains(Int(clamping: $0)) }) {
+        throw outsideVocabulary(first + place, Int(clamping: part[place]))
       }
       hash.update(UnsafeBufferPointer(part))
     }
@@ -191,6 +211,53 @@ public final class SequenceDataset: Sendable {
       try dataset.readArray(of: Int.self, rows: rows).withUnsafeBufferPointer { try offsets.append($0) }
     }
     return try StreamTable(offsets)
+  }
+
+  /// Sees to it that a file has all parts of a dataset, or names all that it lacks.
+  private static func requireParts(of file: File, isSealed: Bool) throws {
+    let parts = [
+      DatasetFormat.values, DatasetFormat.offsets, DatasetFormat.splits, DatasetFormat.vocabulary,
+    ]
+    let present = try parts.filter { try file.exists($0) }
+    if present.contains(DatasetFormat.values) {
+      try requireTokens(file.dataset(DatasetFormat.values))
+    }
+    let others = try DatasetFormat.otherTracks.filter { try file.exists($0) }
+    let kind = try file.kind()
+    // A file that is nothing like a dataset.
+    if kind.map({ $0 != DatasetFormat.format.kind }) ?? (present.isEmpty && others.isEmpty) {
+      _ = try DatasetFormat.format.requireVersion(of: file)
+    }
+    guard others.isEmpty else {
+      throw DataError(
+        "has \(others.map { "/\($0)" }.joined(separator: ", ")), but only streams of tokens (/values) are trained on yet",
+        path: file.filePath)
+    }
+    var missing = parts.filter { !present.contains($0) }.map { "/\($0)" }
+    if present.contains(DatasetFormat.vocabulary),
+      try !file.dataset(DatasetFormat.vocabulary).attributes.contains(DatasetFormat.level)
+    {
+      let levels = TokenLevel.allCases.map(\.rawValue).joined(separator: ", ")
+      missing.append("the attribute \"\(DatasetFormat.level)\" of /vocabulary (\(levels))")
+    }
+    let seals = isSealed ? try DatasetFormat.seals.filter { try !file.attributes.contains($0) } : []
+    guard !missing.isEmpty || !seals.isEmpty else { return }
+    var sentences: [String] = []
+    if !missing.isEmpty { sentences.append("add \(missing.joined(separator: ", "))") }
+    if !seals.isEmpty {
+      let names = seals.map { "\"\($0)\"" }.joined(separator: ", ")
+      sentences.append(
+        "write the \(seals.count == 1 ? "attribute" : "attributes") \(names) by: seqtrain data seal \(file.filePath)"
+      )
+    }
+    throw DataError("is not a whole dataset: \(sentences.joined(separator: "; then "))", path: file.filePath)
+  }
+
+  private static func requireTokens(_ values: Dataset) throws {
+    if values.shape.count == 1, case .integer = values.elementType { return }
+    throw DataError(
+      "/values holds \(values.elementType) in shape \(values.shape), but only streams of tokens are trained on yet: whole "
+        + "numbers in one dimension", path: values.filePath)
   }
 
   private static func readSplits(from file: File, streams: StreamTable) throws -> [DatasetSplit] {
@@ -221,7 +288,9 @@ public final class SequenceDataset: Sendable {
   }
 
   private static func readOrigin(from file: File) throws -> DatasetOrigin {
-    let command = try file.group(DatasetFormat.origin).attributes.string("command")
+    guard try file.exists(DatasetFormat.origin) else { return DatasetOrigin(command: nil) }
+    let attributes = try file.group(DatasetFormat.origin).attributes
+    let command = try attributes.contains("command") ? attributes.string("command") : nil
     guard try file.exists(DatasetFormat.originFiles) else { return DatasetOrigin(command: command) }
     let names = try file.dataset(DatasetFormat.originFiles).readStrings()
     let sizes = try file.dataset(DatasetFormat.originSizes).readArray(of: Int.self)

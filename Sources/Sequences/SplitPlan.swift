@@ -1,3 +1,5 @@
+import FileSystem
+
 /// How a dataset is divided into training, validation and test.
 public struct SplitPlan: Sendable, Equatable {
   /// What the fractions are fractions of.
@@ -42,7 +44,7 @@ public struct SplitPlan: Sendable, Equatable {
     return try zip(Self.names, zip([0] + ends, ends)).map { name, range in
       guard range.0 < range.1 else {
         throw DataError(
-          "split \(name) would be empty: there are only \(count) \(measure == .position ? "token" : "stream")s; "
+          "split \(name) would be empty: the text has \(counted(count, measure == .position ? "token" : "stream")); "
             + "give it a larger part, or more text")
       }
       return DatasetWriter.Split(name: name, range: range.0..<range.1)

@@ -1,32 +1,36 @@
 import FileSystem
 
-/// Makes a dataset from text files.
+/// Makes a dataset from texts.
 ///
-/// Files are read twice, block by block: first for the vocabulary (not for bytes), then for the tokens. Memory grows
+/// They are read twice, block by block: first for the vocabulary (not for bytes), then for the tokens. Memory grows
 /// with the vocabulary and the number of streams, not with the text.
 public struct TextImport: Sendable {
-  /// The files, in their order.
-  public var files: [String]
+  /// The texts, in their order: files, folders, patterns such as `books/*.txt`, and `-` for standard input.
+  public var names: [String]
+  /// What the names of files in folders must match, such as `*.txt`; nil for all.
+  public var pattern: String?
   /// What a token is.
   public var level: TokenLevel
   /// What a stream is. A stream that would have no token is left out.
   public var streams: StreamKind
   /// How the text is divided.
   public var split: SplitPlan
+  /// What becomes of lines that end with CR LF.
+  public var newlines: Newlines
   /// Words that occur less often become the unknown token.
   public var minimumCount: Int?
   /// Words that are not among the most frequent, so many with the unknown token, become the unknown token.
   public var maximumSize: Int?
 
-  /// An import of these files.
+  /// An import of these texts.
   ///
-  /// - Throws: `DataError` where there is no file, or a limit of the vocabulary is given for a level other than words,
+  /// - Throws: `DataError` where there is none, or a limit of the vocabulary is given for a level other than words,
   ///   or is too small.
   public init(
-    files: [String], level: TokenLevel, streams: StreamKind, split: SplitPlan, minimumCount: Int? = nil,
-    maximumSize: Int? = nil
+    files names: [String], matching pattern: String? = nil, level: TokenLevel, streams: StreamKind,
+    split: SplitPlan, newlines: Newlines = .keep, minimumCount: Int? = nil, maximumSize: Int? = nil
   ) throws {
-    guard !files.isEmpty else { throw DataError("there are no files to import") }
+    guard !names.isEmpty else { throw DataError("there are no files to import") }
     guard level == .word || (minimumCount == nil && maximumSize == nil) else {
       throw DataError("a minimum count or maximum size is for words; the level is \(level.rawValue)")
     }
@@ -37,49 +41,78 @@ public struct TextImport: Sendable {
       throw DataError(
         "the maximum size is \(maximumSize ?? 2), expected 2 or more: the unknown token and a word")
     }
-    self.files = files
+    self.names = names
+    self.pattern = pattern
     self.level = level
     self.streams = streams
     self.split = split
+    self.newlines = newlines
     self.minimumCount = minimumCount
     self.maximumSize = maximumSize
   }
 
   /// Makes the dataset `output`, whole or not at all.
   ///
-  /// - Parameter command: what the dataset says of its origin.
-  /// - Throws: `DataError` where a file cannot be read, is no UTF-8 or has changed meanwhile, where there is no text or
+  /// - Parameters:
+  ///   - command: What the dataset says of its origin.
+  ///   - progress: Told which part of the reading is done.
+  /// - Returns: What whoever made the texts may not know of them, in sentences.
+  /// - Throws: `DataError` where a text cannot be read, is no UTF-8 or has changed meanwhile, where there is no text or
   ///   a split would be empty; `FileError` or `HDF5Error` where `output` exists or cannot be written.
-  public func run(output: String, command: String) throws {
+  @discardableResult
+  public func run(
+    output: String, command: String, progress: @escaping (Double) -> Void = { _ in }
+  ) throws -> [String] {
     // Before the text is read, which may take long.
     try Files.requirePlace(for: output, existing: .refuse)
-    let vocabulary = try self.vocabulary()
-    let sizes = try files.map { try TextFile.with($0) { $0.bytes } }
-    let origin = DatasetOrigin(command: command, files: Array(zip(files, sizes)))
+    let sources = try TextSource.all(names, matching: pattern, keptIn: Files.directory(of: output))
+    let reader = try TextReader(
+      sources, level: level, newlines: newlines, passes: level == .byte ? 1 : 2, progress: progress)
+    let vocabulary = try self.vocabulary(sources, reader)
+    let origin = DatasetOrigin(command: command, files: Array(zip(sources.map(\.name), reader.sizes)))
+    var traits: [TextTraits] = []
     try DatasetWriter.create(output, vocabulary: vocabulary, origin: origin) { writer in
-      try append(to: writer, vocabulary)
+      traits = try append(sources, reader, to: writer, vocabulary)
       return try split.splits(offsets: writer.streamOffsets)
     }
+    return remarks(traits)
+  }
+
+  private func remarks(_ traits: [TextTraits]) -> [String] {
+    var remarks: [String] = []
+    let marks = traits.count { $0.hasMark }
+    if marks > 0 { remarks.append("left out the byte order mark of \(counted(marks, "file"))") }
+    let lines = traits.reduce(0) { $0 + $1.returnedLines }
+    // For words, a carriage return is white space as any other.
+    if lines > 0 && newlines == .keep && level != .word {
+      remarks.append(
+        "\(counted(lines, "line")) with CR LF at the end, of which the model learns both; --newlines unix makes them LF"
+      )
+    }
+    return remarks
   }
 
   // MARK: The vocabulary
 
-  private func vocabulary() throws -> Vocabulary {
+  private func vocabulary(_ sources: [TextSource], _ reader: TextReader) throws -> Vocabulary {
     switch level {
     case .byte:
-      guard try files.contains(where: { try TextFile.with($0) { $0.bytes > 0 } }) else { throw noText }
+      guard reader.sizes.contains(where: { $0 > 0 }) else { throw noText }
       return .bytes
-    case .char: return try characters()
-    case .word: return try words()
+    case .char: return try characters(sources, reader)
+    case .word: return try words(sources, reader)
     }
   }
 
-  private var noText: DataError { DataError("there is no text in \(files.joined(separator: ", "))") }
+  private var noText: DataError {
+    let more = names.count > 3 ? ", ..." : ""
+    return DataError("there is no text in \(names.prefix(3).joined(separator: ", "))\(more)")
+  }
 
-  private func characters() throws -> Vocabulary {
+  private func characters(_ sources: [TextSource], _ reader: TextReader) throws -> Vocabulary {
     var occurs = [Bool](repeating: false, count: 0x110000)
-    for file in files {
-      try TextFile.with(file) { try $0.forEachBlock(level) { for unit in $0 { occurs[Int(unit)] = true } } }
+    for source in sources {
+      try reader.read(source) { for unit in $0 { occurs[Int(unit)] = true } }
     }
     let spellings = occurs.indices.lazy.filter { occurs[$0] }
       .compactMap { Unicode.Scalar(UInt32($0)) }.map { String($0) }
@@ -87,16 +120,14 @@ public struct TextImport: Sendable {
     return try Vocabulary(level: .char, spellings: Array(spellings))
   }
 
-  private func words() throws -> Vocabulary {
+  private func words(_ sources: [TextSource], _ reader: TextReader) throws -> Vocabulary {
     var counts: [[UInt8]: Int] = [:]
-    for file in files {
-      try TextFile.with(file) { file in
-        var tokenizer = WordTokenizer()
-        try file.forEachBlock(level) {
-          for unit in $0 { tokenizer.feed(scalar(unit)) { counts[$0, default: 0] += 1 } }
-        }
-        tokenizer.finish { counts[$0, default: 0] += 1 }
+    for source in sources {
+      var tokenizer = WordTokenizer()
+      try reader.read(source) {
+        for unit in $0 { tokenizer.feed(TokenEncoder.scalar(unit)) { counts[$0, default: 0] += 1 } }
       }
+      tokenizer.finish { counts[$0, default: 0] += 1 }
     }
     guard !counts.isEmpty else { throw noText }
     var words = Array(counts)
@@ -114,74 +145,29 @@ public struct TextImport: Sendable {
       unknown: isLimited ? 0 : nil)
   }
 
-  /// What the decoder lets through is always a scalar value.
-  private func scalar(_ unit: UInt32) -> Unicode.Scalar { Unicode.Scalar(unit) ?? "\u{FFFD}" }
-
   // MARK: The tokens
 
-  private func append(to writer: DatasetWriter, _ vocabulary: Vocabulary) throws {
+  private func append(
+    _ sources: [TextSource], _ reader: TextReader, to writer: DatasetWriter, _ vocabulary: Vocabulary
+  ) throws -> [TextTraits] {
     var cutter = StreamCutter(streams)
-    for file in files {
-      try TextFile.with(file) { file in
-        var encoder = TokenEncoder(vocabulary, path: file.path)
-        try file.forEachBlock(level) { units in
+    let traits = try sources.map { source in
+      var encoder = TokenEncoder(vocabulary)
+      do {
+        let traits = try reader.read(source) { units in
           for unit in units {
-            try encoder.feed(unit, to: writer)
+            try encoder.feed(unit) { try writer.append($0) }
             if let end = cutter.take(unit, tokens: writer.tokenCount) { writer.endStream(at: end) }
           }
         }
-        try encoder.finish(to: writer)
+        try encoder.finish { try writer.append($0) }
         if let end = cutter.endFile(tokens: writer.tokenCount) { writer.endStream(at: end) }
+        return traits
+      } catch is TokenEncoder.UnknownToken {
+        throw DataError("has changed while it was read; import it again", path: source.name)
       }
     }
     writer.endStream()
+    return traits
   }
-}
-
-/// Turns the units of one file into tokens.
-private struct TokenEncoder {
-  private let words: WordNumbers
-  private let level: TokenLevel
-  private var tokenizer = WordTokenizer()
-  /// The token of each scalar value up to the largest in the vocabulary; -1 where there is none.
-  private let characters: [Int32]
-
-  init(_ vocabulary: Vocabulary, path: String) {
-    words = WordNumbers(vocabulary: vocabulary, path: path)
-    level = vocabulary.level
-    let scalars = level == .char ? vocabulary.spellings.compactMap(\.unicodeScalars.first) : []
-    var characters = [Int32](repeating: -1, count: Int(scalars.map(\.value).max() ?? 0) + 1)
-    for (scalar, token) in zip(scalars, Int32(0)...) { characters[Int(scalar.value)] = token }
-    self.characters = characters
-  }
-
-  mutating func feed(_ unit: UInt32, to writer: DatasetWriter) throws {
-    switch level {
-    case .byte: try writer.append(Int32(unit))
-    case .char:
-      guard unit < characters.count, characters[Int(unit)] >= 0 else { throw words.hasChanged }
-      try writer.append(characters[Int(unit)])
-    case .word:
-      try tokenizer.feed(Unicode.Scalar(unit) ?? "\u{FFFD}") { [words] in
-        try writer.append(words.token(spelt: $0))
-      }
-    }
-  }
-
-  mutating func finish(to writer: DatasetWriter) throws {
-    try tokenizer.finish { [words] in try writer.append(words.token(spelt: $0)) }
-  }
-}
-
-/// The tokens of the words of one file.
-private struct WordNumbers {
-  let vocabulary: Vocabulary
-  let path: String
-
-  func token(spelt word: [UInt8]) throws -> Int32 {
-    guard let token = vocabulary.token(spelt: word) else { throw hasChanged }
-    return token
-  }
-
-  var hasChanged: DataError { DataError("has changed while it was read; import it again", path: path) }
 }

@@ -1,3 +1,4 @@
+import FileSystem
 import HDF5
 
 /// What a token of text is.
@@ -71,43 +72,48 @@ public struct Vocabulary: Sendable {
   ///
   /// - Throws: `DataError` that names the first character or word that the vocabulary does not have, and its place.
   public func encode(_ text: String) throws -> [Int32] {
-    if level == .byte { return text.utf8.map { Int32($0) } }
-    var tokens: [Int32] = []
-    func append(_ spelling: [UInt8]) throws {
-      guard let token = token(spelt: spelling) else {
-        let shown = String(decoding: spelling, as: UTF8.self).debugDescription
-        throw DataError(
-          "\(shown), token \(tokens.count) of the text, is not in the vocabulary of \(count) \(level)s")
+    try encode(from: nil) { feed in
+      if level == .byte {
+        for byte in text.utf8 { try feed(UInt32(byte)) }
+      } else {
+        for scalar in text.unicodeScalars { try feed(scalar.value) }
       }
-      tokens.append(token)
     }
-    switch level {
-    case .byte: break
-    case .char: for scalar in text.unicodeScalars { try append(Array(String(scalar).utf8)) }
-    case .word:
-      var tokenizer = WordTokenizer()
-      for scalar in text.unicodeScalars { try tokenizer.feed(scalar) { try append($0) } }
-      try tokenizer.finish { try append($0) }
+  }
+
+  /// The tokens of the text in `source`.
+  ///
+  /// - Throws: As for a text that is given, and `DataError` where the source cannot be read or is no UTF-8.
+  public func encode(_ source: TextSource) throws -> [Int32] {
+    let reader = try TextReader([source], level: level)
+    return try encode(from: source.name) { feed in
+      try reader.read(source) { for unit in $0 { try feed(unit) } }
+    }
+  }
+
+  /// The tokens of the units that `read` gives to what it is given.
+  private func encode(
+    from path: String?, _ read: (_ feed: (UInt32) throws -> Void) throws -> Void
+  ) throws -> [Int32] {
+    var encoder = TokenEncoder(self)
+    var tokens: [Int32] = []
+    do {
+      try read { try encoder.feed($0) { tokens.append($0) } }
+      try encoder.finish { tokens.append($0) }
+    } catch let unknown as TokenEncoder.UnknownToken {
+      let shown = String(decoding: unknown.spelling, as: UTF8.self).debugDescription
+      let known = level == .char && count <= 128 ? ", which are \(spellings.joined().debugDescription)" : ""
+      throw DataError(
+        "\(shown), token \(tokens.count) of the text, is not in the vocabulary of "
+          + "\(counted(count, "\(level)"))\(known)", path: path)
     }
     return tokens
   }
 
   /// The text of `tokens`; bytes that are no UTF-8 become U+FFFD, words are put together as `WordTokenizer` says.
   public func decode(_ tokens: some Sequence<Int32>) -> String {
-    switch level {
-    case .char: return tokens.reduce(into: "") { $0 += spellings[Int($1)] }
-    case .byte: return String(decoding: tokens.map { UInt8($0) }, as: UTF8.self)
-    case .word:
-      var text = ""
-      var previous: String?
-      for token in tokens {
-        let word = spellings[Int(token)]
-        if let previous, WordTokenizer.isSpaced(previous, word) { text += " " }
-        text += word
-        previous = word
-      }
-      return text
-    }
+    var speller = TokenSpeller(self)
+    return String(decoding: tokens.flatMap { speller.spell($0) }, as: UTF8.self)
   }
 }
 
@@ -130,7 +136,7 @@ extension Vocabulary {
       case .word: "words, punctuation marks and line ends, to be put together with spaces between words"
       }
     try dataset.attributes.describe("How token i is spelt: \(spelling)")
-    try dataset.attributes.set("level", level.rawValue)
+    try dataset.attributes.set(DatasetFormat.level, level.rawValue)
     if let unknown { try dataset.attributes.set("unknown", unknown) }
   }
 
@@ -139,7 +145,7 @@ extension Vocabulary {
   /// - Throws: `HDF5Error` or `DataError` where it is missing, of another kind, or unsound (see `init`).
   public init(from group: Group, path: String = "vocabulary") throws {
     let dataset = try group.dataset(path)
-    let name = try dataset.attributes.string("level")
+    let name = try dataset.attributes.string(DatasetFormat.level)
     guard let level = TokenLevel(rawValue: name) else {
       let known = TokenLevel.allCases.map(\.rawValue).joined(separator: ", ")
       throw DataError(

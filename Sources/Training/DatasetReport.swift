@@ -2,7 +2,9 @@ import Sequences
 
 extension SequenceDataset {
   /// What it holds, for programs.
-  public var json: JSON {
+  ///
+  /// - Parameter listingFiles: Whether each file that it was made from is named, and the command in full.
+  public func json(listingFiles: Bool = false) -> JSON {
     var members: JSON.Members = [
       "kind": .string(Self.format.kind), "format_version": .integer(formatVersion), "dataset": .string(path),
       "tokens": .integer(streams.tokens.count), "streams": .integer(streams.count),
@@ -10,22 +12,53 @@ extension SequenceDataset {
     ]
     members.append(vocabulary.members)
     members.append([
-      "fingerprint": .string(fingerprint), "command": .string(origin.command),
-      "files": .array(
-        origin.files.map { .object(["name": .string($0.name), "bytes": .integer($0.bytes)]) }),
+      "fingerprint": .string(fingerprint),
+      "command": origin.command(inFull: listingFiles).map(JSON.string) ?? .null,
+      "file_count": .integer(origin.files.count), "file_bytes": .integer(origin.bytes),
+      "empty_files": .integer(origin.emptyFiles),
     ])
+    if listingFiles {
+      members.append([
+        "files": .array(
+          origin.files.map { .object(["name": .string($0.name), "bytes": .integer($0.bytes)]) })
+      ])
+    }
     return .object(members)
   }
 
-  /// What it holds, for people.
-  public var text: String {
-    alignedText(
-      [
-        ("dataset", "\(path), format version \(formatVersion)"),
-        ("tokens", "\(streams.tokens.count) in \(streams.text)"),
-      ] + splits.map { ($0.name, $0.text) } + [
-        ("vocabulary", vocabulary.text), ("fingerprint", fingerprint), ("made by", origin.command),
-      ] + origin.files.map { ("from", "\($0.name), \(Wording.counted($0.bytes, "byte"))") })
+  /// What it holds, for people; the parameter is that of `json`.
+  public func text(listingFiles: Bool = false) -> String {
+    let shown = listingFiles ? origin.files[...] : origin.files.prefix(DatasetOrigin.mostFiles)
+    var rows = [
+      ("dataset", "\(path), format version \(formatVersion)"),
+      ("tokens", "\(streams.tokens.count) in \(streams.text)"),
+    ]
+    rows += splits.map { ($0.name, $0.text) }
+    rows += [("vocabulary", vocabulary.text), ("fingerprint", fingerprint)]
+    if let command = origin.command(inFull: listingFiles) { rows.append(("made by", command)) }
+    rows += shown.map { ("from", "\($0.name), \(Wording.counted($0.bytes, "byte"))") }
+    let more = origin.files.count - shown.count
+    if more > 0 { rows.append(("", "and \(Wording.counted(more, "file")) more (--files names them)")) }
+    if origin.files.count > 1 {
+      let empty = origin.emptyFiles > 0 ? ", \(origin.emptyFiles) of them empty" : ""
+      rows.append(("all", "\(origin.files.count) files, \(Wording.counted(origin.bytes, "byte"))\(empty)"))
+    }
+    return alignedText(rows)
+  }
+}
+
+extension DatasetOrigin {
+  /// So many files are named where the list is not asked for.
+  fileprivate static let mostFiles = 5
+
+  fileprivate var bytes: Int { files.reduce(0) { $0 + $1.bytes } }
+
+  fileprivate var emptyFiles: Int { files.count { $0.bytes == 0 } }
+
+  /// The command; unless it is wanted in full, without the middle of a very long one, which names files.
+  fileprivate func command(inFull: Bool) -> String? {
+    guard let command, !inFull, command.count > 1000 else { return command }
+    return "\(command.prefix(400)) ... \(command.suffix(400))"
   }
 }
 

@@ -3,13 +3,21 @@ import Sequences
 
 /// The job behind `seqtrain generate`: continues a text with a model from a checkpoint. One process.
 public struct GenerationJob: Sendable {
+  /// The text to be continued.
+  public enum Prompt: Sendable {
+    /// One that is given.
+    case text(String)
+    /// One that is read.
+    case source(TextSource)
+  }
+
   /// A checkpoint's file, or the directory of a run.
   public var path: String
   /// Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound one.
   public var best = false
-  /// The text to be continued, as one that begins a line, or a stream where the model was trained on many; empty for the
-  /// beginning of a line.
-  public var prompt = ""
+  /// Read as a text that begins a line, or a stream where the model was trained on many; empty for the beginning of a
+  /// line.
+  public var prompt = Prompt.text("")
   /// The number of tokens to generate.
   public var length = 500
   /// How they are drawn.
@@ -20,18 +28,17 @@ public struct GenerationJob: Sendable {
   /// A job for this checkpoint or run.
   public init(path: String) { self.path = path }
 
-  /// The prompt with its continuation, and what is wrong with newer checkpoints of the run.
+  /// Draws the continuation.
   ///
-  /// - Throws: As `TrainedModel`; `DataError` where the prompt has tokens that the vocabulary has not.
-  public func run() throws -> (text: String, damaged: [String]) {
+  /// - Parameter emit: Called with the prompt's bytes, before the model reads it, and with those of each token as it is
+  ///   drawn: UTF-8, or of a model of bytes whatever they are.
+  /// - Returns: What is wrong with newer checkpoints of the run.
+  /// - Throws: As `TrainedModel`; `DataError` where the prompt cannot be read, or has tokens that the vocabulary has
+  ///   not; what `emit` throws.
+  public func run(emit: ([UInt8]) throws -> Void) throws -> [String] {
     let trained = try TrainedModel(path, best: best)
     let vocabulary = trained.vocabulary
-    var tokens: [Int32]
-    do { tokens = try vocabulary.encode(prompt) } catch let error as DataError {
-      let isShort = vocabulary.level == .char && vocabulary.count <= 128
-      let known = isShort ? ", which are \(vocabulary.spellings.joined().debugDescription)" : ""
-      throw DataError("--prompt: \(error)\(known)")
-    }
+    let tokens = try encodePrompt(vocabulary)
     // A model of a few long texts has seldom seen one begin, but many lines: without a line's end before it, what follows
     // a short prompt would be noise. One of many short texts begins with them.
     var context = tokens
@@ -39,9 +46,21 @@ public struct GenerationJob: Sendable {
       context.insert(lineEnd, at: 0)
     }
     if context.isEmpty { context = [0] }
+    var speller = TokenSpeller(vocabulary)
+    if !tokens.isEmpty { try emit(tokens.flatMap { speller.spell($0) }) }
     let generator = Generator(trained.configuration.model, memory: trained.memory)
-    generator.generate(prompt: context, count: length, sampler: sampler, seed: seed) { tokens.append($0) }
-    return (vocabulary.decode(tokens), trained.damaged)
+    try generator.generate(prompt: context, count: length, sampler: sampler, seed: seed) {
+      try emit(speller.spell($0))
+    }
+    return trained.damaged
+  }
+
+  private func encodePrompt(_ vocabulary: Vocabulary) throws -> [Int32] {
+    switch prompt {
+    case .source(let source): return try vocabulary.encode(source)
+    case .text(let text):
+      do { return try vocabulary.encode(text) } catch { throw DataError("--prompt: \(error)") }
+    }
   }
 }
 

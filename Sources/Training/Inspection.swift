@@ -30,7 +30,7 @@ public struct Inspection: Sendable {
       (json, text) = Self.describe(try EvaluationHeader(File.open(path)), path)
     case SequenceDataset.format.kind:
       let dataset = try SequenceDataset(path)
-      (json, text) = (dataset.json, dataset.text)
+      (json, text) = (dataset.json(), dataset.text())
     default:
       throw TrainingError(
         "\(path): a file of kind \(kind.debugDescription); expected a checkpoint, a dataset or an evaluation")

@@ -51,7 +51,7 @@ public struct TrainingJob: Sendable {
     try communicator.agree { try plan?.checkpoint.map { try requireStepsLeft($0, configuration, schedule) } }
     let resumes = try communicator.any(plan?.checkpoint != nil)
     let tokens = try dataset.holdTokens(communicator)
-    if tokens == nil && !resumes { try checkTokens(dataset, communicator) }
+    if !resumes { try checkTokens(dataset, areHeld: tokens != nil, communicator) }
     if !isEmbedded { warning = try take() }
     try communicator.agree { try plan.map { try begin($0, run) } }
     let trainer = try Trainer(
@@ -192,12 +192,15 @@ public struct TrainingJob: Sendable {
     }
   }
 
-  /// Reads all tokens once before a run begins, each rank its share: better now than after hours of training.
-  /// Tokens that are held in memory have been read. Collective.
-  private func checkTokens(_ dataset: SequenceDataset, _ communicator: Communicator) throws {
+  /// Reads all tokens once before a run begins: better now than after hours of training. The first rank reads all of
+  /// them, since the fingerprint is of the whole, each other one its share, unless they are held in memory and so have
+  /// been read. Collective.
+  private func checkTokens(_ dataset: SequenceDataset, areHeld: Bool, _ communicator: Communicator) throws {
     let share = RankBlocks.evenPart(
       of: dataset.streams.tokens.count, rank: communicator.rank, ranks: communicator.size)
-    try communicator.agree { try dataset.check(tokens: share) }
+    try communicator.agree {
+      if communicator.rank == 0 { try dataset.verify() } else if !areHeld { try dataset.check(tokens: share) }
+    }
   }
 
   /// The newest sound checkpoint of the run, if it has one, and what is wrong with newer ones.

@@ -4,7 +4,7 @@ import ArgumentParser
 struct DataCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "data", abstract: "Makes and shows datasets.",
-    subcommands: [Import.self, Generate.self, DataInfo.self])
+    subcommands: [Import.self, Generate.self, DataInfo.self, DataSeal.self])
 
   /// `seqtrain data import`
   struct Import: ParsableCommand {
@@ -17,6 +17,22 @@ struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "generate", abstract: "Makes a dataset from random numbers.",
       subcommands: [DataGenerateGrammar.self])
+  }
+
+  /// Names the commands that there are, where `arguments`, the command line, asks for another one: the parser would take
+  /// its name for an argument too many.
+  static func requireKnown(_ arguments: [String]) throws {
+    guard arguments.dropFirst().first == "data" else { return }
+    var path = "seqtrain data"
+    var commands = configuration.subcommands
+    for name in arguments.dropFirst(2) where !commands.isEmpty && !name.hasPrefix("-") {
+      guard let command = commands.first(where: { $0.configuration.commandName == name }) else {
+        let known = commands.compactMap { $0.configuration.commandName }.joined(separator: ", ")
+        throw ValidationError("\(path) \(name): there is no such command; after \(path) there is: \(known)")
+      }
+      path += " \(name)"
+      commands = command.configuration.subcommands
+    }
   }
 
   /// The command line as it could be given again, for a dataset to tell of its origin.

@@ -22,6 +22,6 @@ struct DataGenerateGrammar: ParsableCommand {
 
   func run() throws {
     try TaleCorpus(seed: seed, characters: characters).run(output: output, command: DataCommand.line)
-    try printLine(try SequenceDataset(output).text)
+    try printLine(try SequenceDataset(output).text())
   }
 }

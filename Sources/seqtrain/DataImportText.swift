@@ -4,19 +4,28 @@ import Training
 
 extension TokenLevel: ExpressibleByArgument {}
 extension StreamKind: ExpressibleByArgument {}
+extension Newlines: ExpressibleByArgument {}
 extension SplitPlan.Measure: ExpressibleByArgument {}
 
 /// `seqtrain data import text`
 struct DataImportText: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "text", abstract: "Makes a dataset from text files.",
+    commandName: "text", abstract: "Makes a dataset from text.",
     discussion: """
-      Text is UTF-8 (for bytes: anything). Files are read twice, block by block, and may be larger than memory. An \
-      existing dataset is not overwritten.
+      Text is UTF-8 (for bytes: anything), inflated where a file's name ends with .gz. It is read twice, block by block, \
+      and may be larger than memory; standard input is kept beside the dataset meanwhile. An existing dataset is not \
+      overwritten.
       """)
 
-  @Argument(help: "The files, in their order.", completion: .file())
+  @Argument(
+    help: """
+      Files, folders (all files in them and below, by name, but hidden ones), patterns, and - for standard input, in \
+      their order.
+      """, completion: .file())
   var files: [String]
+
+  @Option(help: ArgumentHelp("Which files of folders are taken, such as '*.txt'.", valueName: "pattern"))
+  var glob: String?
 
   @Option(help: "The dataset to make.", completion: .file(extensions: ["h5"]))
   var output: String
@@ -36,6 +45,9 @@ struct DataImportText: ParsableCommand {
   @Option(help: "Whether the parts are counted in tokens, which may cut a stream, or in streams.")
   var splitBy = SplitPlan.Measure.position
 
+  @Option(help: "Whether CR LF at the end of a line stays, or becomes LF.")
+  var newlines = Newlines.keep
+
   @Option(help: "Words that occur less often become the unknown token.")
   var minimumCount: Int?
 
@@ -44,10 +56,20 @@ struct DataImportText: ParsableCommand {
 
   func run() throws {
     let text = try TextImport(
-      files: files, level: level, streams: streams, split: SplitPlan(fractions: split, measure: splitBy),
-      minimumCount: minimumCount, maximumSize: maximumSize)
-    try text.run(output: output, command: DataCommand.line)
-    try printLine(try SequenceDataset(output).text)
+      files: files, matching: glob, level: level, streams: streams,
+      split: SplitPlan(fractions: split, measure: splitBy), newlines: newlines, minimumCount: minimumCount,
+      maximumSize: maximumSize)
+    let console = Console()
+    var shown = -1
+    let remarks = try text.run(output: output, command: DataCommand.line) { part in
+      if case let percent = Int(part * 100), percent > shown {
+        shown = percent
+        console.progress("reading: \(percent) %")
+      }
+    }
+    console.progress("")
+    for remark in remarks { report(warning: remark) }
+    try printLine(try SequenceDataset(output).text())
   }
 
   private static func fractions(_ text: String) throws -> [Double] {

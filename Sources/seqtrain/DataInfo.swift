@@ -14,9 +14,12 @@ struct DataInfo: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
+  @Flag(help: "Name every file that it was made from, and the command in full.")
+  var files = false
+
   func run() throws {
     let dataset = try SequenceDataset(path)
     try dataset.verify()
-    try printLine(json ? dataset.json.text : dataset.text)
+    try printLine(json ? dataset.json(listingFiles: files).text : dataset.text(listingFiles: files))
   }
 }

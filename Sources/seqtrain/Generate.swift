@@ -1,5 +1,7 @@
 import ArgumentParser
 import Evaluation
+import FileSystem
+import Sequences
 import Training
 
 /// `seqtrain generate`
@@ -7,8 +9,8 @@ struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Has a model continue a text.",
     discussion: """
-      Prints the prompt, right behind it the text that is drawn, and a line's end. The same weights, prompt, settings \
-      and seed give the same text.
+      Prints the prompt, right behind it the text as it is drawn (of a model of bytes, whatever they are), and a line's \
+      end. The same weights, prompt, settings and seed give the same text.
       """)
 
   @Argument(help: ArgumentHelp("A run's directory, or a checkpoint.", valueName: "run|checkpoint"))
@@ -26,6 +28,11 @@ struct Generate: ParsableCommand {
       ones).
       """, valueName: "text"))
   var prompt = ""
+
+  @Option(
+    help: ArgumentHelp("A file with the prompt, or - for standard input.", valueName: "file"),
+    completion: .file())
+  var promptFile: String?
 
   @Option(parsing: .unconditional, help: "The number of tokens to draw.")
   var length = 500
@@ -48,10 +55,14 @@ struct Generate: ParsableCommand {
   @Option(help: "The seed of the draws.")
   var seed: UInt64 = 1
 
+  /// Nobody reads what is still to be drawn.
+  private struct ReaderHasGone: Error {}
+
   func validate() throws {
     func require(_ condition: Bool, _ message: String) throws {
       guard condition else { throw ValidationError(message) }
     }
+    try require(prompt.isEmpty || promptFile == nil, "--prompt and --prompt-file: expected one of them")
     try require(length >= 0, "--length \(length): expected at least 0")
     try require(
       temperature >= 0 && temperature.isFinite,
@@ -62,10 +73,13 @@ struct Generate: ParsableCommand {
 
   func run() throws {
     var job = GenerationJob(path: path)
-    (job.best, job.prompt, job.length, job.seed) = (best, prompt, length, seed)
+    (job.best, job.prompt, job.length, job.seed) = (best, .text(prompt), length, seed)
+    if let promptFile { job.prompt = .source(try TextSource.named(promptFile)) }
     job.sampler = Sampler(temperature: temperature, topK: topK, topP: topP)
-    let (text, damaged) = try job.run()
-    warn(damaged)
-    try printLine(text)
+    do {
+      let damaged = try job.run { guard try StandardOutput.write($0) else { throw ReaderHasGone() } }
+      try printLine("")
+      warn(damaged)
+    } catch is ReaderHasGone {}
   }
 }

@@ -33,6 +33,7 @@ struct Seqtrain: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     do {
       try requireCommand()
+      try DataCommand.requireKnown(CommandLine.arguments)
       var command = try parseAsRoot()
       if !(command is any ParallelCommand) { exitUnlessFirst(status: 0) }
       try command.run()

@@ -160,6 +160,7 @@ struct BadFile: CustomTestStringConvertible, Sendable {
   @Test func `a bad dataset is refused by an evaluation too`() throws {
     try Workspace.with { place in
       try RawDataset().write(place("sound.h5"))
+      try place.output(["data", "seal", "sound.h5"])
       try place.output(["train", "--run", "run"] + settings + set(["data.path=sound.h5"]))
       // All that its opening may meet is met above; here a file is missing, foreign, and unsound on one rank.
       for file in BadFile.datasets
@@ -177,6 +178,7 @@ struct BadFile: CustomTestStringConvertible, Sendable {
   @Test func `a damaged checkpoint of a run is passed over, or refused where there is no other`() throws {
     try Workspace.with { place in
       try RawDataset().write(place("x.h5"))
+      try place.output(["data", "seal", "x.h5"])
       try place.output(["train", "--run", "run"] + settings + set(["checkpoint.every=1"]))
       let newest = "run/checkpoints/step-00000002.h5"
       try writeBytes(try readBytes(place(newest)).dropLast(9), to: place(newest))

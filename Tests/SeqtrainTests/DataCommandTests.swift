@@ -30,6 +30,8 @@ import Testing
   }
 
   /// The text of a dataset's tokens, put together from the file alone.
+  private func text(_ path: String, in place: Workspace) throws -> String { try text(place(path)) }
+
   private func text(_ path: String, separator: String = "") throws -> String {
     let file = try File.open(path)
     let spellings = try file.dataset("vocabulary").readStrings()
@@ -131,7 +133,7 @@ import Testing
           "floor",
           "name", "tokens", "streams", "targets", "floor", "name", "tokens", "streams", "targets", "floor",
           "level",
-          "vocabulary", "unknown", "fingerprint", "command", "files",
+          "vocabulary", "unknown", "fingerprint", "command", "file_count", "file_bytes", "empty_files",
         ])
       let info = try decode(Info.self, json)
       let text = try place.output(["data", "info", "tales.h5"])
@@ -176,10 +178,10 @@ import Testing
     BadImport(
       testDescription: "too little text", bytes: [0x61, 0x62],
       expected:
-        "split validation would be empty: there are only 2 tokens; give it a larger part, or more text"),
+        "split validation would be empty: the text has 2 tokens; give it a larger part, or more text"),
     BadImport(
       testDescription: "one stream for three parts", options: ["--split-by", "stream"],
-      expected: "split train would be empty: there are only 1 stream"),
+      expected: "split train would be empty: the text has 1 stream; "),
     BadImport(
       testDescription: "parts that are not a whole", options: ["--split", "0.9,0.2"],
       expected: "the split is 0.9,0.2, expected two or three parts above 0"),
@@ -196,6 +198,147 @@ import Testing
         try place.seqtrain(["data", "import", "text", "t.txt", "--output", "d.h5"] + bad.options),
         [bad.expected])
       #expect(try place.entries == before)
+    }
+  }
+
+  @Test func `folders, patterns, compressed files and standard input are imported`() throws {
+    try Workspace.with { place in
+      for name in ["books", "books/more", "books/.git"] { mkdir(place(name), 0o755) }
+      let texts = [
+        "books/b.txt": "second\r\n", "books/a.txt": "first\n", "books/more/z.txt": "fourth\n",
+        "books/more/c.md": "third\n", "books/.git/x.txt": "hidden\n", "books/.y.txt": "hidden\n",
+        "books/empty.txt": "",
+      ]
+      for (name, text) in texts { try place.write(name, text) }
+      symlink("..", place("books/more/up"))
+      #expect(try runProcess("gzip", ["books/more/z.txt"], directory: place.path).status == 0)
+      func imported(_ arguments: String...) throws -> (text: String, result: ProcessResult) {
+        removeTree(place("d.h5"))
+        let command = "printf input | \"$0\" data import text --output d.h5 --split 0.5,0.5 \"$@\""
+        let result = try runProcess(
+          "sh", ["-c", command, try builtProgram("seqtrain")] + arguments, directory: place.path)
+        guard result.status == 0 else { return ("", result) }
+        return (try text("d.h5", in: place), result)
+      }
+      let all = try imported("books")
+      #expect(all.text == "first\nsecond\r\nthird\nfourth\n", "\(all.result)")
+      #expect(all.result.errors.contains("warning: 1 line with CR LF at the end"), "\(all.result)")
+      #expect(all.result.output.contains(", 1 of them empty"), "\(all.result)")
+      let some = try imported("--newlines", "unix", "books/", "--glob", "*.txt*")
+      #expect(some.text == "first\nsecond\nfourth\n" && some.result.errors.isEmpty, "\(some.result)")
+      #expect(try imported("books/[ab].*", "-", "books/more/c.md").text == "first\nsecond\r\ninputthird\n")
+      #expect(try place.entries == ["books", "d.h5"])
+
+      expectRefusal(try imported("-", "-").result, ["standard input (-) is named twice"])
+      expectRefusal(try imported("books/*.c").result, ["books/*.c: matches no file"])
+      expectRefusal(
+        try imported("books", "--glob", "*.c").result, ["books: a folder without files that match *.c"])
+      let compressed = try readBytes(place("books/more/z.txt.gz"))
+      try writeBytes(compressed.dropLast(9), to: place("books/more/z.txt.gz"))
+      expectRefusal(try imported("books").result, ["books/more/z.txt.gz: cannot be inflated: it is damaged"])
+      try place.write("books/more/z.txt.gz", "not compressed")
+      expectRefusal(try imported("books").result, ["books/more/z.txt.gz: its name ends with .gz, but"])
+      #expect(try place.entries == ["books"])
+    }
+  }
+
+  private struct FileList: Decodable {
+    struct File: Decodable { let name: String, bytes: Int }
+    let file_count: Int, file_bytes: Int, empty_files: Int, files: [File]?
+  }
+
+  @Test func `many files are told in short, and listed where that is asked for`() throws {
+    try Workspace.with { place in
+      mkdir(place("many"), 0o755)
+      let names = (100..<500).map { "many/\($0)" }
+      for (index, name) in names.enumerated() { try place.write(name, index % 10 == 0 ? "" : "a text\n") }
+      let told = try place.output(["data", "import", "text"] + names + ["--output", "d.h5"])
+      let info = ["data", "info", "d.h5"]
+      #expect(try place.output(info) == told && told.utf8.count < 2000, "\(told)")
+      for fragment in [
+        "many/104, 7 bytes\n", "and 395 files more", "400 files, 2520 bytes, 40 of them empty",
+      ] {
+        #expect(told.contains(fragment), "\(told)")
+      }
+      let short = try place.output(info + ["--json"])
+      let facts = try decode(FileList.self, short)
+      #expect(facts.file_count == 400 && facts.file_bytes == 2520 && facts.empty_files == 40)
+      #expect(facts.files == nil && short.utf8.count < 2000)
+      #expect(
+        try decode(FileList.self, try place.output(info + ["--json", "--files"])).files?.map(\.name) == names)
+      #expect(try place.output(info + ["--files"]).contains("\nfrom         many/499, 7 bytes\n"))
+    }
+  }
+
+  @Test(arguments: [SIGTERM, SIGINT])
+  func `a dataset that is interrupted leaves nothing`(_ number: Int32) throws {
+    try Workspace.with { place in
+      let process = try RunningProcess(
+        try builtProgram("seqtrain"),
+        ["data", "generate", "grammar", "--characters", "10000000000", "--output", "d.h5"],
+        directory: place.path)
+      try #require(process.wait { (try? !place.entries.isEmpty) ?? false })
+      process.signal(number)
+      #expect(try process.wait().status == 128 + number)
+      #expect(try place.entries == [])
+    }
+  }
+
+  @Test func `what a killed import has left is removed by the next`() throws {
+    try Workspace.with { place in
+      let process = try RunningProcess(
+        try builtProgram("seqtrain"),
+        ["data", "generate", "grammar", "--characters", "10000000000", "--output", "tales.h5"],
+        directory: place.path)
+      try #require(process.wait { (try? !place.entries.isEmpty) ?? false })
+      process.signal(SIGKILL)
+      _ = try process.wait()
+      #expect(try place.entries.count == 1)
+      try place.makeTales()
+      #expect(try place.entries == ["tales.h5"])
+    }
+  }
+
+  @Test func `commands that are not there are told from those that are`() throws {
+    try Workspace.with { place in
+      for (command, expected) in [
+        (
+          ["import", "csv", "x.csv"],
+          "data import csv: there is no such command; after seqtrain data import there is: text"
+        ),
+        (
+          ["make"],
+          "data make: there is no such command; after seqtrain data there is: import, generate, info, seal"
+        ),
+      ] {
+        let result = try place.seqtrain(["data"] + command)
+        #expect(result.status == 64 && result.errors.contains(expected), "\(result)")
+      }
+    }
+  }
+
+  @Test func `a dataset of another program is sealed and trained on`() throws {
+    try Workspace.with { place in
+      var raw = RawDataset()
+      raw.kind = nil
+      try raw.write(place("x.h5"))
+      let train =
+        ["train", "--run", "run"]
+        + set([
+          "data.path=x.h5", "model.hidden=4", "model.embedding=2", "training.lanes=2", "training.chunk=8",
+          "training.steps=2", "training.shards=2",
+        ])
+      expectRefusal(
+        try place.seqtrain(ranks: 2, train), ["write the attribute \"kind\" by: seqtrain data seal x.h5"])
+      #expect(try place.output(["data", "seal", "x.h5"]).contains("600 in 2 streams"))
+      try place.output(ranks: 2, train)
+      // A fingerprint that is wrong is found by a run too, before anything is written.
+      try RawDataset().write(place("y.h5"))
+      let other = ["train", "--run", "other"] + train.dropFirst(3) + set(["data.path=y.h5"])
+      expectRefusal(
+        try place.seqtrain(ranks: 2, other),
+        ["y.h5: the content does not have the stated fingerprint (a fingerprint, found ", "data seal y.h5"])
+      #expect(try place.entries == ["run", "x.h5", "y.h5"])
     }
   }
 

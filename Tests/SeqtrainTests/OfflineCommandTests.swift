@@ -121,6 +121,55 @@ import Testing
     }
   }
 
+  @Test func `a prompt is read from a file or standard input`() throws {
+    try withRun { place in
+      let prompt = (0..<30).map { "line \($0)\n" }.joined() + "line "
+      let options = ["--length", "40", "--top-k", "3"]
+      let expected = try place.output(["generate", "run", "--prompt", prompt] + options)
+      #expect(expected.hasPrefix(prompt) && expected.unicodeScalars.count == prompt.unicodeScalars.count + 41)
+      try place.write("p.txt", prompt)
+      #expect(try place.output(["generate", "run", "--prompt-file", "p.txt"] + options) == expected)
+      let command = "exec \"$0\" generate run --prompt-file - \"$@\" <p.txt"
+      let piped = try runProcess(
+        "sh", ["-c", command, try builtProgram("seqtrain")] + options, directory: place.path)
+      #expect(piped.status == 0 && piped.output == expected, "\(piped)")
+      try place.write("q.txt", "line Ω")
+      expectRefusal(
+        try place.seqtrain(["generate", "run", "--prompt-file", "q.txt"]),
+        ["q.txt: \"Ω\", token 5 of the text, is not in the vocabulary of 20 chars, which are "])
+      #expect(
+        try place.seqtrain(["generate", "run", "--prompt-file", "q.txt", "--prompt", "line"]).status == 64)
+    }
+  }
+
+  @Test func `text appears as it is drawn`() throws {
+    try withRun { place in
+      let process = try RunningProcess(
+        try builtProgram("seqtrain"), ["generate", "run", "--prompt", "line", "--length", "1000000000"],
+        directory: place.path)
+      #expect(process.wait { (try? process.outputSoFar().utf8.count > 1000) ?? false })
+      process.signal(SIGKILL)
+      #expect(try process.wait().output.hasPrefix("line"))
+      // Nothing is drawn for a reader that has seen enough.
+      let command = "\"$0\" generate run --length 1000000000 | head -c 9"
+      let result = try runProcess("sh", ["-c", command, try builtProgram("seqtrain")], directory: place.path)
+      #expect(result.status == 0 && result.output.utf8.count == 9 && result.errors.isEmpty, "\(result)")
+    }
+  }
+
+  @Test func `a model of bytes writes them as they are`() throws {
+    try Workspace.with { place in
+      try place.write("t.txt", (0..<200).map { "größer \($0)\n" }.joined())
+      try place.output(["data", "import", "text", "t.txt", "--level", "byte", "--output", "d.h5"])
+      try place.output(ranks: 2, ["train", "--run", "run", "--set", "data.path=d.h5"] + settings)
+      let command = "exec \"$0\" generate run --temperature 100 --length 2000 --prompt ö >out"
+      let result = try runProcess("sh", ["-c", command, try builtProgram("seqtrain")], directory: place.path)
+      let bytes = try readBytes(place("out"))
+      #expect(result.status == 0 && bytes.count == 2 + 2000 + 1, "\(result)")
+      #expect(Set(bytes).count > 200)
+    }
+  }
+
   @Test func `a run, a checkpoint and a dataset are shown`() throws {
     try withRun { place in
       let json = try place.output(["inspect", "run", "--json"])

@@ -19,7 +19,8 @@ struct Imported {
 func importText(
   _ contents: [[UInt8]], _ level: TokenLevel = .char, _ streams: StreamKind = .whole,
   split: [Double] = [0.5, 0.5],
-  by measure: SplitPlan.Measure = .position, minimumCount: Int? = nil, maximumSize: Int? = nil
+  by measure: SplitPlan.Measure = .position, newlines: Newlines = .keep, minimumCount: Int? = nil,
+  maximumSize: Int? = nil
 ) throws -> Imported {
   try withTemporaryDirectory { directory in
     let files = contents.indices.map { "\(directory)/\($0).txt" }
@@ -28,7 +29,7 @@ func importText(
     do {
       try TextImport(
         files: files, level: level, streams: streams, split: SplitPlan(fractions: split, measure: measure),
-        minimumCount: minimumCount, maximumSize: maximumSize
+        newlines: newlines, minimumCount: minimumCount, maximumSize: maximumSize
       ).run(output: output, command: "a test")
     } catch {
       // Nothing is left of an import that failed.
@@ -45,11 +46,12 @@ func importText(
 
 func importText(
   _ text: String, _ level: TokenLevel = .char, _ streams: StreamKind = .whole, split: [Double] = [0.5, 0.5],
-  by measure: SplitPlan.Measure = .position, minimumCount: Int? = nil, maximumSize: Int? = nil
+  by measure: SplitPlan.Measure = .position, newlines: Newlines = .keep, minimumCount: Int? = nil,
+  maximumSize: Int? = nil
 ) throws -> Imported {
   try importText(
-    [Array(text.utf8)], level, streams, split: split, by: measure, minimumCount: minimumCount,
-    maximumSize: maximumSize)
+    [Array(text.utf8)], level, streams, split: split, by: measure, newlines: newlines,
+    minimumCount: minimumCount, maximumSize: maximumSize)
 }
 
 @Suite struct TextImportTests {
@@ -186,7 +188,7 @@ func importText(
     #expect(throws: DataError.self) { try importText(" \t ", .word) }
     #expect(throws: DataError.self) { try importText([[]], .byte) }
     let split = #expect(throws: DataError.self) { try importText("abc\n", .char, .line, by: .stream) }
-    #expect(split?.description.hasPrefix("split train would be empty: there are only 1 streams") == true)
+    #expect(split?.description.hasPrefix("split train would be empty: the text has 1 stream; ") == true)
     #expect(throws: DataError.self) { try importText("abc", split: [0.9, 0.1]) }
     try withTemporaryDirectory { (directory: String) throws -> Void in
       for file in ["\(directory)/missing.txt", directory] {
@@ -214,11 +216,79 @@ func importText(
     }
   }
 
+  /// A block of a file ends inside some of these marks and line ends.
+  @Test func `line ends are kept or made one character`() throws {
+    for length in [0, 3, 262_142, 262_143, 262_144] {
+      let line = String(repeating: "a", count: length)
+      let text = "\(line)\r\nb\r\r\nc\rd\n\r"
+      #expect(try importText(text).texts == [text])
+      #expect(try importText(text, newlines: .unix).texts == ["\(line)\nb\r\nc\rd\n\r"])
+      #expect(try importText(text, .byte, newlines: .unix).texts == ["\(line)\nb\r\nc\rd\n\r"])
+    }
+  }
+
+  @Test func `a byte order mark is no part of the text`() throws {
+    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    let texts = [mark + Array("ab".utf8), Array("c\u{FEFF}".utf8), mark]
+    #expect(try importText(texts).texts == ["abc\u{FEFF}"])
+    #expect(try importText(texts, .byte).tokens.starts(with: [0xEF, 0xBB, 0xBF, 0x61]))
+  }
+
+  @Test func `UTF-16 and UTF-32 are named`() throws {
+    let text = "An ordinary text,\nof two lines"
+    func encode(_ width: Int, isBig: Bool, mark: Bool) -> [UInt8] {
+      ((mark ? "\u{FEFF}" : "") + text).unicodeScalars.flatMap { scalar in
+        let bytes = (0..<width).map { UInt8(truncatingIfNeeded: scalar.value >> (8 * UInt32($0))) }
+        return isBig ? bytes.reversed() : bytes
+      }
+    }
+    for (width, isBig, name) in [
+      (2, false, "UTF-16LE"), (2, true, "UTF-16BE"), (4, false, "UTF-32LE"), (4, true, "UTF-32BE"),
+    ] {
+      for mark in [false, true] {
+        let bytes = encode(width, isBig: isBig, mark: mark)
+        let error = #expect(throws: DataError.self) { try importText([bytes]) }
+        #expect(
+          error?.description.contains(
+            "0.txt: is text in \(name), not in UTF-8; convert it (iconv -f \(name) ")
+            == true, "\(name), \(mark)")
+        #expect(try importText([bytes], .byte).tokens.count == bytes.count)
+      }
+    }
+  }
+
+  @Test func `what is read is told, up to all`() throws {
+    try withTemporaryDirectory { directory in
+      for (name, length) in [("a", 600_000), ("b", 0), ("c", 300_000)] {
+        try writeBytes([UInt8](repeating: 0x61, count: length), to: "\(directory)/\(name)")
+      }
+      var told: [Double] = []
+      try TextImport(
+        files: ["\(directory)/a", "\(directory)/b", "\(directory)/c"], level: .char, streams: .whole,
+        split: SplitPlan(fractions: [0.5, 0.5])
+      ).run(output: "\(directory)/d.h5", command: "a test") { told.append($0) }
+      #expect(told == told.sorted() && told.last == 1 && told.count > 6 && told[0] < 0.2, "\(told)")
+    }
+  }
+
+  @Test func `text is spelt token by token`() throws {
+    let text = "“Don't go,” she said (twice);\nwell-known 😀 é\n"
+    for level in TokenLevel.allCases {
+      let found = try importText(text, level)
+      var speller = TokenSpeller(found.dataset.vocabulary)
+      let pieces = found.tokens.map { speller.spell($0) }
+      #expect(pieces.flatMap { $0 } == Array(text.utf8), "\(level)")
+      if level == .byte { #expect(pieces.allSatisfy { $0.count == 1 }) }
+    }
+  }
+
   @Test func promptsOutsideTheVocabularyAreNamed() throws {
     let vocabulary = try importText("to be or not").dataset.vocabulary
     #expect(try vocabulary.decode(vocabulary.encode("not to be")) == "not to be")
     let error = #expect(throws: DataError.self) { try vocabulary.encode("to bé") }
-    #expect(error?.description == "\"é\", token 4 of the text, is not in the vocabulary of 7 chars")
+    #expect(
+      error?.description
+        == "\"é\", token 4 of the text, is not in the vocabulary of 7 chars, which are \" benort\"")
   }
 
   @Test func largeVocabulariesAreStoredInWiderTypes() throws {

@@ -1,0 +1,143 @@
+import FileSystem
+import Glibc
+
+/// A text to be read: a file, or standard input.
+public struct TextSource: Sendable {
+  /// What messages and datasets call it: the path, or `-` for standard input.
+  public let name: String
+  /// Standard input, kept in a file without a name: texts are read more than once.
+  private let spool: Spool?
+
+  private static let standardInputName = "-"
+
+  /// The text of a file, which is opened only when it is read, or of standard input, which is read to its end now.
+  ///
+  /// - Parameter directory: Where standard input is kept; by default where temporary files are.
+  /// - Throws: `FileError` where standard input cannot be read, or there is no room for it.
+  public static func named(_ name: String, keptIn directory: String? = nil) throws -> TextSource {
+    guard name == standardInputName else { return TextSource(name: name, spool: nil) }
+    let directory = directory ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    return TextSource(name: name, spool: try Spool(STDIN_FILENO, in: directory))
+  }
+
+  /// Lends a descriptor at the beginning of the text to `body`.
+  ///
+  /// - Throws: `DataError` where the text is missing, may not be read, or is no regular file (it is read more than once).
+  func withDescriptor<Result>(_ body: (Int32) throws -> Result) throws -> Result {
+    if let spool {
+      lseek(spool.descriptor, 0, SEEK_SET)
+      return try body(spool.descriptor)
+    }
+    // Not blocking: opening a pipe that no one writes to would wait for ever.
+    let descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw DataError(systemCall: "cannot be opened", path: name) }
+    defer { close(descriptor) }
+    guard try Self.status(of: descriptor, name).st_mode & S_IFMT == S_IFREG else {
+      throw DataError(
+        "is not a regular file; text is read from files, or from standard input where it is named -",
+        path: name)
+    }
+    return try body(descriptor)
+  }
+
+  /// The size in bytes, as it lies on the disk.
+  ///
+  /// - Throws: As `withDescriptor`.
+  func size() throws -> Int { try withDescriptor { Int(try Self.status(of: $0, name).st_size) } }
+
+  private static func status(of descriptor: Int32, _ name: String) throws -> stat {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      throw DataError(systemCall: "cannot be examined", path: name)
+    }
+    return status
+  }
+
+  private final class Spool: Sendable {
+    let descriptor: Int32
+
+    init(_ input: Int32, in directory: String) throws {
+      var template = Array("\(directory)/.standard-input-XXXXXX".utf8CString)
+      descriptor = mkstemp(&template)
+      guard descriptor >= 0 else { throw FileError(directory, "keep standard input there") }
+      unlink(template)
+      try Files.forEachBlock(of: input, named: "standard input") {
+        try Files.write(Array($0), to: descriptor, path: "standard input, kept in \(directory)")
+      }
+    }
+
+    deinit { close(descriptor) }
+  }
+}
+
+extension TextSource {
+  /// The texts that `names` stand for, in their order: files, all files in a folder and those below it, the files that a
+  /// pattern such as `books/*.txt` means, and `-` for standard input. In folders, what is hidden is left out.
+  ///
+  /// - Parameters:
+  ///   - pattern: What the names of files in folders must match, such as `*.txt`; nil for all.
+  ///   - directory: Where there is room for standard input.
+  /// - Throws: `DataError` where a folder or pattern stands for nothing, or standard input is named twice; `FileError`
+  ///   where a folder cannot be read.
+  static func all(_ names: [String], matching pattern: String?, keptIn directory: String) throws
+    -> [TextSource]
+  {
+    let stdinCount = names.count { $0 == standardInputName }
+    guard stdinCount < 2 else {
+      throw DataError("standard input (-) is named twice, and can be read only once")
+    }
+    return try names.flatMap { name in
+      if name == standardInputName { return [try named(name, keptIn: directory)] }
+      // The shell has left a pattern as it is where it was quoted, or stands for nothing.
+      let paths = Files.exists(name) || !name.contains(where: "*?[".contains) ? [name] : try matches(of: name)
+      return try paths.flatMap { path in
+        Files.isDirectory(path) ? try files(in: path, matching: pattern) : [path]
+      }.map { try named($0) }
+    }
+  }
+
+  private static func matches(of pattern: String) throws -> [String] {
+    var found = glob_t()
+    defer { globfree(&found) }
+    guard glob(pattern, 0, nil, &found) == 0, let paths = found.gl_pathv else {
+      throw DataError("matches no file", path: pattern)
+    }
+    return (0..<Int(found.gl_pathc)).compactMap { paths[$0].map { String(cString: $0) } }
+  }
+
+  private static func files(in folder: String, matching pattern: String?) throws -> [String] {
+    var files: [String] = []
+    try walk(folder.hasSuffix("/") ? String(folder.dropLast()) : folder) { path, name in
+      if pattern.map({ fnmatch($0, name, 0) == 0 }) ?? true { files.append(path) }
+    }
+    guard !files.isEmpty else {
+      throw DataError("a folder without \(pattern.map { "files that match \($0)" } ?? "files")", path: folder)
+    }
+    return files
+  }
+
+  /// Shows all files in a folder and below it to `body`, by name. Links are followed to files, not to folders, which could
+  /// lead back.
+  private static func walk(_ folder: String, _ body: (_ path: String, _ name: String) -> Void) throws {
+    for name in try Files.names(in: folder) where !name.hasPrefix(".") {
+      let path = "\(folder)/\(name)"
+      var status = stat()
+      guard lstat(path, &status) == 0 else { throw DataError(systemCall: "cannot be examined", path: path) }
+      let isLink = status.st_mode & S_IFMT == S_IFLNK
+      if isLink { stat(path, &status) }
+      switch status.st_mode & S_IFMT {
+      case S_IFDIR where !isLink: try walk(path, body)
+      case S_IFREG: body(path, name)
+      case S_IFLNK: body(path, name)  // Leads nowhere, which its opening will tell.
+      default: break
+      }
+    }
+  }
+}
+
+extension DataError {
+  /// The system's refusal, for the reason in `errno`.
+  init(systemCall what: String, path: String) {
+    self.init("\(what): \(String(cString: strerror(errno)))", path: path)
+  }
+}

@@ -1,0 +1,51 @@
+/// Turns the units of a text, bytes or scalar values, into tokens.
+struct TokenEncoder {
+  /// A character or word that the vocabulary does not have.
+  struct UnknownToken: Error {
+    /// In UTF-8.
+    let spelling: [UInt8]
+  }
+
+  private let vocabulary: Vocabulary
+  private var tokenizer = WordTokenizer()
+  /// The token of each scalar value up to the largest in the vocabulary; -1 where there is none.
+  private let characters: [Int32]
+
+  /// An encoder at the beginning of a text.
+  init(_ vocabulary: Vocabulary) {
+    self.vocabulary = vocabulary
+    let scalars = vocabulary.level == .char ? vocabulary.spellings.compactMap(\.unicodeScalars.first) : []
+    var characters = [Int32](repeating: -1, count: Int(scalars.map(\.value).max() ?? 0) + 1)
+    for (scalar, token) in zip(scalars, Int32(0)...) { characters[Int(scalar.value)] = token }
+    self.characters = characters
+  }
+
+  /// Takes the next unit, and gives the tokens that end before or with it to `emit`.
+  ///
+  /// - Throws: `UnknownToken`, and what `emit` throws.
+  mutating func feed(_ unit: UInt32, _ emit: (Int32) throws -> Void) throws {
+    switch vocabulary.level {
+    case .byte: try emit(Int32(unit))
+    case .char:
+      guard unit < characters.count, characters[Int(unit)] >= 0 else {
+        throw UnknownToken(spelling: Array(String(Self.scalar(unit)).utf8))
+      }
+      try emit(characters[Int(unit)])
+    case .word:
+      try tokenizer.feed(Self.scalar(unit)) { [vocabulary] in try emit(Self.token(spelt: $0, vocabulary)) }
+    }
+  }
+
+  /// Gives what is left at the end of the text to `emit`; throws as `feed` does.
+  mutating func finish(_ emit: (Int32) throws -> Void) throws {
+    try tokenizer.finish { [vocabulary] in try emit(Self.token(spelt: $0, vocabulary)) }
+  }
+
+  private static func token(spelt word: [UInt8], _ vocabulary: Vocabulary) throws -> Int32 {
+    guard let token = vocabulary.token(spelt: word) else { throw UnknownToken(spelling: word) }
+    return token
+  }
+
+  /// What the decoder lets through is always a scalar value.
+  static func scalar(_ unit: UInt32) -> Unicode.Scalar { Unicode.Scalar(unit) ?? "\u{FFFD}" }
+}

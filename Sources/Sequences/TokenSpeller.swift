@@ -1,0 +1,21 @@
+/// Puts tokens together to a text again, one after another, as `WordTokenizer` says for words.
+public struct TokenSpeller {
+  private let vocabulary: Vocabulary
+  private var previous: String?
+
+  /// A speller at the beginning of a text.
+  public init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
+
+  /// The bytes that the next token adds to the text: UTF-8, or of a vocabulary of bytes the byte as it is.
+  public mutating func spell(_ token: Int32) -> [UInt8] {
+    let spelling = vocabulary.spellings[Int(token)]
+    defer { previous = spelling }
+    switch vocabulary.level {
+    case .byte: return [UInt8(token)]
+    case .char: return Array(spelling.utf8)
+    case .word:
+      let isSpaced = previous.map { WordTokenizer.isSpaced($0, spelling) } ?? false
+      return (isSpaced ? [UInt8(ascii: " ")] : []) + spelling.utf8
+    }
+  }
+}
