@@ -47,19 +47,20 @@ let package = Package(
     .target(name: "COneDNN"),
     .target(name: "CSupport"),
 
-    module("MPI", ["COpenMPI"]),
+    module("Preconditions", []),
+    module("MPI", ["COpenMPI", "CSupport", "Preconditions"]),
     module("FileSystem", ["CSupport"]),
-    module("HDF5", ["CHDF5", "FileSystem"]),
-    module("Random", ["CKernels"]),
-    module("Threads", ["CSupport"]),
-    module("Core", ["CKernels", "COneDNN", "Random"]),
-    module("Sequences", ["FileSystem", "HDF5", "Random", "Threads", "CZlib", crypto]),
-    module("Evaluation", ["Core", "Sequences", "MPI", "HDF5", "Random"]),
+    module("HDF5", ["CHDF5", "FileSystem", "Preconditions"]),
+    module("Random", ["CKernels", "Preconditions"]),
+    module("Threads", ["CSupport", "Preconditions"]),
+    module("Core", ["CKernels", "COneDNN", "Random", "Preconditions"]),
+    module("Sequences", ["FileSystem", "HDF5", "Random", "Threads", "Preconditions", "CZlib", crypto]),
+    module("Evaluation", ["Core", "Sequences", "MPI", "HDF5", "Random", "Preconditions"]),
     module(
       "Training",
       [
         "Evaluation", "Core", "Sequences", "MPI", "HDF5", "FileSystem", "Random", "Threads", "CKernels",
-        "CSupport", crypto, logging, yams,
+        "CSupport", "Preconditions", crypto, logging, yams,
       ]),
     .executableTarget(
       name: "seqtrain",
@@ -73,9 +74,12 @@ let package = Package(
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "MultiRank",
-      dependencies: ["MPI", "HDF5", "Training", "Evaluation", "Core", "Sequences", "CAllocationCounter"],
+      dependencies: [
+        "MPI", "HDF5", "Training", "Evaluation", "Core", "Sequences", "Preconditions", "CAllocationCounter",
+      ],
       path: "Tests/MultiRank",
       swiftSettings: swiftSettings),
+    tests(of: "Preconditions", ["MultiRank"]),
     tests(of: "MPI", ["MultiRank"]),
     tests(of: "HDF5", ["CHDF5", "FileSystem", "MultiRank"]),
     tests(of: "Random", ["CKernels"]),

@@ -1,5 +1,6 @@
 import Core
 import MPI
+import Preconditions
 import Sequences
 
 /// Measures a model on a split of a dataset, lane by lane, over all ranks.

@@ -1,4 +1,5 @@
 import Core
+import Preconditions
 import Random
 
 /// Generates tokens from a language model, one after another: what was drawn is what it reads next.

@@ -1,4 +1,5 @@
 import Glibc
+import Preconditions
 import Random
 
 /// How the next token is drawn from a model's logits.

@@ -1,4 +1,5 @@
 import CHDF5
+import Preconditions
 
 /// The sizes that decide how a dataset is stored.
 private enum Storage {

@@ -1,4 +1,5 @@
 import CHDF5
+import Preconditions
 import Synchronization
 
 /// An array in a file: elements of one type in a shape of up to eight dimensions, row-major.

@@ -1,4 +1,5 @@
 import COpenMPI
+import Preconditions
 
 /// Keeps the messages of collectives apart from others; the largest tag that every MPI library has.
 private let collectiveTag: Int32 = 32_767

@@ -1,4 +1,5 @@
 import COpenMPI
+import Preconditions
 
 /// A group of ranks that exchange messages among themselves.
 ///

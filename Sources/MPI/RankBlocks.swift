@@ -1,3 +1,5 @@
+import Preconditions
+
 /// How a buffer is cut into consecutive blocks, one for each rank, in the order of ranks. Blocks may be empty.
 ///
 /// Made once and used in every step, so that a collective need not allocate.

@@ -1,4 +1,6 @@
 import CKernels
+import CKernels
+import Preconditions
 
 /// What a random number is for. Part of every key, so that no two uses share a sequence.
 public enum Purpose: UInt32, Sendable {

@@ -1,3 +1,5 @@
+import Preconditions
+
 /// One chunk of some lanes: T steps of B lanes, time-major, in storage that is allocated once and reused.
 ///
 /// Element (t, b) of every array lies at t * B + b.

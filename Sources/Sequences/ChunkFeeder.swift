@@ -1,3 +1,4 @@
+import Preconditions
 import Synchronization
 import Threads
 

@@ -1,3 +1,5 @@
+import Preconditions
+
 /// Fills chunk after chunk, through epoch after epoch, with what a schedule says for some of its lanes.
 ///
 /// Tokens come from memory where the dataset is held there; otherwise the pieces of many chunks are taken together, and

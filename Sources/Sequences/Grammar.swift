@@ -1,4 +1,5 @@
 import Glibc
+import Preconditions
 import Random
 
 /// A stochastic context-free grammar whose derivations know their probability.

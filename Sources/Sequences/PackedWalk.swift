@@ -1,3 +1,4 @@
+import Preconditions
 import Random
 
 /// A walk over an epoch in packed mode.

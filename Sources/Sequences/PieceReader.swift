@@ -1,3 +1,5 @@
+import Preconditions
+
 /// Reads the tokens of many pieces from a dataset's file in the order in which they lie there, so that no part of the
 /// file is read twice.
 final class PieceReader {

@@ -1,4 +1,5 @@
 import FileSystem
+import Preconditions
 
 /// How a split's streams are laid over the lanes.
 public enum ScheduleMode: String, Sendable, CaseIterable {

@@ -1,3 +1,5 @@
+import Preconditions
+
 /// A walk over the chunks of some of a schedule's lanes, epoch after epoch without end.
 ///
 /// It keeps a few numbers a lane, and in packed training the orders of two epochs, which take 4 bytes a stream each.

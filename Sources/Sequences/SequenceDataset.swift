@@ -1,4 +1,5 @@
 import HDF5
+import Preconditions
 import Synchronization
 
 /// A dataset of tokens in an HDF5 file, open for reading.

@@ -1,3 +1,5 @@
+import Preconditions
+
 /// Where the streams of a split begin and end on the axis of tokens.
 ///
 /// A stream of n tokens has n - 1 pairs of an input token and the target that follows it: no target crosses streams.

@@ -1,4 +1,5 @@
 import Glibc
+import Preconditions
 
 /// A POSIX semaphore: a count that `signal` raises, and that `wait` lowers as soon as it is above zero.
 public final class CountingSemaphore: @unchecked Sendable {

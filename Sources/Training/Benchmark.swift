@@ -1,6 +1,7 @@
 import Core
 import Glibc
 import MPI
+import Preconditions
 import Random
 import Sequences
 

@@ -2,6 +2,7 @@ import Core
 import Evaluation
 import HDF5
 import MPI
+import Preconditions
 import Sequences
 
 /// The job behind `seqtrain eval`: measures a model from a checkpoint alone, on any number of ranks.

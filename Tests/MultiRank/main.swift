@@ -3,7 +3,7 @@ import MPI
 
 /// Runs one scenario on the ranks that mpirun starts: `MultiRank SCENARIO [ARGUMENT]...`. Says what was wrong and ends
 /// the job with status 1 where an expectation does not hold.
-let scenarios = [mpiScenarios, fileScenarios, trainingScenarios, trainingRunScenarios].reduce(into: [:]) {
+let scenarios = [mpiScenarios, fileScenarios, faultScenarios, trainingScenarios, trainingRunScenarios].reduce(into: [:]) {
   $0.merge($1) { first, _ in first }
 }
 

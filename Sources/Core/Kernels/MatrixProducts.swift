@@ -1,4 +1,5 @@
 import CKernels
+import Preconditions
 
 /// What the rows of a product's input are.
 package enum ProductRows {
@@ -40,7 +41,9 @@ package final class MatrixProducts {
   package func forward(
     _ x: Matrix, _ w: Matrix, into y: Matrix, accumulate: Bool = false, rows: ProductRows = .steps
   ) {
-    precondition(x.columns == w.columns && y.rows == x.rows && y.columns == w.rows)
+    precondition(
+      x.columns == w.columns && y.rows == x.rows && y.columns == w.rows,
+      "the shapes of a product's factors and result differ")
     meter.count(m: x.rows, n: w.rows, k: x.columns)
     meter.measure(.products) {
       if let oneDNN {
@@ -57,7 +60,9 @@ package final class MatrixProducts {
   package func inputGradient(
     _ dy: Matrix, _ w: Matrix, into dx: Matrix, accumulate: Bool = false, rows: ProductRows = .steps
   ) {
-    precondition(dy.columns == w.rows && dx.rows == dy.rows && dx.columns == w.columns)
+    precondition(
+      dy.columns == w.rows && dx.rows == dy.rows && dx.columns == w.columns,
+      "the shapes of an input's gradient and its factors differ")
     meter.count(m: dy.rows, n: w.columns, k: w.rows)
     meter.measure(.products) {
       if let oneDNN {
@@ -72,7 +77,9 @@ package final class MatrixProducts {
 
   /// dw += dy^T x over the given rows. dy [rows, N], x [rows, K], dw [N, K].
   package func weightGradient(_ dy: Matrix, _ x: Matrix, rows: ShardRows, into dw: Matrix) {
-    precondition(dw.rows == dy.columns && dw.columns == x.columns)
+    precondition(
+      dw.rows == dy.columns && dw.columns == x.columns,
+      "the shapes of a weight's gradient and its factors differ")
     guard rows.count > 0 else { return }
     precondition(rows.row(rows.count - 1) < min(dy.rows, x.rows), "rows beyond the matrices")
     meter.count(m: dw.rows, n: dw.columns, k: rows.count)
@@ -121,7 +128,9 @@ package final class MatrixProducts {
 
   /// Packs w [N, K] for x w^T.
   package func packForward(_ w: Matrix, into packed: Packed) {
-    precondition(packed.outputs == w.rows && packed.inputs == w.columns)
+    precondition(
+      packed.outputs == w.rows && packed.inputs == w.columns,
+      "weights are packed for a product of another shape")
     meter.measure(.packing) {
       switch packed.form {
       case .kernels(let values):
@@ -136,7 +145,9 @@ package final class MatrixProducts {
 
   /// Packs w [N, K] for dy w.
   package func packInputGradient(_ w: Matrix, into packed: Packed) {
-    precondition(packed.outputs == w.columns && packed.inputs == w.rows)
+    precondition(
+      packed.outputs == w.columns && packed.inputs == w.rows,
+      "weights are packed for a product of another shape")
     meter.measure(.packing) {
       switch packed.form {
       case .kernels(let values):
@@ -158,7 +169,9 @@ package final class MatrixProducts {
 
   /// y = x times the packed weights, or y += that, as they were made for; x holds one time step of all lanes.
   package func multiply(_ x: Matrix, _ packed: Packed, into y: Matrix) {
-    precondition(x.columns == packed.inputs && y.columns == packed.outputs && x.rows == y.rows)
+    precondition(
+      x.columns == packed.inputs && y.columns == packed.outputs && x.rows == y.rows,
+      "the shapes of a product's factors and result differ")
     meter.count(m: x.rows, n: packed.outputs, k: packed.inputs)
     meter.measure(.products) {
       switch packed.form {

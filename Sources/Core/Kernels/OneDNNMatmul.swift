@@ -1,4 +1,5 @@
 import COneDNN
+import Preconditions
 
 /// y [M, N] = x [M, K] w [K, N], or y += x w, by oneDNN: x and w in bfloat16, y and the sums in float32, none with
 /// gaps.

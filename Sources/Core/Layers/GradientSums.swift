@@ -1,4 +1,5 @@
 import CKernels
+import Preconditions
 
 /// Adds what the shards of a rank contribute to the gradients of its parameters, in the order of `ShardTree`.
 ///

@@ -1,4 +1,5 @@
 import CKernels
+import Preconditions
 
 /// The linear head with softmax cross-entropy: logits = x weight^T + bias, and for each position
 /// loss = -weight log softmax(logits)[target], summed by lane in Double.

@@ -1,4 +1,5 @@
 import CKernels
+import Preconditions
 
 /// The embedding of tokens and its projection in one.
 ///

@@ -1,4 +1,5 @@
 import Glibc
+import Preconditions
 
 /// A fixed number of elements in memory of its own: zeroed, aligned to cache lines, freed with its owner.
 ///

@@ -1,3 +1,5 @@
+import Preconditions
+
 /// The shape of the chunks that one rank computes with.
 public struct ChunkShape: Sendable, Equatable {
   /// T, the time steps of a chunk.

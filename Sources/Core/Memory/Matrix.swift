@@ -1,4 +1,5 @@
 import CKernels
+import Preconditions
 
 /// A view of float32 values in memory that something else owns: row-major, `stride` elements from row to row.
 ///
@@ -47,7 +48,7 @@ public struct Matrix {
 
   /// Sets every element to zero; the rows must follow each other without a gap.
   func clear() {
-    precondition(stride == columns)
+    precondition(stride == columns, "a matrix with gaps can't be cleared as a whole")
     base.update(repeating: 0, count: count)
   }
 
@@ -63,7 +64,9 @@ public struct Matrix {
 
   /// Copies all elements of a matrix of the same shape; neither has gaps.
   func copy(from other: Matrix) {
-    precondition(count == other.count && stride == columns && other.stride == other.columns)
+    precondition(
+      count == other.count && stride == columns && other.stride == other.columns,
+      "copied matrices have one shape and no gaps")
     base.update(from: other.base, count: count)
   }
 }

@@ -1,3 +1,5 @@
+import Preconditions
+
 /// A named array of weights.
 public struct Parameter: Sendable {
   /// The name, as `torch.nn` has it.

@@ -1,4 +1,5 @@
 import CKernels
+import Preconditions
 
 /// The order in which the gradients of shards are summed: one binary tree over all shards, whoever computed them.
 ///

@@ -1,3 +1,5 @@
+import Preconditions
+
 /// Memory for packed weights that several models of the same weights read, each of which packs a part.
 ///
 /// Weights are packed by all of them between two points at which they wait for each other.
@@ -11,7 +13,7 @@ public struct SharedPacking {
 
   /// The part of one sharer.
   public init(floats: UnsafeMutableBufferPointer<Float>, sharer: Int, sharers: Int) {
-    precondition((0..<sharers).contains(sharer))
+    precondition((0..<sharers).contains(sharer), "sharer \(sharer) of \(sharers)")
     self.floats = floats
     self.sharer = sharer
     self.sharers = sharers

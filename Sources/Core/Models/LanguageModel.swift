@@ -1,4 +1,5 @@
 import CKernels
+import Preconditions
 
 /// A recurrent language model: embedding, recurrent layers, softmax head.
 ///

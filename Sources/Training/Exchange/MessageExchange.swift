@@ -1,5 +1,6 @@
 import Core
 import MPI
+import Preconditions
 
 /// The exchange between ranks of several hosts, by messages.
 ///

@@ -1,5 +1,6 @@
 import Core
 import MPI
+import Preconditions
 
 /// The exchange between ranks of one host: weights and gradients lie in memory that all of them see.
 ///

@@ -1,6 +1,7 @@
 import Core
 import Evaluation
 import MPI
+import Preconditions
 import Sequences
 
 /// What came of a step.

@@ -1,5 +1,6 @@
 import FileSystem
 import Glibc
+import Preconditions
 import Synchronization
 
 /// The standard output of a job: lines, and on a terminal below them one line that is written over in place.
