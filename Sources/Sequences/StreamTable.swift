@@ -41,7 +41,9 @@ public struct StreamTable: Sendable {
 
   /// The streams inside a range of tokens that is not empty, those that cross its ends cut there.
   package func cut(to range: Range<Int>) -> StreamTable {
-    precondition(!range.isEmpty && tokens.contains(range.lowerBound) && range.upperBound <= tokens.upperBound)
+    precondition(
+      !range.isEmpty && tokens.contains(range.lowerBound) && range.upperBound <= tokens.upperBound,
+      "a cut lies within the tokens")
     let numbers = 0..<count + 1
     let start = numbers.partitioningIndex { offset($0) > range.lowerBound } - 1
     let end = numbers.partitioningIndex { offset($0) >= range.upperBound }

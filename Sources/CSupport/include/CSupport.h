@@ -9,6 +9,11 @@
 /// The handler writes a message to the standard error at the first signal: `ending` if mpirun is ending the job, otherwise
 /// `stopping`. Either may be NULL, for none, and must stay where it is.
 void st_catch_stop_signals(const char *stopping, const char *ending);
+#include <stdbool.h>
+#include <stddef.h>
+
+/// Has SIGUSR1, SIGTERM and SIGINT set a flag instead of ending the process. A second SIGINT ends it.
+void st_catch_stop_signals(void);
 
 /// The signal that was caught, or 0.
 int st_caught_stop_signal(void);
@@ -22,5 +27,9 @@ void st_end_temporary(int number);
 
 /// The number of processors that this process may run on, or -1 where the system does not say.
 int st_allowed_processors(void);
+
+/// Has the system give memory to all pages of `count` bytes, whose values stay. False where it has none for shared
+/// ones, of which the first access would otherwise learn by SIGBUS. One thread of a process calls it at a time.
+bool st_populate(void *base, size_t count);
 
 #endif

@@ -134,7 +134,7 @@ final class GradientSums {
 
   /// gradient += the sums of the columns of the products of x's and y's elements over each shard's rows.
   func addColumnProducts(_ x: Matrix, _ y: Matrix, to gradient: Gradient) {
-    precondition(x.stride == y.stride)
+    precondition(x.stride == y.stride, "both factors have the same gaps")
     add(to: gradient) { shard, block, sum in
       let (x, y, rows) = (x.columns(block.columns), y.columns(block.columns), shape.shardRows(shard))
       st_add_column_products(

@@ -54,7 +54,7 @@ public struct Matrix {
 
   /// Adds a matrix of the same shape.
   func add(_ other: Matrix) {
-    precondition(rows == other.rows && columns == other.columns)
+    precondition(rows == other.rows && columns == other.columns, "added matrices have one shape")
     if stride == columns && other.stride == columns {
       st_add(count, base, other.base, base)
     } else {

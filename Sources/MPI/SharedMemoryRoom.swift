@@ -1,0 +1,67 @@
+import COpenMPI
+import Glibc
+
+/// Where the MPI library puts the memory that the ranks of a host share, and what is left there.
+public struct SharedMemoryRoom: Sendable {
+  /// The directory of the files behind it.
+  public let directory: String
+  /// The bytes that are left there; nil where the system does not say.
+  public let available: Int?
+
+  /// The room as it is now. MPI has been started.
+  public init() {
+    directory = textVariable("osc_sm_backing_directory") ?? "/dev/shm"
+    var status = statvfs()
+    available =
+      statvfs(directory, &status) == 0
+      ? Int(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize)) : nil
+  }
+
+  /// Throws where there is not that much left.
+  ///
+  /// - Throws: `SharedMemoryError`.
+  public func require(_ bytes: Int) throws {
+    if let available, available < bytes {
+      throw SharedMemoryError(
+        needed: bytes, found: "\(Self.megabytes(available)) left", directory: directory)
+    }
+  }
+
+  /// Bytes as a message has them.
+  static func megabytes(_ bytes: Int) -> String { "\(bytes / 1_000_000).\(bytes / 100_000 % 10) MB" }
+}
+
+/// Too little memory that the ranks of a host could share.
+public struct SharedMemoryError: Error, CustomStringConvertible, Sendable {
+  /// What, where, needed, found, and what to do.
+  public let description: String
+
+  init(needed: Int, found: String, directory: String) {
+    description = """
+      the ranks of this host need \(SharedMemoryRoom.megabytes(needed)) of shared memory in \(directory), which has \
+      \(found) (see `df \(directory)`): end other jobs that hold it, make it larger (in a container \
+      `docker run --shm-size`, elsewhere `mount -o remount,size=SIZE \(directory)`), or use fewer training.shards or \
+      a smaller model
+      """
+  }
+}
+
+/// The value of one of Open MPI's text variables, wherever it has been set.
+private func textVariable(_ name: String) -> String? {
+  var (level, index, count): (Int32, Int32, Int32) = (0, 0, 0)
+  guard MPI_T_init_thread(Int32(MPI_THREAD_SERIALIZED), &level) == MPI_SUCCESS else { return nil }
+  defer { MPI_T_finalize() }
+  var variable: MPI_T_cvar_handle?
+  guard MPI_T_cvar_get_index(name, &index) == MPI_SUCCESS,
+    MPI_T_cvar_handle_alloc(index, nil, &variable, &count) == MPI_SUCCESS
+  else { return nil }
+  defer { MPI_T_cvar_handle_free(&variable) }
+  return withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(count) + 1) { text in
+    text.initialize(repeating: 0)
+    guard let base = text.baseAddress, count > 1, MPI_T_cvar_read(variable, base) == MPI_SUCCESS else {
+      return nil
+    }
+    let value = String(cString: base)
+    return value.isEmpty ? nil : value
+  }
+}
