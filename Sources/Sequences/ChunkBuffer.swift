@@ -25,6 +25,11 @@ public final class ChunkBuffer: @unchecked Sendable {
   /// The chunk's number in the epoch, from 0.
   public private(set) var index = 0
 
+  /// The bytes of such a buffer.
+  static func byteCount(steps: Int, lanes: Int) -> Int {
+    steps * lanes * (2 * MemoryLayout<Int32>.stride + MemoryLayout<Float>.stride + 1)
+  }
+
   /// Storage for `steps` steps of `lanes` lanes, all of it padding.
   public init(steps: Int, lanes: Int) {
     precondition(steps > 0 && lanes > 0, "a chunk has at least one step and one lane")

@@ -33,6 +33,14 @@ public final class ChunkFeeder {
 
   deinit { close() }
 
+  /// The most bytes that a feeder of chunks of so many steps of so many lanes takes.
+  ///
+  /// - Parameter isHeld: Whether the tokens are held in memory, so that nothing is read from the file.
+  public static func byteCount(chunk: Int, lanes: Int, isHeld: Bool) -> Int {
+    Ring.slotCount * ChunkBuffer.byteCount(steps: chunk, lanes: lanes)
+      + (isHeld ? 0 : ChunkReader.byteCount(largestChunk: chunk * lanes))
+  }
+
   /// The next chunk. The one before may be overwritten from now on.
   ///
   /// - Throws: `HDF5Error` or `DataError` where its tokens cannot be read; from then on, always.
@@ -73,6 +81,9 @@ public final class ChunkFeeder {
 
 /// What the feeder and its thread share. The slots go round: the semaphores say whose they are.
 private final class Ring: @unchecked Sendable {
+  /// One in use, one ready, one being filled.
+  static let slotCount = 3
+
   let slots: [Slot]
   let empty: CountingSemaphore
   let filled = CountingSemaphore(0)
@@ -88,8 +99,7 @@ private final class Ring: @unchecked Sendable {
 
   init(_ reader: ChunkReader, steps: Int, lanes: Int) {
     self.reader = reader
-    // One in use, one ready, one being filled.
-    slots = (0..<3).map { _ in Slot(ChunkBuffer(steps: steps, lanes: lanes)) }
+    slots = (0..<Self.slotCount).map { _ in Slot(ChunkBuffer(steps: steps, lanes: lanes)) }
     empty = CountingSemaphore(slots.count)
   }
 

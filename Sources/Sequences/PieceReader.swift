@@ -17,11 +17,19 @@ final class PieceReader {
   private static let pieceLimit = 1 << 18
   private static let tokenLimit = 1 << 22
 
+  /// The most tokens that are read together, where chunks have so many pairs: a piece has a token more than pairs.
+  private static func capacity(largestChunk: Int) -> Int { tokenLimit + 2 * largestChunk }
+
+  /// The most bytes of tokens and of the places of pieces.
+  static func byteCount(largestChunk: Int) -> Int {
+    (capacity(largestChunk: largestChunk) + SequenceDataset.blockSize) * MemoryLayout<Int32>.stride
+      + (pieceLimit + largestChunk) * MemoryLayout<(start: Int, piece: Int, place: Int)>.stride
+  }
+
   /// - Parameter largestChunk: The most pairs in a chunk.
   init(_ dataset: SequenceDataset, largestChunk: Int) {
     self.dataset = dataset
-    // A piece has at least one pair, and a token more than pairs.
-    tokens = .allocate(capacity: Self.tokenLimit + 2 * largestChunk)
+    tokens = .allocate(capacity: Self.capacity(largestChunk: largestChunk))
     block = .allocate(capacity: SequenceDataset.blockSize)
   }
 

@@ -52,9 +52,10 @@ public struct Benchmark: Sendable {
 
   /// Runs it on all ranks; each gets what it has measured. Collective.
   ///
-  /// - Throws: `MPIError`.
+  /// - Throws: `JobError` where the hosts have too little memory; `MPIError`.
   public func run(_ communicator: Communicator) throws -> BenchmarkResult {
     let training = configuration.training
+    try checkMemory(communicator)
     let setup = try StepSetup(configuration, vocabulary: vocabulary, communicator: communicator)
     _ = try setup.transfer.initialize(seed: training.seedBits) { false }
     let own = setup.lanesOfRank[communicator.rank]
@@ -80,6 +81,16 @@ public struct Benchmark: Sendable {
       tokensPerSecond: Double(training.lanes * training.chunk) / median, peakMemory: peakResidentMemory(),
       breakdown: StepMeter.Part.allCases.map { ($0, meter.seconds($0) / Double(steps)) },
       operations: meter.operations / Double(steps), bytes: meter.bytes / Double(steps))
+  }
+
+  /// Throws where the hosts have not the memory that the steps take. Collective.
+  private func checkMemory(_ communicator: Communicator) throws {
+    let check = try MemoryCheck(communicator)
+    _ = try check.require(configuration, mayChange: true) { configuration, _ in
+      try StepPlan(configuration, vocabulary: vocabulary, ranks: communicator.size)
+        .footprint(communicator, onOneHost: check.onOneHost, resumes: false)
+    }
+    try check.free()
   }
 
   /// Random tokens, a function of the lane alone; no resets.

@@ -37,15 +37,17 @@ public struct EvaluationJob: Sendable {
     }
     let configuration = try Configuration(
       yaml: communicator.broadcast(trained?.configuration.yaml ?? ""), name: "the configuration of rank 0")
-    let memory = try shareWeights(of: trained, configuration.model, communicator)
     let dataset = try openDataset(for: trained, communicator)
-    let tokens = try dataset.holdTokens(communicator)
     let split = try communicator.agree { try dataset.split(self.split ?? Self.defaultSplit(of: dataset)) }
-    let evaluator = try communicator.agree {
+    func makeEvaluator(_ memory: ParameterMemory) throws -> Evaluator {
       try Evaluator(
         configuration.model, memory: memory, dataset: dataset, split: split, mode: configuration.data.mode,
         lanes: configuration.training.lanes, chunk: configuration.training.chunk, communicator: communicator)
     }
+    let holdsTokens = try checkMemory(configuration, trained, dataset, communicator, makeEvaluator)
+    let tokens = holdsTokens ? try dataset.holdTokens(communicator) : nil
+    let memory = try shareWeights(of: trained, configuration.model, communicator)
+    let evaluator = try communicator.agree { try makeEvaluator(memory) }
 
     let checkpoint = try communicator.broadcast(trained?.path ?? "")
     let step = try communicator.broadcast(trained?.progress.step ?? 0)
@@ -72,6 +74,37 @@ public struct EvaluationJob: Sendable {
     }
     try tokens?.free()
     return EvaluationReport(header: header(metrics), floor: split.floor, damaged: trained?.damaged ?? [])
+  }
+
+  /// Throws where the hosts have not the memory that the evaluation takes. Collective.
+  private func checkMemory(
+    _ configuration: Configuration, _ trained: TrainedModel?, _ dataset: SequenceDataset,
+    _ communicator: Communicator, _ makeEvaluator: (ParameterMemory) throws -> Evaluator
+  ) throws -> Bool {
+    let vocabulary = try communicator.broadcast(trained?.vocabulary.count ?? 0)
+    let layout = LanguageModel.layout(configuration.model, vocabulary: vocabulary)
+    let check = try MemoryCheck(communicator)
+    let (_, holdsTokens) = try check.require(
+      configuration, tokens: dataset.byteCount, mayChange: false
+    ) { _, holdsTokens in
+      var footprint = MemoryFootprint()
+      var lanes = 0
+      footprint.own = try MemoryMeasurement.peakBytes {
+        // Rank 0 has read its weights.
+        let memory = trained?.memory ?? ParameterMemory(layout: layout, shards: 0)
+        let evaluator = try makeEvaluator(memory)
+        lanes = evaluator.lanes(of: communicator.rank).count
+        let recorder =
+          outputPath == nil
+          ? nil : try EvaluationRecorder(evaluator, nil, states: states, communicator: communicator)
+        return (memory, evaluator, recorder)
+      }
+      footprint.own += ChunkFeeder.byteCount(
+        chunk: configuration.training.chunk, lanes: lanes, isHeld: holdsTokens)
+      return footprint
+    }
+    try check.free()
+    return holdsTokens
   }
 
   private static func defaultSplit(of dataset: SequenceDataset) -> String {

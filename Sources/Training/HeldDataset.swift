@@ -24,17 +24,12 @@ final class TokenMemory {
 }
 
 extension SequenceDataset {
-  /// Reads all tokens, checks them, and holds them in memory, one copy a host, where that has room on every host.
-  /// Collective.
+  /// Reads all tokens, checks them, and holds them in memory, one copy a host. Collective.
   ///
-  /// - Returns: The memory; nil where there is no room, and tokens are read from the file when they are needed.
-  /// - Throws: `JobError` where they cannot be read or are outside the vocabulary, `MPIError`.
-  func holdTokens(_ communicator: Communicator) throws -> TokenMemory? {
+  /// - Returns: The memory.
+  /// - Throws: `JobError` where they cannot be read or are outside the vocabulary, or there is no room; `MPIError`.
+  func holdTokens(_ communicator: Communicator) throws -> TokenMemory {
     let host = try communicator.splitByHost()
-    guard try !communicator.any(byteCount > HostMemory.room(ranks: host.size) / 4) else {
-      try host.free()
-      return nil
-    }
     let memory = try TokenMemory(host, byteCount: byteCount)
     let share = RankBlocks.evenPart(of: streams.tokens.count, rank: host.rank, ranks: host.size)
     try communicator.agree { try load(tokens: share, into: memory.bytes) }

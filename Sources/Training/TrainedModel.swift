@@ -40,6 +40,13 @@ public struct TrainedModel {
     progress = header.progress
     let layout = LanguageModel.layout(configuration.model, vocabulary: vocabulary.count)
     try file.requireArrays(of: layout, in: CheckpointGroup.parameters.rawValue)
+    let bytes = layout.count * MemoryLayout<Float>.stride
+    for available in [AvailableMemory.onHost(), .inProcess()].compactMap({ $0 }) where available.bytes < bytes
+    {
+      throw TrainingError(
+        "\(file.path): its weights take \(Wording.bytes(bytes)) of memory, but \(Wording.bytes(available.bytes)) are "
+          + "available (\(available.source)); make room, or use another machine")
+    }
     memory = ParameterMemory(layout: layout, shards: 0)
     let weights = UnsafeMutableBufferPointer(start: memory.weights, count: layout.count)
     for parameter in layout.parameters {

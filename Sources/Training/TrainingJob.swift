@@ -50,7 +50,12 @@ public struct TrainingJob: Sendable {
     try communicator.agree { try plan?.checkpoint.map { try requireData(dataset, of: $0) } }
     try communicator.agree { try plan?.checkpoint.map { try requireStepsLeft($0, configuration, schedule) } }
     let resumes = try communicator.any(plan?.checkpoint != nil)
-    let tokens = try dataset.holdTokens(communicator)
+    let (demand, holdsTokens) = try checkMemory(configuration, dataset, resumes: resumes, communicator)
+    let room = try communicator.agree {
+      isFirst ? try CheckpointRoom(configuration, bytes: demand.checkpoint, run: run) : nil
+    }
+    let lackOfRoom = try communicator.agree { try room?.check() }
+    let tokens = holdsTokens ? try dataset.holdTokens(communicator) : nil
     if !resumes { try checkTokens(dataset, areHeld: tokens != nil, communicator) }
     if !isEmbedded { warning = try take() }
     try communicator.agree { try plan.map { try begin($0, run) } }
@@ -62,7 +67,8 @@ public struct TrainingJob: Sendable {
       try plan.map { plan in
         let reporter = try JobReporter(trainer, run: run, dataset: dataset, ranks: communicator.size)
         reporter.introduce(
-          plan.changes, notes: [warning].compactMap { $0 } + plan.notes)
+          plan.changes, notes: [warning, lackOfRoom].compactMap { $0 } + plan.notes, memory: demand,
+          checkpoints: room)
         try reporter.checkConsole()
         return reporter
       }
@@ -201,6 +207,19 @@ public struct TrainingJob: Sendable {
     try communicator.agree {
       if communicator.rank == 0 { try dataset.verify() } else if !areHeld { try dataset.check(tokens: share) }
     }
+  }
+
+  /// What the training takes of memory, if the hosts have that much, and whether that is with all tokens. Collective.
+  private func checkMemory(
+    _ configuration: Configuration, _ dataset: SequenceDataset, resumes: Bool, _ communicator: Communicator
+  ) throws -> (MemoryDemand, holdsTokens: Bool) {
+    let check = try MemoryCheck(communicator)
+    let result = try check.require(configuration, tokens: dataset.byteCount, mayChange: !resumes) {
+      try $0.trainingFootprint(
+        dataset, communicator, onOneHost: check.onOneHost, resumes: resumes, holdsTokens: $1)
+    }
+    try check.free()
+    return result
   }
 
   /// The newest sound checkpoint of the run, if it has one, and what is wrong with newer ones.

@@ -14,7 +14,7 @@ import Testing
     let memory = ParameterMemory(layout: LanguageModel.layout(configuration, vocabulary: 7), shards: 0)
     var random = RandomStream(RandomKey(seed: 5, purpose: .initialization))
     for parameter in memory.layout.parameters {
-      for index in parameter.range { memory.weights[index] = Float(random.normal()) / 4 }
+      for index in parameter.range { memory.weights[index] = Float(random.uniform() - 0.5) }
     }
     return Generator(configuration, memory: memory)
   }

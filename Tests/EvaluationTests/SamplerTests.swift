@@ -66,8 +66,8 @@ import Testing
 
   @Test func `the draws are those of tokens in descending order, equal ones in their own`() {
     var random = RandomStream(RandomKey(seed: 4, purpose: .generation))
-    let logits = (0..<500).map { _ in Float((random.normal() * 8).rounded() / 4) }
-    let order = logits.indices.sorted { logits[$0] != logits[$1] ? logits[$0] > logits[$1] : $0 < $1 }
+    let logits = (0..<500).map { _ in Float(random.below(60)) / 8 }
+    let order: [Int] = logits.indices.sorted { logits[$0] != logits[$1] ? logits[$0] > logits[$1] : $0 < $1 }
     for (topK, topP) in [(1, 1), (2, 1), (40, 1), (499, 1), (40, 0.5), (0, 0.3), (0, 0.95)] {
       // What top K and top P leave, moved to the front of an order that needs no limit.
       var weights = order.prefix(topK == 0 ? 500 : topK).map { exp(Double(logits[$0] - logits[order[0]])) }

@@ -33,7 +33,8 @@ import Testing
       let calls = text.matches(of: /\bprecondition(Failure)?\(/).count
       guard calls > 0 else { return }
       found += 1
-      #expect(text.contains("\nimport Preconditions\n") || text.hasPrefix("import Preconditions\n"), "\(path)")
+      #expect(
+        text.contains("\nimport Preconditions\n") || text.hasPrefix("import Preconditions\n"), "\(path)")
     }
     try look("/\(project)/Sources")
     #expect(found > 10)

@@ -1,6 +1,9 @@
 #ifndef SEQTRAIN_SUPPORT_H
 #define SEQTRAIN_SUPPORT_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 /// Has SIGUSR1, SIGTERM, SIGINT and, unless it is ignored, SIGHUP set a flag instead of ending the process. A SIGINT
 /// after one of them ends it.
 ///
@@ -9,11 +12,6 @@
 /// The handler writes a message to the standard error at the first signal: `ending` if mpirun is ending the job, otherwise
 /// `stopping`. Either may be NULL, for none, and must stay where it is.
 void st_catch_stop_signals(const char *stopping, const char *ending);
-#include <stdbool.h>
-#include <stddef.h>
-
-/// Has SIGUSR1, SIGTERM and SIGINT set a flag instead of ending the process. A second SIGINT ends it.
-void st_catch_stop_signals(void);
 
 /// The signal that was caught, or 0.
 int st_caught_stop_signal(void);

@@ -37,6 +37,11 @@ package final class MatrixProducts {
   /// Whether the rows and columns of a gradient of weights are in its bits, so that it can't be computed in blocks.
   package var needsWholeGradients: Bool { oneDNN != nil }
 
+  /// Makes room for the products of x [M, K] and w [N, K] and for their gradients, where x holds so many rows of a shard.
+  package func reserve(rows: Int, outputs: Int, inputs: Int) {
+    oneDNN?.reserve(rows: rows, outputs: outputs, inputs: inputs)
+  }
+
   /// y = x w^T, or y += x w^T. x [M, K], w [N, K], y [M, N].
   package func forward(
     _ x: Matrix, _ w: Matrix, into y: Matrix, accumulate: Bool = false, rows: ProductRows = .steps

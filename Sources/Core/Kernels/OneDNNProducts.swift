@@ -21,7 +21,7 @@ final class OneDNNProducts {
   private let shape: ChunkShape
   private let meter: StepMeter
   private var matmuls: [OneDNNMatmul.Shape: OneDNNMatmul] = [:]
-  // Each grows to what the largest product needs, in the first step.
+  // Each has what the largest product needs; oneDNN's form of weights may take a little more, known in the first step.
   private var left = Buffer<UInt16>(count: 0)
   private var right = Buffer<UInt16>(count: 0)
   private var sums = Buffer<Float>(count: 0)
@@ -30,6 +30,14 @@ final class OneDNNProducts {
   init(shape: ChunkShape, meter: StepMeter) {
     self.shape = shape
     self.meter = meter
+  }
+
+  /// Makes room for the products of x [M, K] and w [N, K] and for their gradients, where x holds so many rows of a shard.
+  func reserve(rows: Int, outputs: Int, inputs: Int) {
+    let width = max(outputs, inputs)
+    Self.reserve(&left, max(rows * width, outputs * inputs))
+    Self.reserve(&right, max(rows * inputs, outputs * inputs))
+    if shape.shards > 1 { Self.reserve(&sums, rows * width) }
   }
 
   /// y = x w^T with `transposed`, otherwise x w, or y += that.

@@ -38,6 +38,8 @@ final class DenseProjection: InputProjection {
     self.context = context
     self.weight = context.gradients.parameter(weight)
     self.input = input
+    context.products.reserve(
+      rows: context.shape.rowsPerShard, outputs: self.weight.weights.rows, inputs: input.value.columns)
   }
 
   func forward(_ chunk: TokenChunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput {

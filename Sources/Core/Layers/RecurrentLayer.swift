@@ -92,6 +92,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Layer {
     output = Signal(value: h.output, gradient: outputGradient)
     inputBias = Buffer(count: width)
     recurrent = Buffer(rows: context.shape.lanes, columns: width)
+    context.products.reserve(rows: context.shape.rowsPerShard, outputs: width, inputs: hidden)
     packedForward = context.products.makePacked(outputs: width, inputs: hidden, accumulate: false)
     packedGradients = cell.recurrentGradients.map {
       (

@@ -40,6 +40,8 @@ final class SoftmaxHead {
     self.weight = context.gradients.parameter(weight, weightIsShared ? .inParts : inBlocks)
     self.bias = context.gradients.parameter(bias, inBlocks)
     logits = Buffer(rows: blockSteps * shape.lanes, columns: self.weight.weights.rows)
+    context.products.reserve(
+      rows: blockSteps * shape.lanesPerShard, outputs: self.weight.weights.rows, inputs: input.value.columns)
     losses = Buffer(count: shape.lanes)
     targetWeights = Buffer(count: shape.lanes)
     positionLosses = Buffer(count: shape.rows)

@@ -36,7 +36,8 @@ final class TokenProjection: InputProjection {
     self.embedding = context.gradients.parameter(embedding, embeddingIsShared ? .inParts : .atOnce)
     let (vocabulary, width) = (self.embedding.weights.rows, self.embedding.weights.columns)
     let outputs = self.weight.weights.rows
-    tableRows = min(vocabulary, shape.steps * shape.lanesPerShard)
+    tableRows = min(vocabulary, shape.rowsPerShard)
+    context.products.reserve(rows: tableRows, outputs: outputs, inputs: width)
     index = Buffer(count: shape.rows)
     rowOfToken = Buffer(count: vocabulary)
     rowOfToken.elements.update(repeating: -1)

@@ -11,20 +11,30 @@ public final class Buffer<Element: BitwiseCopyable> {
   /// The number of elements.
   public let count: Int
 
-  /// Allocates `count` elements, all bits zero.
+  private let byteCount: Int
+  private let measurement: MemoryMeasurement?
+
+  /// Allocates `count` elements, all bits zero; where memory is being measured, counts them.
+  ///
+  /// Ends the process, with a message, where the system has not that much memory: a job looks before.
   public init(count: Int) {
-    let bytes = max(1, count * MemoryLayout<Element>.stride)
-    var memory: UnsafeMutableRawPointer?
-    let status = posix_memalign(&memory, 64, (bytes + 63) / 64 * 64)
-    guard status == 0, let memory else {
-      preconditionFailure("the system refused \(bytes) bytes of memory")
+    let (bytes, overflows) = max(1, count).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+    byteCount = overflows ? Int.max : bytes
+    measurement = MemoryMeasurement.current
+    let memory: UnsafeMutableRawPointer
+    if let measurement {
+      measurement.add(byteCount)
+      memory = nowhere
+    } else {
+      memory = allocate(byteCount)
     }
-    memset(memory, 0, bytes)
     base = memory.bindMemory(to: Element.self, capacity: max(1, count))
     self.count = count
   }
 
-  deinit { free(base) }
+  deinit {
+    if let measurement { measurement.remove(byteCount) } else { free(base) }
+  }
 
   /// The elements.
   public var elements: UnsafeMutableBufferPointer<Element> { .init(start: base, count: count) }
@@ -42,4 +52,36 @@ extension Buffer where Element == Float {
     precondition(rows * columns <= count, "a matrix reaches beyond its buffer")
     return Matrix(base, rows: rows, columns: columns)
   }
+}
+
+/// A cache line.
+private let alignment = 64
+
+/// An address in the first page, which the system gives to no process.
+private var nowhere: UnsafeMutableRawPointer {
+  guard let address = UnsafeMutableRawPointer(bitPattern: alignment) else {
+    preconditionFailure("the address is not null")
+  }
+  return address
+}
+
+/// `bytes` bytes of zeros.
+private func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
+  var memory: UnsafeMutableRawPointer?
+  guard bytes <= Int.max - alignment,
+    posix_memalign(&memory, alignment, (bytes + alignment - 1) / alignment * alignment) == 0, let memory
+  else { endForLackOfMemory(bytes) }
+  memset(memory, 0, bytes)
+  return memory
+}
+
+private func endForLackOfMemory(_ bytes: Int) -> Never {
+  fflush(nil)
+  var text = """
+    seqtrain: error: the system refused \(bytes) bytes of memory: see `ulimit -v` and /proc/sys/vm/overcommit_memory; \
+    fewer lanes, a shorter chunk or a smaller model need less
+
+    """
+  _ = text.withUTF8 { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+  _exit(1)
 }

@@ -23,6 +23,9 @@ public struct ChunkShape: Sendable, Equatable {
   /// T B, the rows of a time-major array of the chunk.
   public var rows: Int { steps * lanes }
 
+  /// The rows of a time-major array that belong to one shard.
+  var rowsPerShard: Int { steps * lanesPerShard }
+
   /// The rows that belong to a shard, as the kernels count them: `count` rows, `lanes` of every `stride`, the first
   /// of them `first`. In an array of all steps, or of as many as are given.
   package func shardRows(_ shard: Int, steps: Int? = nil) -> ShardRows {

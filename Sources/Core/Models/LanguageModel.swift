@@ -92,7 +92,7 @@ public final class LanguageModel {
     sequences = layers.flatMap(\.states)
     states = sequences.map { CarriedState(name: $0.name, values: $0.carried) }
     stateGradients = sequences.map(\.gradient)
-    prepareWeights()
+    if MemoryMeasurement.current == nil { prepareWeights() }
   }
 
   /// To be called when the weights have changed.

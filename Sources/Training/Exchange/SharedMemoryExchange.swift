@@ -24,10 +24,9 @@ package final class SharedMemoryExchange: GradientExchange {
   package init(_ host: Communicator, layout: ParameterLayout, packedCount: Int, plan: ShardPlan) throws {
     // Rank 0's part begins with the weights and their packed forms.
     let weightCount = layout.count + packedCount
-    func floats(of rank: Int) -> Int {
-      layout.count * plan.subtrees(of: rank).count + (rank == 0 ? weightCount : 0)
-    }
-    let window = try SharedMemory(host, byteCount: floats(of: host.rank) * MemoryLayout<Float>.stride)
+    let window = try SharedMemory(
+      host,
+      byteCount: Self.byteCount(of: host.rank, layout: layout, packedCount: packedCount, plan: plan))
     func base(of rank: Int) -> UnsafeMutablePointer<Float> {
       guard let base = window.segment(of: rank).bindMemory(to: Float.self).baseAddress else {
         preconditionFailure("a rank's part of the shared memory is not empty")
@@ -50,6 +49,12 @@ package final class SharedMemoryExchange: GradientExchange {
       layout: layout, weights: base(of: 0), gradients: gradients[host.rank],
       trees: plan.ownSubtrees(of: host.rank), owner: window)
     if host.rank == 0 { memory.weights.update(repeating: 0, count: layout.count) }
+  }
+
+  /// The bytes of a rank's part of the shared memory.
+  static func byteCount(of rank: Int, layout: ParameterLayout, packedCount: Int, plan: ShardPlan) -> Int {
+    let floats = layout.count * plan.subtrees(of: rank).count + (rank == 0 ? layout.count + packedCount : 0)
+    return floats * MemoryLayout<Float>.stride
   }
 
   package func awaitPackedWeights() throws {

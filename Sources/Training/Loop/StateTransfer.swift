@@ -35,24 +35,26 @@ struct StateTransfer {
   ///
   /// - Throws: `JobError` where `body` throws; `MPIError`.
   func collect(_ body: ([CheckpointArray]) throws -> Void) throws {
-    let moments = try optimizer.states.map(gather)
-    let states = try model.states.map { (name: $0.name, width: $0.values.columns, values: try gather($0)) }
+    let whole = CollectedState(
+      layout, optimizer, model, lanes: lanesOfRank.joined().count, isWriter: isWriter)
+    for (state, moment) in zip(optimizer.states, whole.moments) { try gather(state, into: moment) }
+    for (state, values) in zip(model.states, whole.states) { try gather(state, into: values) }
     try communicator.agree {
       guard isWriter else { return }
       let weights = UnsafeBufferPointer(start: exchange.memory.weights, count: layout.count)
       var arrays = byName(weights, group: "parameters", description: "the weights")
-      for (name, vector) in zip(type(of: optimizer).stateNames, moments) {
+      for (name, vector) in zip(type(of: optimizer).stateNames, whole.moments) {
         arrays += byName(
           UnsafeBufferPointer(vector.elements), group: "optimizer/\(name)",
           description: "the optimiser's \(name) of the parameter of the same name")
       }
-      arrays += states.map { state in
+      arrays += zip(model.states, whole.states).map { state, values in
         CheckpointArray(
-          path: "states/\(state.name)", shape: [lanesOfRank.joined().count, state.width],
-          values: .floats(UnsafeBufferPointer(state.values.elements)),
+          path: "states/\(state.name)", shape: [lanesOfRank.joined().count, state.values.columns],
+          values: .floats(UnsafeBufferPointer(values.elements)),
           description: "the state \(state.name) that each lane's next chunk begins with")
       }
-      try withExtendedLifetime((moments, states)) { try body(arrays) }
+      try withExtendedLifetime(whole) { try body(arrays) }
     }
   }
 
@@ -101,9 +103,8 @@ struct StateTransfer {
     state.values.base.update(from: all.base + own.lowerBound * width, count: own.count * width)
   }
 
-  /// An optimiser's state of all ranks, indexed like the flat vector, on rank 0; empty elsewhere.
-  private func gather(_ state: Buffer<Float>) throws -> Buffer<Float> {
-    let vector = Buffer<Float>(count: isWriter ? layout.count : 0)
+  /// Brings an optimiser's state of all ranks, indexed like the flat vector, together on rank 0.
+  private func gather(_ state: Buffer<Float>, into vector: Buffer<Float>) throws {
     let ownership = Ownership(layout, ranks: communicator.size)
     for (index, piece) in layout.pieces.enumerated() {
       let own = ownership.range(of: communicator.rank, piece: index)
@@ -119,17 +120,14 @@ struct StateTransfer {
           RankBlocks(counts: ownership.counts(ofPiece: index)))
       }
     }
-    return vector
   }
 
-  /// A carried state of all lanes, on rank 0; empty elsewhere.
-  private func gather(_ state: CarriedState) throws -> Buffer<Float> {
+  /// Brings a carried state of all lanes together on rank 0.
+  private func gather(_ state: CarriedState, into all: Buffer<Float>) throws {
     let width = state.values.columns
-    let all = Buffer<Float>(count: isWriter ? lanesOfRank.joined().count * width : 0)
     try communicator.gather(
       UnsafeBufferPointer(start: state.values.base, count: state.values.count), into: all.elements,
       RankBlocks(counts: lanesOfRank.map { $0.count * width }))
-    return all
   }
 
   /// Numbers of which there is one a lane: those of all lanes, on rank 0; none elsewhere. Collective.
@@ -150,5 +148,20 @@ struct StateTransfer {
         path: "\(group)/\(parameter.name)", shape: parameter.shape,
         values: .floats(UnsafeBufferPointer(rebasing: vector[parameter.range])), description: description)
     }
+  }
+}
+
+/// Room for what the ranks have of the state between them, on the one that writes it; empty elsewhere.
+struct CollectedState {
+  /// The optimiser's states, each indexed like the flat vector.
+  let moments: [Buffer<Float>]
+  /// The carried states, [lanes, H] each.
+  let states: [Buffer<Float>]
+
+  init(
+    _ layout: ParameterLayout, _ optimizer: any Optimizer, _ model: LanguageModel, lanes: Int, isWriter: Bool
+  ) {
+    moments = optimizer.states.map { _ in Buffer(count: isWriter ? layout.count : 0) }
+    states = model.states.map { Buffer(count: isWriter ? lanes * $0.values.columns : 0) }
   }
 }

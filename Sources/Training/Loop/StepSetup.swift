@@ -1,6 +1,61 @@
 import Core
 import MPI
 
+/// How a resolved configuration lays a training out over the ranks; takes no memory to speak of.
+struct StepPlan {
+  let configuration: Configuration
+  let layout: ParameterLayout
+  let shards: ShardPlan
+  /// The lanes of each rank: those of its shards.
+  let lanesOfRank: [Range<Int>]
+  /// The floats of the packed weights that ranks can share.
+  let packedCount: Int
+
+  init(_ configuration: Configuration, vocabulary: Int, ranks: Int) {
+    let training = configuration.training
+    let shards = ShardPlan(shards: training.shards, ranks: ranks)
+    let lanesPerShard = training.lanes / training.shards
+    self.configuration = configuration
+    self.shards = shards
+    layout = LanguageModel.layout(configuration.model, vocabulary: vocabulary)
+    lanesOfRank = (0..<ranks).map { rank in
+      let shards = shards.shards(of: rank)
+      return shards.lowerBound * lanesPerShard..<shards.upperBound * lanesPerShard
+    }
+    packedCount = LanguageModel.packedCount(configuration.model, precision: training.precision)
+  }
+}
+
+/// What a rank computes steps with besides the exchange: its part of the model and of the optimiser.
+struct StepParts {
+  let model: LanguageModel
+  let ranges: [UpdateRange]
+  let optimizer: any Optimizer
+  let report: StepReport
+  /// Room for the carried states before a step, in the order of the model's; none where they are never put back.
+  let entering: [Buffer<Float>]
+
+  init(
+    _ plan: StepPlan, memory: ParameterMemory, packing: SharedPacking?, communicator: Communicator
+  ) {
+    let training = plan.configuration.training
+    let rank = communicator.rank
+    model = LanguageModel(
+      plan.configuration.model, memory: memory,
+      shape: ChunkShape(
+        steps: training.chunk, shards: plan.shards.shards(of: rank).count,
+        lanesPerShard: training.lanes / training.shards),
+      precision: training.precision, sharing: packing, firstLane: plan.lanesOfRank[rank].lowerBound,
+      dropoutSeed: training.seedBits, accumulates: training.accumulate > 1)
+    let slices = Ownership(plan.layout, ranks: communicator.size).ranges(of: rank)
+    ranges = [UpdateRange](plan.layout, slices: slices) { training.optimizer.decays($0.name) }
+    optimizer = training.optimizer.makeOptimizer(ranges)
+    entering = training.nonFinite == .skip ? model.states.map { Buffer(count: $0.values.count) } : []
+    report = StepReport(
+      communicator, layout: plan.layout, lanesOfRank: plan.lanesOfRank, stateNames: model.states.map(\.name))
+  }
+}
+
 /// What a rank trains with, made from a resolved configuration: its part of the model, the exchange and the optimiser.
 /// The weights are left to `transfer`.
 struct StepSetup {
@@ -11,32 +66,19 @@ struct StepSetup {
 
   /// Collective.
   ///
-  /// - Throws: `MPIError`, `ThreadError`.
+  /// - Throws: `JobError` where the system has not the memory that ranks share; `MPIError`, `ThreadError`.
   init(_ configuration: Configuration, vocabulary: Int, communicator: Communicator) throws {
-    let training = configuration.training
-    let rank = communicator.rank
-    let plan = ShardPlan(shards: training.shards, ranks: communicator.size)
-    let lanesPerShard = training.lanes / training.shards
-    lanesOfRank = (0..<communicator.size).map { rank in
-      let shards = plan.shards(of: rank)
-      return shards.lowerBound * lanesPerShard..<shards.upperBound * lanesPerShard
-    }
-    let layout = LanguageModel.layout(configuration.model, vocabulary: vocabulary)
-    let packedCount = LanguageModel.packedCount(configuration.model, precision: training.precision)
-    let exchange = try makeExchange(communicator, layout: layout, packedCount: packedCount, plan: plan)
-    let model = LanguageModel(
-      configuration.model, memory: exchange.memory,
-      shape: ChunkShape(
-        steps: training.chunk, shards: plan.shards(of: rank).count, lanesPerShard: lanesPerShard),
-      precision: training.precision, sharing: exchange.packing, firstLane: lanesOfRank[rank].lowerBound,
-      dropoutSeed: training.seedBits, accumulates: training.accumulate > 1)
-    let ranges = [UpdateRange](layout, slices: exchange.slices) { training.optimizer.decays($0.name) }
-    let optimizer = training.optimizer.makeOptimizer(ranges)
+    let plan = StepPlan(configuration, vocabulary: vocabulary, ranks: communicator.size)
+    lanesOfRank = plan.lanesOfRank
+    let exchange = try makeExchange(
+      communicator, layout: plan.layout, packedCount: plan.packedCount, plan: plan.shards)
+    let parts = StepParts(
+      plan, memory: exchange.memory, packing: exchange.packing, communicator: communicator)
     step = TrainingStep(
-      communicator, model: model, exchange: exchange, optimizer: optimizer, lanesOfRank: lanesOfRank,
-      accumulate: training.accumulate, clipNorm: training.clipNorm, restorable: training.nonFinite == .skip)
+      communicator, parts, exchange: exchange, accumulate: configuration.training.accumulate,
+      clipNorm: configuration.training.clipNorm)
     transfer = StateTransfer(
-      communicator: communicator, exchange: exchange, optimizer: optimizer, ranges: ranges, model: model,
-      lanesOfRank: lanesOfRank)
+      communicator: communicator, exchange: exchange, optimizer: parts.optimizer, ranges: parts.ranges,
+      model: parts.model, lanesOfRank: lanesOfRank)
   }
 }

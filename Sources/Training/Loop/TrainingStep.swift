@@ -36,28 +36,24 @@ package final class TrainingStep {
   private let report: StepReport
   private let accumulate: Int
   private let clipNorm: Double
-  /// The carried states before the step, in the order of the model's; none where they are never put back.
   private let entering: [Buffer<Float>]
   private var position = (epoch: 0, chunk: 0)
 
   /// - Parameters:
   ///   - accumulate: The number of chunks whose gradients make one update.
   ///   - clipNorm: The norm above which the gradient is scaled down to it; 0 for never.
-  ///   - restorable: Whether `restoreStates` may be called.
   init(
-    _ communicator: Communicator, model: LanguageModel, exchange: any GradientExchange,
-    optimizer: any Optimizer, lanesOfRank: [Range<Int>], accumulate: Int, clipNorm: Double, restorable: Bool
+    _ communicator: Communicator, _ parts: StepParts, exchange: any GradientExchange, accumulate: Int,
+    clipNorm: Double
   ) {
     self.communicator = communicator
-    self.model = model
     self.exchange = exchange
-    self.optimizer = optimizer
     self.accumulate = accumulate
     self.clipNorm = clipNorm
-    entering = restorable ? model.states.map { Buffer(count: $0.values.count) } : []
-    report = StepReport(
-      communicator, layout: exchange.memory.layout, lanesOfRank: lanesOfRank,
-      stateNames: model.states.map(\.name))
+    model = parts.model
+    optimizer = parts.optimizer
+    report = parts.report
+    entering = parts.entering
   }
 
   /// Trains on the next chunks of the rank's lanes.

@@ -26,8 +26,10 @@ final class JobReporter: TrainingObserver {
     last = clock.now
   }
 
-  /// Says what run this is, and where it stands.
-  func introduce(_ changes: [SettingChange], notes: [String]) {
+  /// Says what run this is, what it takes, and where it stands.
+  func introduce(
+    _ changes: [SettingChange], notes: [String], memory: MemoryDemand, checkpoints: CheckpointRoom?
+  ) {
     let logger = reporter.logger
     let training = trainer.configuration.training
     let model = trainer.configuration.model
@@ -42,6 +44,9 @@ final class JobReporter: TrainingObserver {
       \(Wording.counted(training.lanes, "lane")), chunks of \(training.chunk), \(trainer.schedule.mode) mode, \
       \(Wording.counted(trainer.totalSteps, "step"))
       """)
+    let shared = memory.shared > 0 ? ", \(Wording.bytes(memory.shared)) shared a host" : ""
+    let disk = checkpoints.map { "; checkpoints: \($0.count) x \(Wording.bytes($0.bytes))" } ?? ""
+    logger.info("memory: \(Wording.bytes(memory.rank)) a rank\(shared)\(disk)")
     if trainer.isFinished {
       let remedy =
         trainer.progress.stoppedEarly

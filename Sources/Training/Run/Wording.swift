@@ -46,6 +46,15 @@ package enum Wording {
     }
   }
 
+  /// A number of bytes: 0.3 MB, 12.3 MB, 312 MB, 4.5 GB.
+  package static func bytes(_ count: Int) -> String {
+    switch count {
+    case ..<100_000_000: decimal(Double(count) / 1e6, places: 1) + " MB"
+    case ..<1_000_000_000: "\((count + 500_000) / 1_000_000) MB"
+    default: decimal(Double(count) / 1e9, places: 1) + " GB"
+    }
+  }
+
   /// A number of things: 1 rank, 8 ranks.
   package static func counted(_ count: Int, _ thing: String) -> String {
     FileSystem.counted(count, thing)

@@ -1,0 +1,86 @@
+import Core
+import Evaluation
+import MPI
+import Sequences
+
+/// What a rank will take of memory, beyond what it has.
+package struct MemoryFootprint: Equatable {
+  /// The most bytes of its own at a time.
+  package var own = 0
+  /// The bytes of its part of the memory that the ranks of a host share.
+  package var shared = 0
+  /// The bytes of a checkpoint, on the rank that writes it.
+  package var checkpoint = 0
+}
+
+extension StepPlan {
+  /// What a rank takes for the steps of a training, and for the checkpoints between them.
+  ///
+  /// - Parameters:
+  ///   - onOneHost: Whether all ranks are.
+  ///   - resumes: Whether it begins with a checkpoint.
+  ///   - besides: Makes what else takes buffers meanwhile, with the memory of the weights.
+  func footprint(
+    _ communicator: Communicator, onOneHost: Bool, resumes: Bool,
+    besides: (ParameterMemory) throws -> AnyObject? = { _ in nil }
+  ) throws -> MemoryFootprint {
+    let rank = communicator.rank
+    let isWriter = rank == 0
+    var footprint = MemoryFootprint()
+    var collected = 0
+    footprint.own = try MemoryMeasurement.peakBytes {
+      let exchange =
+        onOneHost
+        ? nil
+        : try MessageExchange(communicator, layout: layout, plan: shards, overlapping: false)
+      let (memory, packing) = exchange.map { ($0.memory, $0.packing) } ?? sharedViews(rank: rank)
+      let parts = StepParts(self, memory: memory, packing: packing, communicator: communicator)
+      collected = MemoryMeasurement.peakBytes {
+        CollectedState(
+          layout, parts.optimizer, parts.model, lanes: configuration.training.lanes, isWriter: isWriter)
+      }
+      return (exchange, parts, try besides(memory))
+    }
+    let weights = layout.count * MemoryLayout<Float>.stride
+    footprint.own += isWriter ? collected : resumes ? weights : 0
+    if isWriter { footprint.checkpoint = weights + collected }
+    if onOneHost {
+      footprint.shared = SharedMemoryExchange.byteCount(
+        of: rank, layout: layout, packedCount: packedCount, plan: shards)
+    }
+    return footprint
+  }
+
+  /// Views of what lies in shared memory, which the exchange counts.
+  private func sharedViews(rank: Int) -> (ParameterMemory, SharedPacking?) {
+    MemoryMeasurement.uncounted {
+      let memory = ParameterMemory(layout: layout, trees: shards.ownSubtrees(of: rank))
+      let packed = Buffer<Float>(count: packedCount)
+      let packing = SharedPacking(floats: packed.elements, sharer: rank, sharers: shards.ranks)
+      return (memory, packedCount > 0 ? packing : nil)
+    }
+  }
+}
+
+extension Configuration {
+  /// What a rank takes for a training on `dataset`, besides tokens that are held in memory.
+  func trainingFootprint(
+    _ dataset: SequenceDataset, _ communicator: Communicator, onOneHost: Bool, resumes: Bool,
+    holdsTokens: Bool
+  ) throws -> MemoryFootprint {
+    let plan = StepPlan(self, vocabulary: dataset.vocabulary.count, ranks: communicator.size)
+    var evaluated = 0
+    var footprint = try plan.footprint(communicator, onOneHost: onOneHost, resumes: resumes) { memory in
+      guard evaluation.every > 0 else { return nil }
+      let evaluator = try Evaluator(
+        model, memory: memory, dataset: dataset, split: dataset.split("validation"), mode: data.mode,
+        lanes: training.lanes, chunk: training.chunk, communicator: communicator)
+      evaluated = evaluator.lanes(of: communicator.rank).count
+      return evaluator
+    }
+    for lanes in [plan.lanesOfRank[communicator.rank].count, evaluated] {
+      footprint.own += ChunkFeeder.byteCount(chunk: training.chunk, lanes: lanes, isHeld: holdsTokens)
+    }
+    return footprint
+  }
+}
