@@ -14,7 +14,7 @@ final class TokenProjection: InputProjection {
   private let embedding: ParameterView
   private let tableRows: Int
   private let index: Buffer<Int32>
-  /// The row of each token of the vocabulary in the table of the shard whose tokens are listed; otherwise -1.
+  /// One more than the row of each token in the table, of the shard whose tokens are listed; otherwise 0.
   private let rowOfToken: Buffer<Int32>
   /// The token of each row of the table.
   private let tokens: Buffer<Int32>
@@ -40,7 +40,6 @@ final class TokenProjection: InputProjection {
     context.products.reserve(rows: tableRows, outputs: outputs, inputs: width)
     index = Buffer(count: shape.rows)
     rowOfToken = Buffer(count: vocabulary)
-    rowOfToken.elements.update(repeating: -1)
     tokens = Buffer(count: shape.shards * tableRows)
     starts = Buffer(count: shape.shards + 1)
     counts = Buffer(count: shape.shards)
@@ -97,14 +96,14 @@ final class TokenProjection: InputProjection {
       let position = positions.row(r)
       let token = Int(chunk.inputs[position])
       precondition(token >= 0 && token < rowOfToken.count, "a token outside the vocabulary")
-      if rowOfToken.base[token] < 0 {
-        rowOfToken.base[token] = Int32(end)
+      if rowOfToken.base[token] == 0 {
         tokens.base[end] = Int32(token)
         end += 1
+        rowOfToken.base[token] = Int32(end)
       }
-      index.base[position] = rowOfToken.base[token]
+      index.base[position] = rowOfToken.base[token] - 1
     }
-    for row in first..<end { rowOfToken.base[Int(tokens.base[row])] = -1 }
+    for row in first..<end { rowOfToken.base[Int(tokens.base[row])] = 0 }
     counts.base[shard] = end - first
     starts.base[shard + 1] = context.products.needsFixedRows ? first + tableRows : end
   }
