@@ -7,10 +7,13 @@
 /// Matrix products in float32.
 ///
 /// Every element of a result is a sum over k in ascending order, cut into blocks that K alone decides (of up to
-/// 768, for gradients of weights 512): its bits do not depend on how many rows or columns share the call. All
+/// 768, for gradients of weights `ST_ROW_DEPTH`): its bits do not depend on how many rows or columns share the call. All
 /// matrices are row-major; `ld` is the number of floats from one row to the next. With `round_inputs` both
 /// inputs are rounded to bfloat16 (nearest even) while they are packed, and the products are summed in float32:
 /// bfloat16 products on machines that have none.
+
+/// The most rows of a gradient of weights that are summed before the sum is added to the result.
+enum { ST_ROW_DEPTH = 512 };
 
 /// Floats of scratch memory that a product needs, whatever its shape; aligned to 64 bytes.
 size_t st_product_scratch(void);

@@ -6,7 +6,7 @@
 
 enum {
   DEPTH = 768,               // products summed before they are added to C, at most
-  ROW_DEPTH = 512,           // the same where both factors are packed, for gradients of weights
+  ROW_DEPTH = ST_ROW_DEPTH,  // the same where both factors are packed, for gradients of weights
   ROW_BLOCK = 128,           // rows (or columns) of A used at a time
   NEAR = ROW_BLOCK * DEPTH,  // floats of A, or of C, that stay in the cache while B passes
   COLUMN_BLOCK = 960,        // columns of B packed at a time

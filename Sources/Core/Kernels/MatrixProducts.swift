@@ -42,6 +42,10 @@ package final class MatrixProducts {
     oneDNN?.reserve(rows: rows, outputs: outputs, inputs: inputs)
   }
 
+  /// Whether a gradient of weights over so many rows is summed in registers before it is added, as one number an element:
+  /// it is then the same whether it is added to a sum, or to zeros that are.
+  package func addsWeightGradientAtOnce(rows: Int) -> Bool { oneDNN == nil && rows <= ST_ROW_DEPTH }
+
   /// y = x w^T, or y += x w^T. x [M, K], w [N, K], y [M, N].
   package func forward(
     _ x: Matrix, _ w: Matrix, into y: Matrix, accumulate: Bool = false, rows: ProductRows = .steps

@@ -118,7 +118,11 @@ final class GradientSums {
 
   /// gradient += dy^T x over the rows of each shard.
   func addProduct(_ dy: Matrix, _ x: Matrix, to gradient: Gradient, rows: (_ shard: Int) -> ShardRows) {
-    add(to: gradient, whole: products.needsWholeGradients) { shard, block, sum in
+    // Written out as an argument: a closure that is kept would be allocated.
+    add(
+      to: gradient, whole: products.needsWholeGradients,
+      joins: { products.addsWeightGradientAtOnce(rows: rows($0).count) }
+    ) { shard, block, sum in
       products.weightGradient(
         dy.columns(block.rows), x.columns(block.columns), rows: rows(shard), into: sum)
     }
@@ -144,14 +148,17 @@ final class GradientSums {
 
   /// gradient += what each shard contributes: `addShard` adds it, block by block of the parameter, to a matrix of the
   /// block's shape. The parameter is one block with `whole`.
+  ///
+  /// - Parameter joins: Whether what a shard adds has the same bits as the sum of what it would have added to zeros.
   func add(
-    to gradient: Gradient, whole: Bool = false, _ addShard: (_ shard: Int, Block, _ sum: Matrix) -> Void
+    to gradient: Gradient, whole: Bool = false, joins: (_ shard: Int) -> Bool = { _ in false },
+    _ addShard: (_ shard: Int, Block, _ sum: Matrix) -> Void
   ) {
     for (shard, sum) in gradient.shards.enumerated() { addShard(shard, Self.all(of: sum), sum) }
     guard gradient.shards.isEmpty else { return }
     for (tree, sum) in zip(memory.trees, gradient.trees) {
       if whole || tree.count == 1 {
-        addTree(tree, Self.all(of: sum), to: sum, addShard)
+        addTree(tree, Self.all(of: sum), to: sum, joins, addShard)
       } else {
         let shape = BlockShape(rows: sum.rows, columns: sum.columns)
         for row in stride(from: 0, to: sum.rows, by: shape.rows) {
@@ -159,7 +166,7 @@ final class GradientSums {
             let block = Block(
               rows: row..<min(row + shape.rows, sum.rows),
               columns: column..<min(column + shape.columns, sum.columns))
-            addTree(tree, block, to: block.part(of: sum), addShard)
+            addTree(tree, block, to: block.part(of: sum), joins, addShard)
           }
         }
       }
@@ -167,17 +174,18 @@ final class GradientSums {
   }
 
   private func addTree(
-    _ tree: Range<Int>, _ block: Block, to sum: Matrix, _ addShard: (Int, Block, Matrix) -> Void
+    _ tree: Range<Int>, _ block: Block, to sum: Matrix, _ joins: (Int) -> Bool,
+    _ addShard: (Int, Block, Matrix) -> Void
   ) {
     func place(_ index: Int) -> Matrix {
       guard index > 0 else { return sum }
       return Matrix(waiting.base + (index - 1) * waitingStride, rows: sum.rows, columns: sum.columns)
     }
     ShardTree.sum(
-      leaves: tree.count,
-      compute: { leaf, index in
+      leaves: tree.count, joins: { joins(tree.lowerBound + $0) },
+      compute: { leaf, index, isJoined in
         let into = place(index)
-        if index > 0 { into.clear() }
+        if index > 0 && !isJoined { into.clear() }
         addShard(tree.lowerBound + leaf, block, into)
       },
       add: { index in place(index).add(place(index + 1)) })
@@ -188,14 +196,15 @@ final class GradientSums {
   }
 }
 
-/// The shape of the blocks in which a parameter is summed: some of them stay in the second level of a cache.
+/// The shape of the blocks in which a parameter is summed: small enough for some of them to stay in a cache, large
+/// enough that packing the factors of their products takes little of the time.
 private struct BlockShape {
   /// Rows that products compute at a time.
   private static let rowStep = 128
   /// Columns that a block of many rows has, about.
-  private static let columnCount = 256
+  private static let columnCount = 512
   /// Elements of a block, about.
-  private static let count = 1 << 16
+  private static let count = 1 << 18
 
   let rows: Int
   let columns: Int

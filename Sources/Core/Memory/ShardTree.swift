@@ -45,15 +45,18 @@ package enum ShardTree {
   /// they can be: only the sums of complete trees wait, each larger than the next, in places numbered from 0. The sum of
   /// all is left in place 0.
   ///
-  /// Calls `compute(leaf, place)` for every leaf, in order, and `add(place)` where the sum in a place becomes that of it
-  /// and the next place's.
+  /// Calls `compute(leaf, place, false)` for every leaf, in order, and `add(place)` where the sum in a place becomes that
+  /// of it and the next place's. The right one of two leaves may instead be added where the left one is, by
+  /// `compute(leaf, place, true)`, if `joins(leaf)`: that saves a place and an addition.
   package static func sum(
-    leaves: Int, compute: (_ leaf: Int, _ place: Int) -> Void, add: (_ place: Int) -> Void
+    leaves: Int, joins: (_ leaf: Int) -> Bool = { _ in false },
+    compute: (_ leaf: Int, _ place: Int, _ isJoined: Bool) -> Void, add: (_ place: Int) -> Void
   ) {
     var taken = 0
     for leaf in 0..<leaves {
-      compute(leaf, taken)
-      taken += 1
+      let isJoined = leaf % 2 == 1 && joins(leaf)
+      compute(leaf, isJoined ? taken - 1 : taken, isJoined)
+      if !isJoined { taken += 1 }
       // Complete trees are of as many leaves as the ones in the number of leaves stand for.
       let waiting = leaf + 1 == leaves ? 1 : (leaf + 1).nonzeroBitCount
       while taken > waiting {
