@@ -8,8 +8,8 @@
 
 static volatile sig_atomic_t caught;
 static pid_t launcher;
-static const char *stopping_message;
-static const char *ending_message;
+static const char *volatile stopping_message;
+static const char *volatile ending_message;
 
 static void announce(const char *message) {
   if (message && write(STDERR_FILENO, message, strlen(message)) < 0) return;
@@ -49,6 +49,11 @@ void st_catch_stop_signals(const char *stopping, const char *ending) {
   sigaction(SIGCONT, &action, NULL);
   // nohup has it ignored.
   if (sigaction(SIGHUP, NULL, &former) == 0 && former.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
+}
+
+void st_silence_stop_signals(void) {
+  stopping_message = NULL;
+  ending_message = NULL;
 }
 
 int st_caught_stop_signal(void) { return caught; }

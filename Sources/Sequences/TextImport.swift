@@ -86,7 +86,7 @@ public struct TextImport: Sendable {
     // For words, a carriage return is white space as any other.
     if lines > 0 && newlines == .keep && level != .word {
       remarks.append(
-        "\(counted(lines, "line")) with CR LF at the end, of which the model learns both; --newlines unix makes them LF"
+        "\(counted(lines, "line")) ending in CR LF, where CR is a token of its own; --newlines unix leaves it out"
       )
     }
     return remarks

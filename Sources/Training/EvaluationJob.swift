@@ -142,8 +142,8 @@ public struct EvaluationJob: Sendable {
   private func requireVocabulary(of trained: TrainedModel, _ dataset: SequenceDataset) throws {
     if let difference = dataset.vocabulary.difference(from: trained.vocabulary) {
       throw TrainingError(
-        "\(dataset.path): not the vocabulary that the model was trained with: \(difference); such a model is measured on a "
-          + "split of its own dataset, or on one of the same vocabulary")
+        "\(dataset.path): not the vocabulary that the model was trained with: \(difference); evaluate on a split of the "
+          + "model's own dataset, or on a dataset of the same vocabulary")
     }
   }
 

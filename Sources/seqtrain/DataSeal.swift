@@ -18,6 +18,7 @@ struct DataSeal: ParsableCommand {
 
   func run() throws {
     try SequenceDataset.seal(path)
+    try printLine("sealed; \(path) now holds:")
     try printLine(try SequenceDataset(path).text())
   }
 }

@@ -30,7 +30,9 @@ struct Generate: ParsableCommand {
   var prompt = ""
 
   @Option(
-    help: ArgumentHelp("A file with the prompt, or - for standard input.", valueName: "file"),
+    help: ArgumentHelp(
+      "A file with the prompt, all of which counts, a last line's end too; - for standard input.",
+      valueName: "file"),
     completion: .file())
   var promptFile: String?
 

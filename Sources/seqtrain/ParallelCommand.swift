@@ -12,7 +12,11 @@ protocol ParallelCommand: ParsableCommand {
 extension ParallelCommand {
   func run() throws {
     do {
-      let status = try Environment.run(reporting: report) { try run($0) }
+      // A job that has failed is ended by mpirun, which is no request of anybody's.
+      let status = try Environment.run(reporting: {
+        StopSignal.silence()
+        report($0)
+      }) { try run($0) }
       Glibc.exit(status.rawValue)
     } catch {
       Environment.abort(status: ExitStatus.failed.rawValue)

@@ -169,10 +169,10 @@ import Testing
     BadImport(
       testDescription: "invalid UTF-8", bytes: Array("größer\n".utf8) + [0x61, 0xC3, 0x28],
       expected:
-        "t.txt: is not valid UTF-8: the byte sequence at offset 10 is none; convert the file, or import"),
+        "t.txt: is not valid UTF-8: the bytes at offset 10 are no character; convert the file, or import"),
     BadImport(
       testDescription: "UTF-8 cut short", bytes: [0x61, 0xE2, 0x82], options: ["--level", "word"],
-      expected: "t.txt: is not valid UTF-8: the byte sequence at offset 1 is none"),
+      expected: "t.txt: is not valid UTF-8: the bytes at offset 1 are no character"),
     BadImport(testDescription: "no file", bytes: nil, expected: "t.txt: cannot be opened: No such file"),
     BadImport(testDescription: "no text", bytes: [], expected: "there is no text in t.txt"),
     BadImport(
@@ -222,7 +222,7 @@ import Testing
       }
       let all = try imported("books")
       #expect(all.text == "first\nsecond\r\nthird\nfourth\n", "\(all.result)")
-      #expect(all.result.errors.contains("warning: 1 line with CR LF at the end"), "\(all.result)")
+      #expect(all.result.errors.contains("warning: 1 line ending in CR LF"), "\(all.result)")
       #expect(all.result.output.contains(", 1 of them empty"), "\(all.result)")
       let some = try imported("--newlines", "unix", "books/", "--glob", "*.txt*")
       #expect(some.text == "first\nsecond\nfourth\n" && some.result.errors.isEmpty, "\(some.result)")

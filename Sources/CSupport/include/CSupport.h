@@ -13,6 +13,9 @@
 /// `stopping`. Either may be NULL, for none, and must stay where it is.
 void st_catch_stop_signals(const char *stopping, const char *ending);
 
+/// Has the handler write nothing from now on.
+void st_silence_stop_signals(void);
+
 /// The signal that was caught, or 0.
 int st_caught_stop_signal(void);
 

@@ -25,6 +25,9 @@ public enum StopSignal {
           + "time it takes\n"))
   }
 
+  /// Has this process say nothing more of signals, in whatever state it is.
+  public static func silence() { st_silence_stop_signals() }
+
   /// The name of the signal that has come, or nil.
   public static var received: String? {
     switch st_caught_stop_signal() {
