@@ -89,7 +89,7 @@ public final class SequenceDataset: Sendable {
     // Without a branch for each, so that it runs at vector speed; looked at one by one only where there is a fault.
     guard tokens.reduce(UInt32(0), { max($0, UInt32(bitPattern: $1)) }) >= limit else { return }
     guard let place = tokens.firstIndex(where: { UInt32(bitPattern: $0) >= limit }) else { return }
-    throw outsideVocabulary(first + place, Int(tokens[place]))
+    throw outsideVocabulary(first + place, tokens[place])
   }
 
   /// Reads the tokens of a range, to see that they can be read and are in the vocabulary.
@@ -144,7 +144,7 @@ public final class SequenceDataset: Sendable {
   /// The tokens in memory, where they are held there.
   var held: HeldTokens? { memory.withLock { $0 } }
 
-  private func outsideVocabulary(_ place: Int, _ token: Int) -> DataError {
+  private func outsideVocabulary(_ place: Int, _ token: some BinaryInteger) -> DataError {
     DataError(
       "token \(place) is \(token), outside the vocabulary of \(vocabulary.count); make the dataset anew",
       path: path)
@@ -194,7 +194,7 @@ public final class SequenceDataset: Sendable {
       let part = UnsafeMutableBufferPointer(rebasing: block[..<range.count])
       try values.read(rows: range, into: part)
       if let place = part.firstIndex(where: { !(0..<vocabulary.count).contains(Int(clamping: $0)) }) {
-        throw outsideVocabulary(first + place, Int(clamping: part[place]))
+        throw outsideVocabulary(first + place, part[place])
       }
       hash.update(UnsafeBufferPointer(part))
     }

@@ -76,6 +76,8 @@ public struct TrainingJob: Sendable {
     defer { reporter?.finish() }
     trainer.observer = reporter
     let ending = try trainer.run { StopSignal.received != nil || reporter?.failure != nil }
+    // The ranks that end first have mpirun end the others.
+    StopSignal.silence()
     try communicator.agree { if let failure = reporter?.failure { throw failure } }
     reporter?.conclude(ending)
     try trainer.free()

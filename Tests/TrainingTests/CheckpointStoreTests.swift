@@ -177,6 +177,16 @@ import Training
     }
   }
 
+  @Test func `a damaged manifest says nothing of the checkpoint`() throws {
+    try withTwo { store, newest in
+      try writeBytes(readBytes("\(newest).json").prefix(20), to: "\(newest).json")
+      #expect(try store.newestSound().file?.header.progress.step == 20)
+      try writeBytes(readBytes("\(newest).h5").dropLast(100), to: "\(newest).h5")
+      let (file, failures) = try store.newestSound()
+      #expect(file?.header.progress.step == 10 && failures.count == 1)
+    }
+  }
+
   /// Sound arrays that are not those of the configuration are no checkpoint.
   @Test func `without a manifest arrays must be those of the configuration`() throws {
     try withTemporaryDirectory { directory in

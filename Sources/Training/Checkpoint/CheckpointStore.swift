@@ -89,14 +89,15 @@ package final class CheckpointStore {
     String(path.dropLast(path.hasSuffix(".h5") ? 3 : 0)) + ".json"
   }
 
-  /// The manifest beside the checkpoint at `path`, if it has one; it must be of a file of that name and size.
+  /// The manifest beside the checkpoint at `path`, if it has one that can be read; it must be of a file of that name and
+  /// size.
   private static func manifest(of path: String) throws -> CheckpointManifest? {
     let manifestPath = manifestPath(of: path)
     guard Files.exists(manifestPath) else { return nil }
-    let text = try Files.read(manifestPath, atMost: 1 << 20)
-    guard let manifest = try? JSONDecoder().decode(CheckpointManifest.self, from: Data(text)) else {
-      throw TrainingError("\(manifestPath): not a checkpoint's manifest; it may have been damaged")
-    }
+    // One that is damaged vouches for nothing, and says nothing against the file either.
+    guard let text = try? Files.read(manifestPath, atMost: 1 << 20),
+      let manifest = try? JSONDecoder().decode(CheckpointManifest.self, from: Data(text))
+    else { return nil }
     let name = Files.name(of: path)
     guard manifest.file == name else {
       throw TrainingError(

@@ -20,7 +20,7 @@ public enum StopSignal {
     st_catch_stop_signals(
       strdup("\(start)stopping after this step, with a checkpoint; Ctrl-C ends it at once\n"),
       strdup(
-        "\(start)mpirun is ending the job: stopping after this step, with a checkpoint if there is time (mpirun kills its "
+        "\(start)mpirun is ending or continuing the job: stopping after this step, with a checkpoint if there is time (mpirun kills its "
           + "ranks 2 seconds after Ctrl-C or SIGTERM); SIGUSR1 to mpirun, or Ctrl-C in launch/train, gives all the "
           + "time it takes\n"))
   }
