@@ -76,6 +76,7 @@ let package = Package(
       name: "MultiRank",
       dependencies: [
         "MPI", "HDF5", "Training", "Evaluation", "Core", "Sequences", "Preconditions", "CAllocationCounter",
+        "CSupport",
       ],
       path: "Tests/MultiRank",
       swiftSettings: swiftSettings),

@@ -39,9 +39,8 @@ public struct SharedMemoryError: Error, CustomStringConvertible, Sendable {
   init(needed: Int, found: String, directory: String) {
     description = """
       the ranks of this host need \(SharedMemoryRoom.megabytes(needed)) of shared memory in \(directory), which has \
-      \(found) (see `df \(directory)`): end other jobs that hold it, make it larger (in a container \
-      `docker run --shm-size`, elsewhere `mount -o remount,size=SIZE \(directory)`), or use fewer training.shards or \
-      a smaller model
+      \(found) (see `df \(directory)`): end other jobs that hold it, or make it larger (in a container \
+      `docker run --shm-size`, elsewhere `mount -o remount,size=SIZE \(directory)`)
       """
   }
 }

@@ -30,6 +30,49 @@ import Testing
     #expect(sum > 0 && pieces > 0)
   }
 
+  /// Of three shapes: wide, long, and of a large vocabulary.
+  @Test(
+    arguments: CellUnderTest.all, [(96, 2, 8, 30, 40), (16, 3, 24, 200, 20), (32, 1, 4, 20, 5000)])
+  func `what a model will take is known without taking it`(
+    _ cell: CellUnderTest, _ size: (hidden: Int, layers: Int, lanes: Int, steps: Int, vocabulary: Int)
+  ) {
+    var configuration = ModelConfiguration()
+    configuration.cell = cell.kind
+    configuration.activation = cell.activation
+    (configuration.hidden, configuration.layers, configuration.layerNorm) = (size.hidden, size.layers, true)
+    let layout = LanguageModel.layout(configuration, vocabulary: size.vocabulary)
+    func make() -> (ParameterMemory, LanguageModel) {
+      let memory = ParameterMemory(layout: layout, shards: 2)
+      let shape = ChunkShape(steps: size.steps, shards: 2, lanesPerShard: size.lanes / 2)
+      return (
+        memory,
+        LanguageModel(configuration, memory: memory, shape: shape, precision: .float32, dropoutSeed: 1)
+      )
+    }
+    var measured = 0
+    let taken = countAllocatedBytes { measured = MemoryMeasurement.peakBytes(of: make) }
+    var made: (ParameterMemory, LanguageModel)?
+    let allocated = countAllocatedBytes { made = make() }
+    #expect(made != nil)
+    #expect(taken < 200_000, "objects, but not their memory")
+    #expect(measured <= allocated && allocated - measured < 200_000, "\(measured) of \(allocated)")
+    #expect(allocated > 1_000_000)
+  }
+
+  @Test func `a measurement counts what stands at a time, and none beyond all integers`() {
+    let peak = MemoryMeasurement.peakBytes {
+      for _ in 0..<3 { _ = Buffer<Float>(count: 1000) }
+      return Buffer<Double>(count: 10)
+    }
+    #expect(peak == 4000)
+    #expect(
+      MemoryMeasurement.peakBytes { [Buffer<Float>(count: .max / 2), Buffer<Float>(count: 8)] } == .max)
+    let outer = MemoryMeasurement.peakBytes {
+      MemoryMeasurement.uncounted { Buffer<Float>(count: 1000) }
+    }
+    #expect(outer == 0)
+  }
+
   @Test func `every kind of allocation is counted`() {
     var kept: [AnyObject] = []
     kept.reserveCapacity(4)

@@ -33,9 +33,8 @@ import Testing
   /// Trains on a chunk with a vector for each of `shards`, and with the trees within each of `parts` of them.
   private func expectTreeSums(
     _ configuration: ModelConfiguration, vocabulary: Int, shards: Int, parts: [Range<Int>],
-    arithmetic: Arithmetic = .float32
+    steps: Int = 3, lanes: Int = 2, arithmetic: Arithmetic = .float32
   ) {
-    let (steps, lanes) = (3, 2)
     let data = ChunkData(
       steps: steps, lanes: shards * lanes, vocabulary: vocabulary, isReset: { t, lane in (t + lane) % 3 == 0 }
     )
@@ -75,5 +74,37 @@ import Testing
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding, configuration.layers) = (300, 130, 1)
     expectTreeSums(configuration, vocabulary: 700, shards: 7, parts: [0..<7, 1..<6], arithmetic: arithmetic)
+  }
+
+  @Test(arguments: Arithmetic.all)
+  func `shards of more positions than a product sums at once too`(_ arithmetic: Arithmetic) {
+    var configuration = ModelConfiguration()
+    (configuration.hidden, configuration.embedding, configuration.layers) = (5, 4, 1)
+    expectTreeSums(
+      configuration, vocabulary: 7, shards: 7, parts: [0..<7, 1..<6], steps: 300, arithmetic: arithmetic)
+  }
+
+  @Test func `a head whose logits are computed in blocks too`() {
+    var configuration = ModelConfiguration()
+    (configuration.hidden, configuration.embedding, configuration.layers) = (4, 3, 1)
+    expectTreeSums(
+      configuration, vocabulary: 110_000, shards: 3, parts: [0..<3, 1..<3], steps: 12, lanes: 8)
+  }
+
+  @Test func `gradients take no memory for each shard`() {
+    var configuration = ModelConfiguration()
+    (configuration.hidden, configuration.embedding, configuration.layers) = (512, 512, 2)
+    let layout = LanguageModel.layout(configuration, vocabulary: 30)
+    let vector = layout.count * MemoryLayout<Float>.stride
+    func bytes(shards: Int) -> Int {
+      MemoryMeasurement.peakBytes {
+        LanguageModel(
+          configuration, memory: ParameterMemory(layout: layout, trees: [0..<shards]),
+          shape: ChunkShape(steps: 8, shards: shards, lanesPerShard: 64 / shards), precision: .float32)
+      }
+    }
+    // Of the weights and one vector of gradients. The sums that wait for each other are of blocks, as many as doublings.
+    #expect(bytes(shards: 1) > 2 * vector)
+    #expect(bytes(shards: 64) - bytes(shards: 1) < vector)
   }
 }

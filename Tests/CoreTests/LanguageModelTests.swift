@@ -159,4 +159,29 @@ import Testing
     #expect(abs(Vector(gradient).sum) < 1e-2)
     #expect(abs(gradient.reduce(0) { $0 + Double(min($1, 0)) } + Double(steps * lanes)) < 0.5)
   }
+
+  /// Shards of one lane have all their logits in one block, one shard of all lanes has not.
+  @Test func `blocks of logits give what all at once give`() {
+    let (steps, lanes, vocabulary) = (12, 8, 110_000)
+    var configuration = ModelConfiguration()
+    (configuration.hidden, configuration.embedding, configuration.layers) = (4, 3, 1)
+    func trained(shards: Int, trees: [Range<Int>]) -> ModelUnderTest {
+      let tested = ModelUnderTest(
+        CellUnderTest.all[2], configuration, vocabulary: vocabulary,
+        shape: ChunkShape(steps: steps, shards: shards, lanesPerShard: lanes / shards), trees: trees)
+      tested.train(
+        ChunkData(
+          steps: steps, lanes: lanes, vocabulary: vocabulary,
+          weight: { t, lane in t % 5 == 3 ? 0 : Float(1 + lane) }))
+      return tested
+    }
+    let (blocks, whole) = (trained(shards: 1, trees: [0..<1]), trained(shards: lanes, trees: [0..<lanes]))
+    #expect(Array(blocks.model.losses.positions) == Array(whole.model.losses.positions))
+    for parameter in blocks.memory.layout.parameters {
+      expectAgreement(
+        blocks.values(parameter, in: blocks.memory.gradients[0]),
+        whole.values(parameter, in: whole.memory.gradients[0]).map(Double.init), tolerance: 1e-5,
+        "gradient of \(parameter.name)")
+    }
+  }
 }

@@ -33,6 +33,7 @@ import Testing
 
           """)
       #expect(header.split == "test" && header.step == 12 && header.dataset == run.dataPath)
+      #expect(header.lanes == 5)
       #expect(header.checkpoint.hasSuffix("checkpoints/step-00000012.h5"))
       let streams = try SequenceDataset(run.dataPath).split("test").streams
       #expect(metrics.targets == streams.pairs)
@@ -43,7 +44,7 @@ import Testing
     }
   }
 
-  /// In contiguous mode too, since a lane is led in to a stream of which it has the rest.
+  /// In contiguous mode too, since a lane is led in to a stream of which it has the rest; what leads in counts nowhere.
   @Test(arguments: ["contiguous", "packed"])
   func `every result is what the equations say`(mode: String) throws {
     try SampleRun.with(mode: mode) { run in
@@ -54,7 +55,7 @@ import Testing
       let model = try ElmanNetwork("\(run.path)/checkpoints/step-00000012.h5")
       let dataset = try SequenceDataset(run.dataPath)
       let streams = try dataset.split("test").streams
-      var first = 0
+      var (first, total) = (0, (loss: 0.0, correct: 0.0))
       for stream in 0..<streams.count {
         let range = streams.offsets[stream]..<streams.offsets[stream + 1]
         var tokens = [Int32](repeating: 0, count: range.count)
@@ -75,7 +76,11 @@ import Testing
         #expect(try #require(found["streams/targets"])[stream] == Double(tokens.count - 1))
         #expect(try #require(found["targets/first"])[stream] == Double(first))
         first += tokens.count - 1
+        total = (total.loss + loss, total.correct + correct)
       }
+      let metrics = try EvaluationHeader(File.open(output)).metrics
+      #expect(abs(metrics.lossSum - total.loss) < 1e-6 * total.loss)
+      #expect(Double(metrics.correct) == total.correct && metrics.targets == first)
       #expect(found["targets/first"]?.last == Double(first) && found["targets/loss"]?.count == first)
     }
   }

@@ -32,7 +32,8 @@ struct SampleRun {
     }
   }
 
-  /// A dataset of streams of 1 to 23 tokens, a third of them in each split.
+  /// A dataset of streams of 1 to 254 tokens, a third of them in each split: enough for several lanes, and none so long
+  /// that a lane is led in to only a part of it.
   static func makeDataset(_ path: String, splits: [String], letters: [String] = letters) throws {
     let vocabulary = try Vocabulary(level: .char, spellings: letters)
     try DatasetWriter.create(path, vocabulary: vocabulary, origin: DatasetOrigin(command: "a test")) {
@@ -40,7 +41,7 @@ struct SampleRun {
       var next = 0
       var ends: [Int] = []
       for stream in 0..<60 {
-        for _ in 0..<stream * 7 % 23 + 1 {
+        for _ in 0..<stream * 7 % 257 + 1 {
           next = (next * 5 + stream + 3) % 8
           try writer.append(Int32(next))
         }

@@ -6,3 +6,10 @@ public func countAllocations(_ body: () throws -> Void) rethrows -> Int {
   try body()
   return st_thread_allocations() - before
 }
+
+/// The bytes that this thread allocates in `body`, whether it frees them or not.
+public func countAllocatedBytes(_ body: () throws -> Void) rethrows -> Int {
+  let before = st_thread_allocated_bytes()
+  try body()
+  return Int(st_thread_allocated_bytes() - before)
+}

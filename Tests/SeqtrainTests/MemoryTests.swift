@@ -1,0 +1,139 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// What jobs take of memory, and hosts that have less.
+@Suite(.serialized) struct MemoryTests {
+  private let settings = set([
+    "data.path=tales.h5", "model.hidden=64", "model.embedding=16", "training.lanes=8", "training.chunk=16",
+    "training.steps=2", "training.shards=2",
+  ])
+
+  @Test func `a training says what it takes before its first step`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      for ranks in [1, 2] {
+        let output = try place.output(ranks: ranks, ["train", "--run", "run-\(ranks)"] + settings)
+        let shared = ranks == 1 ? "" : #", [\d.]+ MB shared a host"#
+        let line = try Regex(#"memory: [\d.]+ MB a rank\#(shared); checkpoints: 4 x ([\d.]+) MB\n"#)
+        let match = try #require(try line.firstMatch(in: output), "\(output)")
+        let said = try #require(Double(match.output[1].substring ?? ""))
+        let checkpoint = try readBytes(place("run-\(ranks)/checkpoints/step-00000002.h5")).count
+        #expect(abs(said - Double(checkpoint) / 1e6) < 0.15, "\(said) MB for \(checkpoint) bytes")
+      }
+    }
+  }
+
+  @Test func `what can't fit is refused before anything is written, with what would fit`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      let wide = settings + set(["model.hidden=60000"])
+      let result = try place.seqtrain(ranks: 2, ["train", "--run", "run"] + wide)
+      expectRefusal(
+        result,
+        [
+          " available (", "), but the job takes ", " more there (2 ranks of ",
+          "it would fit with model.hidden=",
+        ])
+      #expect(try place.entries == ["tales.h5"])
+      expectRefusal(
+        try place.seqtrain(ranks: 2, ["bench", "--hidden", "60000"]), ["it would fit with model.hidden="])
+    }
+  }
+
+  @Test func `a limit of the process is told`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      let large = settings + set(["model.hidden=4000"])
+      let result = try runProcess(
+        "bash",
+        [
+          "-c", "ulimit -v 1000000; exec \"$@\"", "bash", try builtProgram("seqtrain"), "train", "--run",
+          "run",
+        ] + large,
+        directory: place.path)
+      expectRefusal(result, ["the system grants a process ", "(ulimit -v), but a rank takes "])
+      #expect(try place.entries == ["tales.h5"])
+    }
+  }
+
+  @Test func `memory that the system refuses all the same ends with a message`() throws {
+    let result = try runProcess(try builtProgram("MultiRank"), ["refused-memory"])
+    #expect(result.status == 1, "\(result)")
+    #expect(result.errors.contains("seqtrain: error: the system refused 4503599627370496 bytes"), "\(result)")
+  }
+
+  /// Runs a script where `disk` is a file system of so many MiB; nil where there may be none.
+  private func onSmallDisk(_ place: Workspace, mebibytes: Int, _ script: String, _ arguments: [String]) throws
+    -> ProcessResult?
+  {
+    mkdir(place("disk"), 0o755)
+    guard try runProcess("unshare", ["--mount", "mount", "-t", "tmpfs", "none", place("disk")]).status == 0
+    else { return nil }
+    let mount = "mount -t tmpfs -o size=\(mebibytes)m none disk; \(script)"
+    return try runProcess(
+      "unshare", ["--mount", "bash", "-c", mount, "bash"] + arguments,
+      environment: [
+        "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "OMPI_MCA_osc_sm_backing_directory": place("disk"), "OMPI_MCA_odls_base_sigkill_timeout": "0",
+      ], directory: place.path)
+  }
+
+  @Test func `shared memory that is full is noticed when it is taken`() throws {
+    try Workspace.with { place in
+      let script = #"exec "$@" disk/file"#
+      let program = try builtProgram("MultiRank")
+      guard let result = try onSmallDisk(place, mebibytes: 1, script, [program, "refused-pages"]) else {
+        return
+      }
+      #expect(result.status == 0, "\(result)")
+    }
+  }
+
+  /// Each of them alone would fit.
+  @Test func `of two jobs that need more shared memory than there is, the second is told`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      let script = """
+        job="mpirun -n 2 --oversubscribe --bind-to none"
+        $job "$@" --run first --set training.steps=1000000 >first.log 2>&1 &
+        until grep -q memory: first.log || ! kill -0 $!; do sleep 0.1; done
+        status=0
+        $job "$@" --run second --set training.steps=1 || status=$?
+        kill -USR1 $!
+        wait $!
+        [ $? = 3 ] || cat first.log
+        $job "$@" --run third --set training.steps=1 >third.log || exit 4
+        exit $status
+        """
+      let command = [try builtProgram("seqtrain"), "train"] + settings + set(["model.hidden=512"])
+      guard let result = try onSmallDisk(place, mebibytes: 80, script, command) else { return }
+      expectRefusal(
+        result,
+        [
+          "of shared memory in \(place("disk")), which has ", " left (see `df \(place("disk"))`)",
+          "--shm-size",
+        ])
+      #expect(result.output == "", "\(result)")
+    }
+  }
+
+  @Test func `a disk that takes no checkpoint, or not all, is told before the first step`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      let command = [try builtProgram("seqtrain"), "train", "--run", "disk/run"] + settings
+      let large = command + set(["model.hidden=256", "training.shards=1"])
+      guard let refused = try onSmallDisk(place, mebibytes: 2, #""$@"; s=$?; ls disk >&2; exit $s"#, large)
+      else { return }
+      expectRefusal(
+        refused,
+        ["the disk of disk has 2.1 MB left, but a checkpoint takes ", "choose another directory with --run"])
+      #expect(!refused.errors.contains("\nrun\n"), "\(refused)")
+      let warned = try onSmallDisk(place, mebibytes: 24, #"exec "$@""#, large)
+      #expect(warned?.status == 0, "\(String(describing: warned))")
+      #expect(
+        warned?.errors.contains("or lower checkpoint.keep") == true
+          || warned?.output.contains("or lower checkpoint.keep") == true, "\(String(describing: warned))")
+    }
+  }
+}
