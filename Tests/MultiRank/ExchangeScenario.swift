@@ -3,7 +3,7 @@ import MPI
 import Training
 
 /// Both exchanges, for 5 and 8 shards: every rank's slices hold the bits of the one tree over all shards, and weights
-/// updated by their owners are known to all. Twice over, as steps follow each other.
+/// updated by their owners are known to all, as are packed weights that ranks share. Twice over, as steps follow each other.
 func exchanges(_ world: Communicator) throws {
   var configuration = ModelConfiguration()
   (configuration.embedding, configuration.hidden) = (24, 40)
@@ -11,7 +11,7 @@ func exchanges(_ world: Communicator) throws {
   for shards in [5, 8] where world.size <= shards {
     let plan = ShardPlan(shards: shards, ranks: world.size)
     let shared = try SharedMemoryExchange(
-      world.splitByHost(), layout: layout, packedCount: 0, plan: plan)
+      world.splitByHost(), layout: layout, packedCount: 40_000, plan: plan)
     let messages = try [false, true].map {
       try MessageExchange(world, layout: layout, plan: plan, overlapping: $0)
     }
@@ -20,6 +20,7 @@ func exchanges(_ world: Communicator) throws {
       for exchange in exchanges {
         try checkSums(exchange, plan, rank: world.rank, round: round)
         try checkWeights(exchange, world, round: round)
+        try checkPackedWeights(exchange, world, round: round)
       }
     }
     // A rank that could not read its data has finished no piece.
@@ -62,6 +63,20 @@ private func checkWeights(_ exchange: any GradientExchange, _ world: Communicato
   for index in exchange.slices.joined() { memory.weights[index] = mark(99, index, round) }
   try exchange.publish()
   for index in 0..<memory.layout.count { try expectEqual(memory.weights[index], mark(99, index, round)) }
+  try world.barrier()
+}
+
+/// Each rank fills its part of what is shared, and knows the parts of all.
+private func checkPackedWeights(_ exchange: any GradientExchange, _ world: Communicator, round: Int) throws {
+  let packed = exchange.packing?.floats
+  try expect((packed == nil) == (exchange is MessageExchange), "only shared memory is packed to")
+  let count = packed?.count ?? 0
+  for index in RankBlocks.evenPart(of: count, rank: world.rank, ranks: world.size) {
+    packed?[index] = mark(55, index, round)
+  }
+  try exchange.awaitPackedWeights()
+  // From the end: the last part is complete last.
+  for index in (0..<count).reversed() { try expectEqual(packed?[index], mark(55, index, round)) }
   try world.barrier()
 }
 

@@ -89,16 +89,27 @@ private struct Copied: Equatable {
     }
   }
 
-  @Test(arguments: [200, 300, 70_000])
+  /// Of vocabularies whose largest tokens just fit the type, and do no longer.
+  @Test(arguments: [256, 257, 65_536, 65_537])
   func `tokens held in memory are those of the file, of each stored type`(vocabulary: Int) throws {
     try withTemporaryDirectory { directory in
-      let data = countingStreams(300, longest: 50, vocabulary: vocabulary)
+      let size = Int32(vocabulary)
+      // Down from the fifth token, which is the vocabulary's last.
+      let data = countingStreams(300, longest: 50, vocabulary: vocabulary).map {
+        $0.map { size - 1 - ($0 + size - 5) % size }
+      }
       try makeDataset("\(directory)/d.h5", data, vocabulary: vocabulary, cut: 5003)
       let dataset = try SequenceDataset("\(directory)/d.h5")
       let schedule = try Schedule(
         streams: dataset.split("train").streams, lanes: 6, chunk: 8, mode: .packed,
         traversal: .training(seed: 3))
-      let expected = try take(100, ChunkFeeder(dataset, schedule, lanes: 0..<6))
+      let tokens = Array(data.joined())
+      let expected = try (0..<schedule.chunks(inEpoch: 0)).map {
+        try Copied(tokens, schedule, lanes: 0..<6, chunk: $0, steps: 8, number: 0)
+      }
+      #expect(expected.contains { $0.inputs.contains(size - 1) })
+      #expect(expected.contains { $0.targets.contains(size - 1) })
+      #expect(try take(expected.count, ChunkFeeder(dataset, schedule, lanes: 0..<6)) == expected)
       let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: dataset.byteCount, alignment: 64)
       defer { memory.deallocate() }
       for range in [0..<10, 10..<dataset.streams.tokens.count] {
@@ -107,7 +118,7 @@ private struct Copied: Equatable {
       dataset.hold(in: UnsafeRawBufferPointer(memory))
       let feeder = try ChunkFeeder(dataset, schedule, lanes: 0..<6)
       defer { feeder.close() }
-      #expect(try take(100, feeder) == expected)
+      #expect(try take(expected.count, feeder) == expected)
       // It is the memory that is read.
       memory.initializeMemory(as: UInt8.self, repeating: 0)
       let zeros = try take(20, feeder).suffix(10)

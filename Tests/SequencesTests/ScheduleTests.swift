@@ -156,11 +156,11 @@ func pieces(_ schedule: Schedule, epoch: Int = 0, lane: Int) throws -> [[Piece]]
     }
   }
 
-  @Test(arguments: [ScheduleMode.contiguous, .packed])
-  func aWalkFromTheMiddleGoesOnAsTheWholeWalkDoes(mode: ScheduleMode) throws {
+  @Test(arguments: [ScheduleMode.contiguous, .packed], [Traversal.training(seed: 2), .evaluation])
+  func aWalkFromTheMiddleGoesOnAsTheWholeWalkDoes(mode: ScheduleMode, traversal: Traversal) throws {
     let table = try unevenStreams(40, longest: 30, seed: 5)
     let schedule = try Schedule(
-      streams: table, lanes: 3, chunk: 5, mode: mode, traversal: .training(seed: 2))
+      streams: table, lanes: 3, chunk: 5, mode: mode, traversal: traversal)
     for lane in 0..<3 {
       let whole = try pieces(schedule, epoch: 3, lane: lane)
       for chunk in 0...whole.count {
