@@ -16,13 +16,14 @@ struct SampleRun {
   static let letters = ["\n", "a", "b", "c", "d", "e", "f", "g", "ä"]
 
   /// Trains 12 steps of an Elman network on 60 streams of characters; they go when `body` is done.
-  static func with(mode: String, _ body: (SampleRun) throws -> Void) throws {
+  static func with(mode: String, lanes: Int = 8, chunk: Int = 4, _ body: (SampleRun) throws -> Void) throws {
     try withTemporaryDirectory { directory in
       let run = SampleRun(directory: directory, mode: mode)
       try makeDataset(run.dataPath, splits: ["train", "validation", "test"])
       let settings = [
         "data.path=\(run.dataPath)", "data.mode=\(mode)", "model.cell=rnn", "model.embedding=5",
-        "model.hidden=6", "model.layers=1", "training.lanes=5", "training.chunk=4", "training.shards=1",
+        "model.hidden=6", "model.layers=1", "training.lanes=\(lanes)", "training.chunk=\(chunk)",
+        "training.shards=1",
         "training.steps=12", "training.log_every=100", "checkpoint.every=4", "checkpoint.keep=3",
         "evaluation.every=6",
       ]
