@@ -63,10 +63,9 @@ struct MemoryCheck {
     func reading(_ configuration: Configuration) throws -> MemoryFootprint {
       try measure(configuration, false)
     }
-    let isTight = shortage(try self.demand(configuration, shared: 2 * tokens, holding)) != nil
-    if try !communicator.any(isTight) {
-      return (try self.demand(configuration, shared: tokens, holding), true)
-    }
+    let footprint = try communicator.agree { try holding(configuration) }
+    let isTight = shortage(try self.demand(of: footprint, shared: 2 * tokens)) != nil
+    if try !communicator.any(isTight) { return (try self.demand(of: footprint, shared: tokens), true) }
     let demand = try self.demand(configuration, reading)
     let shortage = shortage(demand)
     guard try communicator.any(shortage != nil) else { return (demand, false) }
@@ -83,11 +82,15 @@ struct MemoryCheck {
     return "it would fit with \(others)\(others.isEmpty ? "" : " or ")\(last); or use more hosts"
   }
 
-  /// - Parameter shared: The bytes that the ranks of a host share besides what each measures.
   private func demand(
-    _ configuration: Configuration, shared: Int = 0, _ measure: (Configuration) throws -> MemoryFootprint
+    _ configuration: Configuration, _ measure: (Configuration) throws -> MemoryFootprint
   ) throws -> MemoryDemand {
-    var footprint = try communicator.agree { try measure(configuration) }
+    try demand(of: communicator.agree { try measure(configuration) })
+  }
+
+  /// - Parameter shared: The bytes that the ranks of a host share besides what each measures.
+  private func demand(of footprint: MemoryFootprint, shared: Int = 0) throws -> MemoryDemand {
+    var footprint = footprint
     if host.rank == 0 { footprint.shared += shared }
     // Whatever is asked for, sums over a host stay integers.
     let most = 1 << 50
