@@ -2,30 +2,30 @@ import HDF5
 import Sequences
 
 /// What an evaluation's file says about itself: what was measured, how, and what came out.
-public struct EvaluationHeader: Sendable, Equatable {
+package struct EvaluationHeader: Sendable, Equatable {
   /// What an evaluation's file says it is.
-  public static let format = FileFormat(
+  package static let format = FileFormat(
     kind: "evaluation", version: 1, origin: "`seqtrain eval --output` makes such files")
 
   /// The path of the checkpoint.
-  public let checkpoint: String
+  package let checkpoint: String
   /// The updates that had been made.
-  public let step: Int
+  package let step: Int
   /// The path of the dataset.
-  public let dataset: String
+  package let dataset: String
   /// The dataset's fingerprint.
-  public let datasetFingerprint: String
+  package let datasetFingerprint: String
   /// The dataset's split.
-  public let split: String
+  package let split: String
   /// How the split was laid over lanes.
-  public let mode: String
+  package let mode: String
   /// Over how many.
-  public let lanes: Int
+  package let lanes: Int
   /// The result.
-  public let metrics: Metrics
+  package let metrics: Metrics
 
   /// A header of these values.
-  public init(
+  package init(
     checkpoint: String, step: Int, dataset: String, datasetFingerprint: String, split: String,
     mode: String, lanes: Int, metrics: Metrics
   ) {
@@ -42,7 +42,7 @@ public struct EvaluationHeader: Sendable, Equatable {
   /// Reads the header of an open file.
   ///
   /// - Throws: `HDF5Error` where it is not an evaluation's, of a newer format, or lacks something.
-  public init(_ file: File) throws {
+  package init(_ file: File) throws {
     let attributes = file.attributes
     _ = try Self.format.requireVersion(of: file)
     checkpoint = try attributes.string("checkpoint")

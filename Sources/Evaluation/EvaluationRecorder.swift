@@ -16,7 +16,7 @@ import Sequences
 ///
 /// What is written does not depend on the number of ranks: rank 0 receives the results chunk by chunk and takes
 /// them up lane by lane. It keeps 8 bytes a target in memory; hidden states go to the file at once.
-public final class EvaluationRecorder {
+package final class EvaluationRecorder {
   private let losses: GatheredRows<Double>
   private let predictions: GatheredRows<Int32>
   private let correct: GatheredRows<UInt8>
@@ -29,7 +29,7 @@ public final class EvaluationRecorder {
   ///   - file: The new file, on rank 0; nil on the others.
   ///   - states: Whether the hidden states are written too.
   /// - Throws: `HDF5Error` where the file cannot be written.
-  public init(_ evaluator: Evaluator, _ file: File?, states: Bool, communicator: Communicator) throws {
+  package init(_ evaluator: Evaluator, _ file: File?, states: Bool, communicator: Communicator) throws {
     let lanes = (0..<communicator.size).map(evaluator.lanes(of:))
     func rows<T>(_ columns: Int, of _: T.Type) -> GatheredRows<T> {
       GatheredRows(
@@ -47,7 +47,7 @@ public final class EvaluationRecorder {
   /// Takes up a chunk. Collective; to be called with every chunk in turn.
   ///
   /// - Throws: `HDF5Error` where rank 0 cannot write; `MPIError`.
-  public func record(_ chunk: EvaluatedChunk) throws {
+  package func record(_ chunk: EvaluatedChunk) throws {
     try losses.gather(chunk.losses)
     try predictions.gather(chunk.predictions)
     try correct.gather(chunk.correct)
@@ -65,7 +65,7 @@ public final class EvaluationRecorder {
   /// Completes the file, on rank 0; nothing to do on the others.
   ///
   /// - Throws: `HDF5Error` where it cannot be written.
-  public func finish(_ header: EvaluationHeader) throws {
+  package func finish(_ header: EvaluationHeader) throws {
     try tables?.write(header)
   }
 }

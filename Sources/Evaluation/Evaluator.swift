@@ -8,13 +8,13 @@ import Sequences
 /// The split is laid over a fixed number of lanes, every pair counted once, in natural order, and the lanes over the ranks.
 /// Products are float32, whatever the precision of training, so a lane's numbers do not depend on the lanes that share
 /// its rank; sums are taken lane by lane in Double. The result has the same bits on any number of ranks.
-public final class Evaluator {
+package final class Evaluator {
   /// What is measured, and how it is laid over lanes.
-  public let schedule: Schedule
+  package let schedule: Schedule
   /// The number of chunks.
-  public let chunks: Int
+  package let chunks: Int
   /// H, the width of the uppermost layer.
-  public let hiddenWidth: Int
+  package let hiddenWidth: Int
 
   private let dataset: SequenceDataset
   private let communicator: Communicator
@@ -31,7 +31,7 @@ public final class Evaluator {
   ///     give each more of its own than what leads in to it.
   ///   - chunk: T, the steps computed at once.
   /// - Throws: `DataError` where the split holds no targets.
-  public init(
+  package init(
     _ configuration: ModelConfiguration, memory: ParameterMemory, dataset: SequenceDataset,
     split: DatasetSplit,
     mode: ScheduleMode, lanes: Int, chunk: Int, communicator: Communicator
@@ -54,7 +54,7 @@ public final class Evaluator {
   }
 
   /// The lanes that a rank computes.
-  public func lanes(of rank: Int) -> Range<Int> {
+  package func lanes(of rank: Int) -> Range<Int> {
     RankBlocks.evenPart(of: schedule.lanes, rank: rank, ranks: communicator.size)
   }
 
@@ -64,7 +64,7 @@ public final class Evaluator {
   ///   ranks, whatever fails, so collectives may be made in them.
   /// - Throws: `JobError` where on any rank the data could not be read or `observe` has thrown, `MPIError` where the
   ///   ranks cannot communicate.
-  public func evaluate(observe: (_ chunk: EvaluatedChunk) throws -> Void = { _ in }) throws -> Metrics {
+  package func evaluate(observe: (_ chunk: EvaluatedChunk) throws -> Void = { _ in }) throws -> Metrics {
     guard let metrics = try evaluate(shouldStop: nil, observe: observe) else {
       preconditionFailure("nobody asks to stop")
     }
@@ -74,7 +74,7 @@ public final class Evaluator {
   /// Passes over the split as `evaluate(observe:)` does, unless any rank asks to stop. Collective.
   ///
   /// - Returns: nil where the pass was broken off.
-  public func evaluate(unless shouldStop: () -> Bool) throws -> Metrics? {
+  package func evaluate(unless shouldStop: () -> Bool) throws -> Metrics? {
     try withoutActuallyEscaping(shouldStop) { try evaluate(shouldStop: $0, observe: { _ in }) }
   }
 
@@ -149,17 +149,17 @@ public final class Evaluator {
 
 /// The results of one rank for one chunk of a split. All arrays are time-major over the rank's lanes, empty where it
 /// has none, and valid only during the call.
-public struct EvaluatedChunk {
+package struct EvaluatedChunk {
   /// The number of the chunk.
-  public let index: Int
+  package let index: Int
   /// The loss of each position in nats; zero where no target counts. [T B]
-  public let losses: UnsafeBufferPointer<Double>
+  package let losses: UnsafeBufferPointer<Double>
   /// The most probable token of each position. [T B]
-  public let predictions: UnsafeBufferPointer<Int32>
+  package let predictions: UnsafeBufferPointer<Int32>
   /// 1 where that is the target; 0 elsewhere, and where no target counts. [T B]
-  public let correct: UnsafeBufferPointer<UInt8>
+  package let correct: UnsafeBufferPointer<UInt8>
   /// The outputs of the uppermost layer. [T B, H]
-  public let hidden: UnsafeBufferPointer<Float>
+  package let hidden: UnsafeBufferPointer<Float>
 }
 
 /// What a lane has come to.
@@ -171,7 +171,7 @@ private struct LaneSums {
 
 extension ChunkBuffer {
   /// The chunk as the core reads it; `number` is its number in the run.
-  public func view(number: UInt32) -> TokenChunk {
+  package func view(number: UInt32) -> TokenChunk {
     TokenChunk(
       inputs: base(inputs), targets: base(targets), weights: base(weights), resets: base(resets),
       lanes: lanes,

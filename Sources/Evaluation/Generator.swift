@@ -3,7 +3,7 @@ import Preconditions
 import Random
 
 /// Generates tokens from a language model, one after another: what was drawn is what it reads next.
-public final class Generator {
+package final class Generator {
   private let configuration: ModelConfiguration
   private let model: LanguageModel
   private var isAtStart = true
@@ -16,7 +16,7 @@ public final class Generator {
   ///
   /// The state is carried from token to token even where training begins every chunk with zero: a chunk is one token
   /// here, so that the model would remember nothing.
-  public init(_ configuration: ModelConfiguration, memory: ParameterMemory) {
+  package init(_ configuration: ModelConfiguration, memory: ParameterMemory) {
     var configuration = configuration
     if configuration.initialState == .zero { configuration.initialState = .carried }
     self.configuration = configuration
@@ -35,7 +35,7 @@ public final class Generator {
   /// the seed.
   ///
   /// - Parameter emit: Called with each token as it is drawn.
-  public func generate(
+  package func generate(
     prompt: [Int32], count: Int, sampler: Sampler, seed: UInt64, emit: (Int32) throws -> Void
   ) rethrows {
     precondition(!prompt.isEmpty, "a model begins by reading a token")

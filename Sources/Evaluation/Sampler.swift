@@ -3,16 +3,16 @@ import Preconditions
 import Random
 
 /// How the next token is drawn from a model's logits.
-public struct Sampler: Sendable, Equatable {
+package struct Sampler: Sendable, Equatable {
   /// What the logits are divided by: below 1 the probable tokens become more so; 0 takes the most probable token.
-  public let temperature: Double
+  package let temperature: Double
   /// Only the K most probable tokens are drawn (Fan et al. 2018); 0 for all.
-  public let topK: Int
+  package let topK: Int
   /// Of those, only the fewest whose probabilities come to at least P are drawn (Holtzman et al. 2020); 1 for all.
-  public let topP: Double
+  package let topP: Double
 
   /// A sampler of these settings; by default one that draws from the distribution as it is.
-  public init(temperature: Double = 1, topK: Int = 0, topP: Double = 1) {
+  package init(temperature: Double = 1, topK: Int = 0, topP: Double = 1) {
     precondition(temperature >= 0 && temperature.isFinite, "temperature \(temperature)")
     precondition(topK >= 0, "top K \(topK)")
     precondition(topP > 0 && topP <= 1, "top P \(topP)")
@@ -22,7 +22,7 @@ public struct Sampler: Sendable, Equatable {
   }
 
   /// A token drawn from `logits`. Of equal logits the lower token is taken to be the more probable one.
-  public func draw(_ logits: UnsafeBufferPointer<Float>, _ random: inout RandomStream) -> Int {
+  package func draw(_ logits: UnsafeBufferPointer<Float>, _ random: inout RandomStream) -> Int {
     precondition(!logits.isEmpty, "there is nothing to draw from")
     let largest = logits.indices.reduce(0) { logits[$1] > logits[$0] ? $1 : $0 }
     guard temperature > 0 else { return largest }

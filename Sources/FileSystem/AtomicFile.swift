@@ -2,7 +2,7 @@ import CSupport
 import Glibc
 
 /// What `createAtomically` does where the destination exists.
-public enum ExistingFile: Sendable {
+package enum ExistingFile: Sendable {
   /// Throw, and leave it alone.
   case refuse
   /// Put the new file in its place.

@@ -1,13 +1,13 @@
 import Glibc
 
 /// A file or directory that could not be read or written.
-public struct FileError: Error, CustomStringConvertible, Sendable, Equatable {
+package struct FileError: Error, CustomStringConvertible, Sendable, Equatable {
   /// The file.
-  public let path: String
+  package let path: String
   /// The system's number for what went wrong; 0 where it was not the system that refused.
-  public let code: Int32
+  package let code: Int32
   /// The whole message.
-  public let description: String
+  package let description: String
 
   /// The system's numbers for a disk that takes no more.
   package static let noRoom = [ENOSPC, EDQUOT, EFBIG]

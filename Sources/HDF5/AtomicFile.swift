@@ -3,7 +3,7 @@ import FileSystem
 extension File {
   /// Makes an HDF5 file that is whole or absent: `createAtomically`, where `write` fills the new file, and the finished
   /// one is opened again, verified throughout (see `verify()`) and shown to `check`.
-  public static func createAtomically(
+  package static func createAtomically(
     _ path: String, existing: ExistingFile, write: (File) throws -> Void,
     check: (File) throws -> Void = { _ in }
   ) throws {
@@ -13,7 +13,7 @@ extension File {
 
   /// Changes an HDF5 file by `change`, wholly or not at all: a copy is changed, verified as a new file is, and takes the
   /// place of the old one.
-  public static func changeAtomically(_ path: String, change: (File) throws -> Void) throws {
+  package static func changeAtomically(_ path: String, change: (File) throws -> Void) throws {
     try createAtomically(
       path, existing: .replace,
       open: { temporary in

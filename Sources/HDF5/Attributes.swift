@@ -5,37 +5,37 @@ import CHDF5
 /// Integers are stored as `int64`, numbers as `float64`, truth values as `uint8` (0 or 1), strings as UTF-8 of fixed
 /// length. The getters take any type of the same kind, as other programs may have written it: h5py writes strings of
 /// variable length.
-public struct Attributes: Sendable {
+package struct Attributes: Sendable {
   let object: Object
 
   /// Whether there is an attribute of this name.
-  public func contains(_ name: String) throws -> Bool {
+  package func contains(_ name: String) throws -> Bool {
     try object.call("H5Aexists") { H5Aexists(object.id, name) } > 0
   }
 
   // MARK: Writing
 
   /// Writes a new attribute.
-  public func set(_ name: String, _ value: Int) throws { try write(name, [value], scalar: true) }
+  package func set(_ name: String, _ value: Int) throws { try write(name, [value], scalar: true) }
 
   /// Writes a new attribute.
-  public func set(_ name: String, _ value: Double) throws { try write(name, [value], scalar: true) }
+  package func set(_ name: String, _ value: Double) throws { try write(name, [value], scalar: true) }
 
   /// Writes a new attribute, 0 or 1.
-  public func set(_ name: String, _ value: Bool) throws {
+  package func set(_ name: String, _ value: Bool) throws {
     try write(name, [value ? 1 : 0] as [UInt8], scalar: true)
   }
 
   /// Writes a new attribute.
-  public func set(_ name: String, _ values: [Int]) throws { try write(name, values, scalar: false) }
+  package func set(_ name: String, _ values: [Int]) throws { try write(name, values, scalar: false) }
 
   /// Writes a new attribute.
-  public func set(_ name: String, _ values: [Double]) throws { try write(name, values, scalar: false) }
+  package func set(_ name: String, _ values: [Double]) throws { try write(name, values, scalar: false) }
 
   /// Writes a new attribute.
   ///
   /// - Throws: `HDF5Error` where the string holds U+0000, which the padding would swallow.
-  public func set(_ name: String, _ value: String) throws {
+  package func set(_ name: String, _ value: String) throws {
     guard !value.utf8.contains(0) else {
       throw object.error("attribute \"\(name)\": a string with U+0000 cannot be stored")
     }
@@ -47,13 +47,13 @@ public struct Attributes: Sendable {
   }
 
   /// Removes an attribute, where there is one of this name.
-  public func remove(_ name: String) throws {
+  package func remove(_ name: String) throws {
     guard try contains(name) else { return }
     try object.call("H5Adelete") { H5Adelete(object.id, name) }
   }
 
   /// Says what the object is and in what units, for whoever looks at the file with h5dump or h5py.
-  public func describe(_ description: String, units: String? = nil) throws {
+  package func describe(_ description: String, units: String? = nil) throws {
     try set("description", description)
     if let units { try set("units", units) }
   }
@@ -87,17 +87,17 @@ public struct Attributes: Sendable {
   /// A scalar integer.
   ///
   /// - Throws: `HDF5Error` where there is no such attribute, or it is of another kind or shape, or out of range.
-  public func integer(_ name: String) throws -> Int { try scalar(name, integers(name)) }
+  package func integer(_ name: String) throws -> Int { try scalar(name, integers(name)) }
 
   /// A scalar number; an integer is one too.
   ///
   /// - Throws: `HDF5Error` where there is no such attribute, or it is of another kind or shape.
-  public func number(_ name: String) throws -> Double { try scalar(name, numbers(name)) }
+  package func number(_ name: String) throws -> Double { try scalar(name, numbers(name)) }
 
   /// A truth value: an integer that is 0 or 1.
   ///
   /// - Throws: `HDF5Error` where there is no such attribute, or it is of another kind, shape or value.
-  public func flag(_ name: String) throws -> Bool {
+  package func flag(_ name: String) throws -> Bool {
     let value = try integer(name)
     guard value == 0 || value == 1 else { throw failure(name, "expected 0 or 1, found \(value)") }
     return value == 1
@@ -106,7 +106,7 @@ public struct Attributes: Sendable {
   /// All integers of an attribute.
   ///
   /// - Throws: `HDF5Error` where there is no such attribute, or it is of another kind, or out of range.
-  public func integers(_ name: String) throws -> [Int] {
+  package func integers(_ name: String) throws -> [Int] {
     try read(name) { attribute, element, count in
       guard case .integer(let bytes, let signed) = element else {
         throw failure(name, "expected integers, found \(element)")
@@ -121,7 +121,7 @@ public struct Attributes: Sendable {
   /// All numbers of an attribute; integers are numbers too.
   ///
   /// - Throws: `HDF5Error` where there is no such attribute, or it is of another kind.
-  public func numbers(_ name: String) throws -> [Double] {
+  package func numbers(_ name: String) throws -> [Double] {
     try read(name) { attribute, element, count in
       switch element {
       case .string, .text: throw failure(name, "expected numbers, found \(element)")
@@ -134,7 +134,7 @@ public struct Attributes: Sendable {
   /// A scalar string.
   ///
   /// - Throws: `HDF5Error` where there is no such attribute, or it is of another kind or shape, or no UTF-8.
-  public func string(_ name: String) throws -> String {
+  package func string(_ name: String) throws -> String {
     try read(name) { attribute, element, count in
       switch element {
       case .float, .integer: throw failure(name, "expected a string, found \(element)")
@@ -208,5 +208,5 @@ public struct Attributes: Sendable {
 
 extension Object {
   /// The object's attributes.
-  public var attributes: Attributes { Attributes(object: self) }
+  package var attributes: Attributes { Attributes(object: self) }
 }

@@ -17,7 +17,7 @@ extension Group {
   ///   - shape: the dimensions; [] makes a scalar.
   ///   - growing: whether `Dataset.append` can make it longer along the first dimension.
   ///   - compressed: whether its chunks are shuffled and deflated.
-  public func createDataset<T: Storable>(
+  package func createDataset<T: Storable>(
     _ path: String, of type: T.Type, shape: [Int], growing: Bool = false, compressed: Bool = false
   ) throws -> Dataset {
     try createDataset(
@@ -27,7 +27,7 @@ extension Group {
 
   /// Writes a new dataset at `path`; see `createDataset` for the parameters.
   @discardableResult
-  public func write<T: Storable>(
+  package func write<T: Storable>(
     _ path: String, _ buffer: UnsafeBufferPointer<T>, shape: [Int], compressed: Bool = false
   ) throws -> Dataset {
     precondition(shape.reduce(1, *) == buffer.count, "\(path): \(buffer.count) elements in shape \(shape)")
@@ -38,7 +38,7 @@ extension Group {
 
   /// Writes a new dataset at `path`, of one dimension unless `shape` says otherwise.
   @discardableResult
-  public func write<T: Storable>(
+  package func write<T: Storable>(
     _ path: String, _ array: [T], shape: [Int]? = nil, compressed: Bool = false
   ) throws -> Dataset {
     try array.withUnsafeBufferPointer {

@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// Rows are counted along the first dimension; of a one-dimensional dataset they are its elements. A dataset may be
 /// read from several threads.
-public final class Dataset: Object, @unchecked Sendable {
+package final class Dataset: Object, @unchecked Sendable {
   private let stored: Mutex<StoredArray>
 
   /// Takes over the identifier `id`; closes it where the dataset is refused.
@@ -24,27 +24,27 @@ public final class Dataset: Object, @unchecked Sendable {
   }
 
   /// The dimensions; [] for a scalar.
-  public var shape: [Int] { stored.withLock { $0.shape } }
+  package var shape: [Int] { stored.withLock { $0.shape } }
 
   /// The kind of the elements.
-  public var elementType: ElementType { stored.withLock { $0.elementType } }
+  package var elementType: ElementType { stored.withLock { $0.elementType } }
 
   /// The number of elements.
-  public var count: Int { shape.reduce(1, *) }
+  package var count: Int { shape.reduce(1, *) }
 
   /// The number of rows; 1 for a scalar.
-  public var rowCount: Int { shape.first ?? 1 }
+  package var rowCount: Int { shape.first ?? 1 }
 
   /// The number of elements in a row.
-  public var rowSize: Int { shape.dropFirst().reduce(1, *) }
+  package var rowSize: Int { shape.dropFirst().reduce(1, *) }
 
   /// - Throws: `HDF5Error` with both shapes where the dataset has another one.
-  public func require(shape expected: [Int]) throws {
+  package func require(shape expected: [Int]) throws {
     guard shape == expected else { throw error("expected shape \(expected), found \(shape)") }
   }
 
   /// - Throws: `HDF5Error` where the dataset has another number of dimensions.
-  public func require(rank: Int) throws {
+  package func require(rank: Int) throws {
     guard shape.count == rank else { throw error("expected \(rank) dimensions, found shape \(shape)") }
   }
 
@@ -55,12 +55,12 @@ public final class Dataset: Object, @unchecked Sendable {
   /// The library converts from the type in the file where it is another one.
   /// - Throws: `HDF5Error` where the numbers differ, a value does not fit `T` (a fraction into an integer, or out of its
   ///   range), or a checksum shows damage.
-  public func read<T: Storable>(into buffer: UnsafeMutableBufferPointer<T>) throws {
+  package func read<T: Storable>(into buffer: UnsafeMutableBufferPointer<T>) throws {
     try read(rows: 0..<rowCount, into: buffer)
   }
 
   /// Reads a range of rows into `buffer`, which has just as many elements; as `read(into:)` else.
-  public func read<T: Storable>(rows: Range<Int>, into buffer: UnsafeMutableBufferPointer<T>) throws {
+  package func read<T: Storable>(rows: Range<Int>, into buffer: UnsafeMutableBufferPointer<T>) throws {
     let (shape, elementType) = stored.withLock { ($0.shape, $0.elementType) }
     try check(rows: rows, of: shape, against: buffer.count)
     guard let base = buffer.baseAddress, !buffer.isEmpty else { return }
@@ -78,12 +78,12 @@ public final class Dataset: Object, @unchecked Sendable {
   }
 
   /// All elements, as `read(into:)` reads them.
-  public func readArray<T: Storable>(of type: T.Type = T.self) throws -> [T] {
+  package func readArray<T: Storable>(of type: T.Type = T.self) throws -> [T] {
     try readArray(of: type, rows: 0..<rowCount)
   }
 
   /// A range of rows, as `read(rows:into:)` reads them.
-  public func readArray<T: Storable>(of type: T.Type = T.self, rows: Range<Int>) throws -> [T] {
+  package func readArray<T: Storable>(of type: T.Type = T.self, rows: Range<Int>) throws -> [T] {
     let count = rows.count * rowSize
     return try [T](unsafeUninitializedCapacity: count) { buffer, initialized in
       try read(rows: rows, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
@@ -109,7 +109,7 @@ public final class Dataset: Object, @unchecked Sendable {
   }
 
   /// Reads the dataset through, block by block, so that every checksum is checked.
-  public func verify() throws {
+  package func verify() throws {
     let stored = stored.withLock { $0 }
     if stored.elementType == .text {
       _ = try readStrings()
@@ -134,14 +134,14 @@ public final class Dataset: Object, @unchecked Sendable {
   // MARK: Writing
 
   /// Writes all elements.
-  public func write<T: Storable>(_ buffer: UnsafeBufferPointer<T>) throws {
+  package func write<T: Storable>(_ buffer: UnsafeBufferPointer<T>) throws {
     try write(buffer, rows: 0..<rowCount)
   }
 
   /// Writes a range of rows that exist.
   ///
   /// - Throws: `HDF5Error` where the numbers or the types differ, or the system cannot write (a full disk).
-  public func write<T: Storable>(_ buffer: UnsafeBufferPointer<T>, rows: Range<Int>) throws {
+  package func write<T: Storable>(_ buffer: UnsafeBufferPointer<T>, rows: Range<Int>) throws {
     let (shape, elementType) = stored.withLock { ($0.shape, $0.elementType) }
     precondition(elementType == T.elementType, "\(name) holds \(elementType), not \(T.elementType)")
     try check(rows: rows, of: shape, against: buffer.count)
@@ -154,7 +154,7 @@ public final class Dataset: Object, @unchecked Sendable {
   /// Makes a growing dataset longer by the rows in `buffer`.
   ///
   /// - Throws: `HDF5Error` where the dataset does not grow, or the system cannot write (a full disk).
-  public func append<T: Storable>(_ buffer: UnsafeBufferPointer<T>) throws {
+  package func append<T: Storable>(_ buffer: UnsafeBufferPointer<T>) throws {
     let rowSize = rowSize
     precondition(
       rowSize > 0 && buffer.count % rowSize == 0, "\(buffer.count) elements are no rows of \(rowSize)")
@@ -169,10 +169,10 @@ public final class Dataset: Object, @unchecked Sendable {
   }
 
   /// Writes all elements.
-  public func write<T: Storable>(_ array: [T]) throws { try array.withUnsafeBufferPointer(write) }
+  package func write<T: Storable>(_ array: [T]) throws { try array.withUnsafeBufferPointer(write) }
 
   /// Makes a growing dataset longer by the rows in `array`.
-  public func append<T: Storable>(_ array: [T]) throws { try array.withUnsafeBufferPointer(append) }
+  package func append<T: Storable>(_ array: [T]) throws { try array.withUnsafeBufferPointer(append) }
 
   // MARK: Selections
 

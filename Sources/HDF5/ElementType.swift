@@ -1,7 +1,7 @@
 import CHDF5
 
 /// The kind and size of an element as a file stores it.
-public enum ElementType: Equatable, Sendable, CustomStringConvertible {
+package enum ElementType: Equatable, Sendable, CustomStringConvertible {
   /// IEEE floating point.
   case float(bytes: Int)
   /// A two's complement or unsigned integer.
@@ -12,7 +12,7 @@ public enum ElementType: Equatable, Sendable, CustomStringConvertible {
   case text
 
   /// The bytes that one element takes.
-  public var size: Int {
+  package var size: Int {
     switch self {
     case .float(let bytes), .integer(let bytes, _), .string(let bytes): bytes
     case .text: MemoryLayout<UnsafePointer<CChar>>.size
@@ -20,7 +20,7 @@ public enum ElementType: Equatable, Sendable, CustomStringConvertible {
   }
 
   /// As NumPy writes it: `float32`, `uint8`, `string[12]`.
-  public var description: String {
+  package var description: String {
     switch self {
     case .float(let bytes): "float\(bytes * 8)"
     case .integer(let bytes, let signed): "\(signed ? "" : "u")int\(bytes * 8)"
@@ -31,64 +31,64 @@ public enum ElementType: Equatable, Sendable, CustomStringConvertible {
 }
 
 /// A type whose values are written to and read from files as they lie in memory.
-public protocol Storable: BitwiseCopyable, Sendable {
+package protocol Storable: BitwiseCopyable, Sendable {
   /// How a file stores it.
   static var elementType: ElementType { get }
 }
 
 extension Float: Storable {
   /// `float32`.
-  public static var elementType: ElementType { .float(bytes: 4) }
+  package static var elementType: ElementType { .float(bytes: 4) }
 }
 
 extension Double: Storable {
   /// `float64`.
-  public static var elementType: ElementType { .float(bytes: 8) }
+  package static var elementType: ElementType { .float(bytes: 8) }
 }
 
 extension UInt8: Storable {
   /// `uint8`.
-  public static var elementType: ElementType { .integer(bytes: 1, signed: false) }
+  package static var elementType: ElementType { .integer(bytes: 1, signed: false) }
 }
 
 extension Int8: Storable {
   /// `int8`.
-  public static var elementType: ElementType { .integer(bytes: 1, signed: true) }
+  package static var elementType: ElementType { .integer(bytes: 1, signed: true) }
 }
 
 extension Int16: Storable {
   /// `int16`.
-  public static var elementType: ElementType { .integer(bytes: 2, signed: true) }
+  package static var elementType: ElementType { .integer(bytes: 2, signed: true) }
 }
 
 extension UInt16: Storable {
   /// `uint16`.
-  public static var elementType: ElementType { .integer(bytes: 2, signed: false) }
+  package static var elementType: ElementType { .integer(bytes: 2, signed: false) }
 }
 
 extension Int32: Storable {
   /// `int32`.
-  public static var elementType: ElementType { .integer(bytes: 4, signed: true) }
+  package static var elementType: ElementType { .integer(bytes: 4, signed: true) }
 }
 
 extension UInt32: Storable {
   /// `uint32`.
-  public static var elementType: ElementType { .integer(bytes: 4, signed: false) }
+  package static var elementType: ElementType { .integer(bytes: 4, signed: false) }
 }
 
 extension Int64: Storable {
   /// `int64`.
-  public static var elementType: ElementType { .integer(bytes: 8, signed: true) }
+  package static var elementType: ElementType { .integer(bytes: 8, signed: true) }
 }
 
 extension UInt64: Storable {
   /// `uint64`.
-  public static var elementType: ElementType { .integer(bytes: 8, signed: false) }
+  package static var elementType: ElementType { .integer(bytes: 8, signed: false) }
 }
 
 extension Int: Storable {
   /// `int64`.
-  public static var elementType: ElementType { .integer(bytes: MemoryLayout<Int>.size, signed: true) }
+  package static var elementType: ElementType { .integer(bytes: MemoryLayout<Int>.size, signed: true) }
 }
 
 extension Storable {

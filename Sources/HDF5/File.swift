@@ -6,11 +6,11 @@ import Glibc
 /// What is written follows version 1.10 of the format: metadata carry checksums, and a file whose writer did not come
 /// to its end is refused when it is read. What is read is not trusted; see `Dataset` for the checks. They do not make
 /// the library itself safe: a file made to attack it must not be opened at all.
-public final class File: Group, @unchecked Sendable {
+package final class File: Group, @unchecked Sendable {
   /// Makes a new file.
   ///
   /// - Throws: `HDF5Error` where something of that name exists already, or the file cannot be made.
-  public static func create(_ path: String) throws -> File { try create(at: path, named: path) }
+  package static func create(_ path: String) throws -> File { try create(at: path, named: path) }
 
   /// Makes a new file at `location` that messages call `path`.
   static func create(at location: String, named path: String) throws -> File {
@@ -34,17 +34,17 @@ public final class File: Group, @unchecked Sendable {
   ///
   /// - Throws: `HDF5Error` where the file is missing, may not be read, is not HDF5, is truncated, or is still open for
   ///   writing or was when its writer stopped.
-  public static func open(_ path: String) throws -> File { try open(at: path, named: path) }
+  package static func open(_ path: String) throws -> File { try open(at: path, named: path) }
 
   /// Opens a file for reading, with advice for who has given what is no such file; throws as `open(_:)`.
-  public static func open(_ path: String, advice: String) throws -> File {
+  package static func open(_ path: String, advice: String) throws -> File {
     try open(at: path, named: path, advice: advice)
   }
 
   /// Opens a file for reading that must be of a format; with the version in which it is written.
   ///
   /// - Throws: As `open(_:)` and `FileFormat.requireVersion(of:)`.
-  public static func open(_ path: String, as format: FileFormat) throws -> (file: File, version: Int) {
+  package static func open(_ path: String, as format: FileFormat) throws -> (file: File, version: Int) {
     let file = try open(path, advice: format.origin)
     return (file, try format.requireVersion(of: file))
   }
@@ -74,12 +74,12 @@ public final class File: Group, @unchecked Sendable {
   }
 
   /// Where it lies: while it is made, under another name than the one it will have.
-  public var location: String { file.location }
+  package var location: String { file.location }
 
   /// Closes the file and all objects in it. Of a file that was written it makes sure that everything reached the
   /// operating system: an earlier failed call, a failed flush, and a file that then does not open are errors.
   /// Closing twice does nothing. A file that is not closed is closed with its last object, and not checked.
-  public func close() throws {
+  package func close() throws {
     guard file.isOpen else { return }
     var failure: (any Error)?
     if file.isWritable {
@@ -96,7 +96,7 @@ public final class File: Group, @unchecked Sendable {
   /// Reads everything in the file through, block by block, so that every checksum is checked.
   ///
   /// - Throws: `HDF5Error` that names the first object that is damaged or that this module does not read.
-  public func verify() throws {
+  package func verify() throws {
     for path in try datasetPaths() { try dataset(path).verify() }
   }
 

@@ -1,21 +1,21 @@
 /// A kind of file with its own format: what its attributes `kind` and `format_version` say.
-public struct FileFormat: Sendable, Equatable {
+package struct FileFormat: Sendable, Equatable {
   /// The value of the attribute `kind`.
-  public let kind: String
+  package let kind: String
   /// The newest version of the format that this program reads, and the one that it writes.
-  public let version: Int
+  package let version: Int
   /// What makes such a file, or where one is found: the advice where another is given.
-  public let origin: String
+  package let origin: String
 
   /// The format of this name and version.
-  public init(kind: String, version: Int, origin: String) {
+  package init(kind: String, version: Int, origin: String) {
     self.kind = kind
     self.version = version
     self.origin = origin
   }
 
   /// Marks a new file as one of this format.
-  public func mark(_ file: File) throws {
+  package func mark(_ file: File) throws {
     try file.attributes.set("kind", kind)
     try file.attributes.set("format_version", version)
   }
@@ -23,7 +23,7 @@ public struct FileFormat: Sendable, Equatable {
   /// The version of the format in which `file` is written.
   ///
   /// - Throws: `HDF5Error` where it is of another kind, or newer than what this program reads.
-  public func requireVersion(of file: File) throws -> Int {
+  package func requireVersion(of file: File) throws -> Int {
     guard let found = try file.kind() else {
       throw file.error(
         "expected a file of kind \"\(kind)\", found an HDF5 file without the attribute \"kind\"; \(origin)")
@@ -48,7 +48,7 @@ public struct FileFormat: Sendable, Equatable {
 
 extension File {
   /// The value of the attribute `kind`, by which a file says what it is; nil where it has none.
-  public func kind() throws -> String? {
+  package func kind() throws -> String? {
     try attributes.contains("kind") ? try attributes.string("kind") : nil
   }
 }

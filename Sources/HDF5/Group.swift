@@ -4,14 +4,14 @@ import CHDF5
 ///
 /// Paths are relative to the group and separated by slashes; a leading slash is not allowed. Only hard links are
 /// followed: a soft or an external link, which a file could use to reach other files, is an error.
-public class Group: Object, @unchecked Sendable {
+package class Group: Object, @unchecked Sendable {
   deinit {
     // The root group's identifier is the file's own.
     if id != file.id, file.isOpen { Library.quietly { H5Gclose(id) } }
   }
 
   /// Whether hard links lead to an object at `path`.
-  public func exists(_ path: String) throws -> Bool {
+  package func exists(_ path: String) throws -> Bool {
     for prefix in try prefixes(of: path) {
       guard try call("H5Lexists", { H5Lexists(id, prefix, hid_t(H5P_DEFAULT)) }) > 0 else { return false }
       try requireHardLink(prefix)
@@ -22,7 +22,7 @@ public class Group: Object, @unchecked Sendable {
   /// The group at `path`.
   ///
   /// - Throws: `HDF5Error` where there is none.
-  public func group(_ path: String) throws -> Group {
+  package func group(_ path: String) throws -> Group {
     try requireObject(path, "group")
     let child = try call("H5Gopen", on: absolute(path), { H5Gopen2(id, path, hid_t(H5P_DEFAULT)) })
     return Group(id: child, file: file, name: absolute(path))
@@ -31,7 +31,7 @@ public class Group: Object, @unchecked Sendable {
   /// The dataset at `path`, checked as `Dataset` says.
   ///
   /// - Throws: `HDF5Error` where there is none, or one that this module does not read.
-  public func dataset(_ path: String) throws -> Dataset {
+  package func dataset(_ path: String) throws -> Dataset {
     try requireObject(path, "dataset")
     let child = try call("H5Dopen", on: absolute(path), { H5Dopen2(id, path, hid_t(H5P_DEFAULT)) })
     return try Dataset(opened: child, file: file, name: absolute(path))
@@ -39,7 +39,7 @@ public class Group: Object, @unchecked Sendable {
 
   /// Makes a group at `path`, and the groups above it that do not exist.
   @discardableResult
-  public func createGroup(_ path: String) throws -> Group {
+  package func createGroup(_ path: String) throws -> Group {
     let child = try withLinkCreation { links in
       try with(
         "H5Pcreate", { H5Pcreate(st_class_group_create()) }, close: H5Pclose,
@@ -55,7 +55,7 @@ public class Group: Object, @unchecked Sendable {
   }
 
   /// The names of the group's links, in ascending order of their bytes.
-  public func childNames() throws -> [String] {
+  package func childNames() throws -> [String] {
     var names: [String] = []
     try withUnsafeMutablePointer(to: &names) { names in
       _ = try call("H5Literate") {
@@ -71,7 +71,7 @@ public class Group: Object, @unchecked Sendable {
   }
 
   /// The paths, relative to this group, of all datasets that hard links lead to from it, each once, in order.
-  public func datasetPaths() throws -> [String] {
+  package func datasetPaths() throws -> [String] {
     var paths: [String] = []
     try withUnsafeMutablePointer(to: &paths) { paths in
       _ = try call("H5Ovisit") {

@@ -45,11 +45,11 @@ final class OpenFile: Sendable {
 ///
 /// Objects keep their file open as long as they live, until `File.close`. They may be used from any thread: what they
 /// hold does not change, and each call into the library is made under one lock.
-public class Object: @unchecked Sendable {
+package class Object: @unchecked Sendable {
   let id: hid_t
   let file: OpenFile
   /// The path inside the file, from `/`.
-  public let name: String
+  package let name: String
 
   init(id: hid_t, file: OpenFile, name: String) {
     self.id = id
@@ -58,7 +58,7 @@ public class Object: @unchecked Sendable {
   }
 
   /// The path of the file, as it was given.
-  public var filePath: String { file.path }
+  package var filePath: String { file.path }
 
   /// An error about this object.
   func error(_ message: String) -> HDF5Error {

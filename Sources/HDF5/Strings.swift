@@ -6,7 +6,7 @@ extension Group {
   ///
   /// - Throws: `HDF5Error` where a string holds U+0000, which the padding would swallow.
   @discardableResult
-  public func write(_ path: String, strings: [String]) throws -> Dataset {
+  package func write(_ path: String, strings: [String]) throws -> Dataset {
     let size = max(1, strings.lazy.map(\.utf8.count).max() ?? 1)
     var bytes: [UInt8] = []
     bytes.reserveCapacity(strings.count * size)
@@ -34,7 +34,7 @@ extension Dataset {
   /// All elements of a dataset of strings.
   ///
   /// - Throws: `HDF5Error` where the elements are no strings, or no UTF-8.
-  public func readStrings() throws -> [String] {
+  package func readStrings() throws -> [String] {
     try with("H5Dget_type", { H5Dget_type(id) }, close: H5Tclose) { type in
       try with("H5Dget_space", { H5Dget_space(id) }, close: H5Sclose) { space in
         try readStrings(elementType, count: count, type: type, space: space) { buffer in

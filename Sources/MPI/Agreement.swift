@@ -1,33 +1,33 @@
 import COpenMPI
 
 /// A failure of the job: what every rank throws where any of them failed.
-public struct JobError: Error, CustomStringConvertible, Sendable {
+package struct JobError: Error, CustomStringConvertible, Sendable {
   /// What the lowest failing rank's error says.
-  public let message: String
+  package let message: String
   /// The lowest rank that failed, in the group that agreed.
-  public let rank: Int
+  package let rank: Int
   /// How many ranks failed.
-  public let failures: Int
+  package let failures: Int
   /// How many ranks there are.
-  public let ranks: Int
+  package let ranks: Int
 
   /// The message, after the number of a rank that failed while others did not. What rank 0 alone does is the whole
   /// job's.
-  public var description: String { failures == ranks || rank == 0 ? message : "rank \(rank): \(message)" }
+  package var description: String { failures == ranks || rank == 0 ? message : "rank \(rank): \(message)" }
 }
 
 extension Communicator {
   /// The largest of the ranks' integers. Collective.
-  public func maximum(_ value: Int) throws -> Int { try reduce(value, st_op_max()) }
+  package func maximum(_ value: Int) throws -> Int { try reduce(value, st_op_max()) }
 
   /// The smallest of the ranks' integers. Collective.
-  public func minimum(_ value: Int) throws -> Int { try reduce(value, st_op_min()) }
+  package func minimum(_ value: Int) throws -> Int { try reduce(value, st_op_min()) }
 
   /// The sum of the ranks' integers, modulo 2^64. Collective.
-  public func sum(_ value: Int) throws -> Int { try reduce(value, st_op_sum()) }
+  package func sum(_ value: Int) throws -> Int { try reduce(value, st_op_sum()) }
 
   /// Whether any rank says so. Collective.
-  public func any(_ condition: Bool) throws -> Bool { try maximum(condition ? 1 : 0) == 1 }
+  package func any(_ condition: Bool) throws -> Bool { try maximum(condition ? 1 : 0) == 1 }
 
   /// Runs `body` on every rank, and makes its failure on any of them the failure of all. Collective.
   ///
@@ -36,7 +36,7 @@ extension Communicator {
   ///
   /// - Returns: what this rank's `body` returned, if no rank failed.
   /// - Throws: the same `JobError` on every rank, if any failed.
-  public func agree<Result>(_ body: () throws -> Result) throws -> Result {
+  package func agree<Result>(_ body: () throws -> Result) throws -> Result {
     let outcome = Swift.Result(catching: body)
     var failure: (any Error)?
     if case .failure(let error) = outcome { failure = error }

@@ -6,7 +6,7 @@ private let collectiveTag: Int32 = 32_767
 
 extension Communicator {
   /// Copies `buffer` of the rank `root` into that of every other rank; all have the same length. Collective.
-  public func broadcast<T: MPIDatatype>(_ buffer: UnsafeMutableBufferPointer<T>, from root: Int = 0) throws {
+  package func broadcast<T: MPIDatatype>(_ buffer: UnsafeMutableBufferPointer<T>, from root: Int = 0) throws {
     guard size > 1 else { return }
     try inParts(buffer.count) { part in
       try call("MPI_Bcast") {
@@ -18,7 +18,7 @@ extension Communicator {
   }
 
   /// The value that the rank `root` gives. Collective.
-  public func broadcast<T: MPIDatatype>(_ value: T, from root: Int = 0) throws -> T {
+  package func broadcast<T: MPIDatatype>(_ value: T, from root: Int = 0) throws -> T {
     var value = value
     try withUnsafeMutablePointer(to: &value) {
       try broadcast(UnsafeMutableBufferPointer(start: $0, count: 1), from: root)
@@ -27,7 +27,7 @@ extension Communicator {
   }
 
   /// The string that the rank `root` gives; what the others give is not looked at. Collective.
-  public func broadcast(_ string: String, from root: Int = 0) throws -> String {
+  package func broadcast(_ string: String, from root: Int = 0) throws -> String {
     guard size > 1 else { return string }
     var bytes = Array(string.utf8)
     let count = try broadcast(bytes.count, from: root)
@@ -37,7 +37,7 @@ extension Communicator {
   }
 
   /// Fills `buffer` on every rank: each has put its own block in place and receives all the others'. Collective.
-  public func allgather<T: MPIDatatype>(_ buffer: UnsafeMutableBufferPointer<T>, _ blocks: RankBlocks) throws
+  package func allgather<T: MPIDatatype>(_ buffer: UnsafeMutableBufferPointer<T>, _ blocks: RankBlocks) throws
   {
     check(blocks, buffer.count)
     guard size > 1 else { return }
@@ -55,7 +55,7 @@ extension Communicator {
   }
 
   /// The values that the ranks give, in the order of ranks. Collective.
-  public func allgather<T: MPIDatatype>(_ value: T) throws -> [T] {
+  package func allgather<T: MPIDatatype>(_ value: T) throws -> [T] {
     var values = [T](repeating: value, count: size)
     try values.withUnsafeMutableBufferPointer { buffer in
       _ = try call("MPI_Allgather") {
@@ -67,7 +67,7 @@ extension Communicator {
 
   /// Collects every rank's `block` in `buffer` on the rank `root`, in the order of ranks; on the others `buffer` is not
   /// touched and may be empty. All ranks give the same `blocks`. Collective.
-  public func gather<T: MPIDatatype>(
+  package func gather<T: MPIDatatype>(
     _ block: UnsafeBufferPointer<T>, into buffer: UnsafeMutableBufferPointer<T>, _ blocks: RankBlocks,
     at root: Int = 0
   ) throws {
@@ -88,7 +88,7 @@ extension Communicator {
 
   /// Sends a block of `outgoing` to every rank and fills `incoming` with a block from each. `outgoingBlocks` on one
   /// rank and `incomingBlocks` on another agree on what the one sends the other. Collective.
-  public func alltoall<T: MPIDatatype>(
+  package func alltoall<T: MPIDatatype>(
     _ outgoing: UnsafeBufferPointer<T>, _ outgoingBlocks: RankBlocks,
     into incoming: UnsafeMutableBufferPointer<T>, _ incomingBlocks: RankBlocks
   ) throws {

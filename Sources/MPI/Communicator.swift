@@ -10,13 +10,13 @@ import Preconditions
 /// and `MPI_MAX` drops NaN. Whoever needs them gathers the parts and adds them in an order of their own.
 ///
 /// Any number of elements can be sent: messages beyond MPI's 32-bit counts go in parts.
-public struct Communicator: @unchecked Sendable {
+package struct Communicator: @unchecked Sendable {
   // Unchecked, since the handle is a pointer: it is only a name, and MPI is told that threads take turns.
   let handle: MPI_Comm?
   /// This process's number in the group, from 0.
-  public let rank: Int
+  package let rank: Int
   /// The number of ranks in the group.
-  public let size: Int
+  package let size: Int
   /// The most elements in one message. Only tests make it smaller, to see messages go in parts.
   package var countLimit = Int(Int32.max)
 
@@ -32,7 +32,7 @@ public struct Communicator: @unchecked Sendable {
   }
 
   /// The ranks of this group on the same host as the calling one, in the same order. Collective.
-  public func splitByHost() throws -> Communicator {
+  package func splitByHost() throws -> Communicator {
     var host = st_comm_null()
     try call("MPI_Comm_split_type") {
       MPI_Comm_split_type(handle, Int32(MPI_COMM_TYPE_SHARED), Int32(rank), st_info_null(), &host)
@@ -41,21 +41,21 @@ public struct Communicator: @unchecked Sendable {
   }
 
   /// Ends a group made by `splitByHost`; it may not be used any more. Collective.
-  public func free() throws {
+  package func free() throws {
     var handle = handle
     precondition(handle != st_comm_world(), "the group of all ranks ends with MPI")
     try call("MPI_Comm_free") { MPI_Comm_free(&handle) }
   }
 
   /// Waits until every rank has come here. Collective.
-  public func barrier() throws {
+  package func barrier() throws {
     try call("MPI_Barrier") { MPI_Barrier(handle) }
   }
 
   // MARK: Messages from one rank to another
 
   /// Sends `buffer` to the rank `destination`, which receives as many elements with the same tag.
-  public func send<T: MPIDatatype>(_ buffer: UnsafeBufferPointer<T>, to destination: Int, tag: Int32 = 0)
+  package func send<T: MPIDatatype>(_ buffer: UnsafeBufferPointer<T>, to destination: Int, tag: Int32 = 0)
     throws
   {
     try inParts(buffer.count) { part in
@@ -66,7 +66,7 @@ public struct Communicator: @unchecked Sendable {
   }
 
   /// Fills `buffer` with what the rank `source` sends with the same tag.
-  public func receive<T: MPIDatatype>(
+  package func receive<T: MPIDatatype>(
     into buffer: UnsafeMutableBufferPointer<T>, from source: Int, tag: Int32 = 0
   ) throws {
     try inParts(buffer.count) { part in

@@ -2,7 +2,7 @@ import COpenMPI
 import Glibc
 
 /// MPI in this process: from its start to its end.
-public enum Environment {
+package enum Environment {
   /// Starts MPI, lends the communicator of all ranks to `body` and ends MPI.
   ///
   /// A process that no `mpirun` started is a job of one rank. Calls into MPI may come from any thread, one at a time
@@ -13,7 +13,7 @@ public enum Environment {
   ///     alone. It is done before MPI ends, since `mpirun` stops all ranks when it sees the first exit with an error.
   /// - Throws: what `body` throws. If that is a `JobError`, or there is but one rank, MPI has ended in order. Else this
   ///   rank is alone with its error, the others may wait for it, and MPI has not ended: call `abort(status:)`.
-  public static func run<Result>(
+  package static func run<Result>(
     reporting report: (any Error) -> Void, _ body: (Communicator) throws -> Result
   ) throws -> Result {
     chooseTransport()
@@ -48,7 +48,7 @@ public enum Environment {
 
   /// Ends the whole job at once, whatever its other ranks do; `mpirun` then gives `status`. What has been printed is
   /// written out first.
-  public static func abort(status: Int32) -> Never {
+  package static func abort(status: Int32) -> Never {
     fflush(nil)
     var (isInitialized, isFinalized): (Int32, Int32) = (0, 0)
     MPI_Initialized(&isInitialized)
@@ -58,7 +58,7 @@ public enum Environment {
   }
 
   /// The rank of this process as its launcher says, before MPI is started; 0 where no launcher does.
-  public static var launchedRank: Int { rankFromLauncher ?? 0 }
+  package static var launchedRank: Int { rankFromLauncher ?? 0 }
 
   private static var rankFromLauncher: Int? {
     for name in ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"] {

@@ -1,13 +1,13 @@
 import COpenMPI
 
 /// A type whose values travel between ranks as they lie in memory.
-public protocol MPIDatatype: BitwiseCopyable, Sendable {
+package protocol MPIDatatype: BitwiseCopyable, Sendable {
   /// The type's name for the library.
   static var messageElement: MessageElement { get }
 }
 
 /// The elements that messages are made of.
-public enum MessageElement: Sendable {
+package enum MessageElement: Sendable {
   /// 32-bit IEEE floating point.
   case float
   /// 64-bit IEEE floating point.
@@ -22,32 +22,32 @@ public enum MessageElement: Sendable {
 
 extension Float: MPIDatatype {
   /// `MPI_FLOAT`.
-  public static var messageElement: MessageElement { .float }
+  package static var messageElement: MessageElement { .float }
 }
 
 extension Double: MPIDatatype {
   /// `MPI_DOUBLE`.
-  public static var messageElement: MessageElement { .double }
+  package static var messageElement: MessageElement { .double }
 }
 
 extension Int32: MPIDatatype {
   /// `MPI_INT32_T`.
-  public static var messageElement: MessageElement { .int32 }
+  package static var messageElement: MessageElement { .int32 }
 }
 
 extension Int64: MPIDatatype {
   /// `MPI_INT64_T`.
-  public static var messageElement: MessageElement { .int64 }
+  package static var messageElement: MessageElement { .int64 }
 }
 
 extension Int: MPIDatatype {
   /// `MPI_INT64_T`.
-  public static var messageElement: MessageElement { .int64 }
+  package static var messageElement: MessageElement { .int64 }
 }
 
 extension UInt8: MPIDatatype {
   /// `MPI_UINT8_T`.
-  public static var messageElement: MessageElement { .uint8 }
+  package static var messageElement: MessageElement { .uint8 }
 }
 
 extension MPIDatatype {

@@ -1,14 +1,14 @@
 import COpenMPI
 
 /// A failed call into the MPI library.
-public struct MPIError: Error, CustomStringConvertible, Sendable {
+package struct MPIError: Error, CustomStringConvertible, Sendable {
   /// The C function that failed.
-  public let function: String
+  package let function: String
   /// What the library says about it.
-  public let message: String
+  package let message: String
 
   /// `FUNCTION: MESSAGE`.
-  public var description: String { "\(function): \(message)" }
+  package var description: String { "\(function): \(message)" }
 }
 
 /// Runs `body`, which is one call of the C function `function`, and throws what its status stands for.

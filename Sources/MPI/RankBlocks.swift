@@ -3,13 +3,13 @@ import Preconditions
 /// How a buffer is cut into consecutive blocks, one for each rank, in the order of ranks. Blocks may be empty.
 ///
 /// Made once and used in every step, so that a collective need not allocate.
-public struct RankBlocks: Sendable, Equatable {
+package struct RankBlocks: Sendable, Equatable {
   /// The number of elements in each rank's block.
-  public let counts: [Int]
+  package let counts: [Int]
   /// Where each rank's block begins.
-  public let offsets: [Int]
+  package let offsets: [Int]
   /// The number of elements in all blocks.
-  public let count: Int
+  package let count: Int
   /// The number of elements in the largest block.
   let largest: Int
   /// Counts and offsets for MPI, whose counts are 32-bit; of no use where `count` does not fit.
@@ -17,7 +17,7 @@ public struct RankBlocks: Sendable, Equatable {
   let offsets32: [Int32]
 
   /// Blocks of these numbers of elements.
-  public init(counts: [Int]) {
+  package init(counts: [Int]) {
     precondition(counts.allSatisfy { $0 >= 0 }, "a block cannot have a negative number of elements")
     self.counts = counts
     var offset = 0
@@ -32,12 +32,12 @@ public struct RankBlocks: Sendable, Equatable {
   }
 
   /// A rank's part of `count` things in a row, which are cut as evenly as can be.
-  public static func evenPart(of count: Int, rank: Int, ranks: Int) -> Range<Int> {
+  package static func evenPart(of count: Int, rank: Int, ranks: Int) -> Range<Int> {
     count * rank / ranks..<count * (rank + 1) / ranks
   }
 
   /// The elements of a rank's block.
-  public func range(of rank: Int) -> Range<Int> { offsets[rank]..<offsets[rank] + counts[rank] }
+  package func range(of rank: Int) -> Range<Int> { offsets[rank]..<offsets[rank] + counts[rank] }
 
   /// The elements of a rank's block that go in message `number`, with at most `limit` in each; nil after the last one.
   func part(_ number: Int, of rank: Int, limit: Int) -> Range<Int>? {

@@ -8,7 +8,7 @@ private let alignment = 64
 /// Memory that the ranks of one host share: a segment of each rank, which all of them read and write.
 ///
 /// What one rank has written another may read after both have called `synchronize()`.
-public final class SharedMemory: @unchecked Sendable {
+package final class SharedMemory: @unchecked Sendable {
   // Unchecked, since it is for its users to keep to that rule, among threads as among ranks.
   private let communicator: Communicator
   private var window: MPI_Win?
@@ -22,7 +22,7 @@ public final class SharedMemory: @unchecked Sendable {
   ///
   /// - Parameter communicator: ranks of one host, as `Communicator.splitByHost` gives them.
   /// - Throws: `JobError` where the system has not that much shared memory; `MPIError`.
-  public init(_ communicator: Communicator, byteCount: Int) throws {
+  package init(_ communicator: Communicator, byteCount: Int) throws {
     let counts = try communicator.allgather(byteCount)
     let room = SharedMemoryRoom()
     let needed = Self.roomNeeded(for: counts)
@@ -67,24 +67,24 @@ public final class SharedMemory: @unchecked Sendable {
 
   /// The bytes of shared memory that segments of these sizes take: whole pages, and some for the library's own use. None
   /// for a rank alone, which has its segment in memory of its own.
-  public static func roomNeeded(for byteCounts: [Int]) -> Int {
+  package static func roomNeeded(for byteCounts: [Int]) -> Int {
     guard byteCounts.count > 1 else { return 0 }
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))
     return byteCounts.reduce(16 * page) { $0 + ($1 + alignment + page - 1) / page * page + page }
   }
 
   /// The segment of a rank, this one's or another's. Valid until `free()`.
-  public func segment(of rank: Int) -> UnsafeMutableRawBufferPointer { segments[rank] }
+  package func segment(of rank: Int) -> UnsafeMutableRawBufferPointer { segments[rank] }
 
   /// Waits for all ranks, and makes what each has written visible to the others. Collective.
-  public func synchronize() throws {
+  package func synchronize() throws {
     try call("MPI_Win_sync") { MPI_Win_sync(window) }
     try communicator.barrier()
     try call("MPI_Win_sync") { MPI_Win_sync(window) }
   }
 
   /// Gives the memory back. Collective; what is not freed lives until MPI ends.
-  public func free() throws {
+  package func free() throws {
     try call("MPI_Win_unlock_all") { MPI_Win_unlock_all(window) }
     try call("MPI_Win_free") { MPI_Win_free(&window) }
   }

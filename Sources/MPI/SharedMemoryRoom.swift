@@ -2,14 +2,14 @@ import COpenMPI
 import Glibc
 
 /// Where the MPI library puts the memory that the ranks of a host share, and what is left there.
-public struct SharedMemoryRoom: Sendable {
+package struct SharedMemoryRoom: Sendable {
   /// The directory of the files behind it.
-  public let directory: String
+  package let directory: String
   /// The bytes that are left there; nil where the system does not say.
-  public let available: Int?
+  package let available: Int?
 
   /// The room as it is now. MPI has been started.
-  public init() {
+  package init() {
     directory = textVariable("osc_sm_backing_directory") ?? "/dev/shm"
     var status = statvfs()
     available =
@@ -20,7 +20,7 @@ public struct SharedMemoryRoom: Sendable {
   /// Throws where there is not that much left.
   ///
   /// - Throws: `SharedMemoryError`.
-  public func require(_ bytes: Int) throws {
+  package func require(_ bytes: Int) throws {
     if let available, available < bytes {
       throw SharedMemoryError(
         needed: bytes, found: "\(Self.megabytes(available)) left", directory: directory)
@@ -32,9 +32,9 @@ public struct SharedMemoryRoom: Sendable {
 }
 
 /// Too little memory that the ranks of a host could share.
-public struct SharedMemoryError: Error, CustomStringConvertible, Sendable {
+package struct SharedMemoryError: Error, CustomStringConvertible, Sendable {
   /// What, where, needed, found, and what to do.
-  public let description: String
+  package let description: String
 
   init(needed: Int, found: String, directory: String) {
     description = """

@@ -2,7 +2,7 @@
 ///
 /// An agreement costs a message to each rank, so they agree about ten times a second, however short the turns are: the slowest
 /// rank's time tells all of them which turn is next.
-public struct StopPoll {
+package struct StopPoll {
   private static let interval = 100_000_000
   private let communicator: Communicator
   private let clock = ContinuousClock()
@@ -11,7 +11,7 @@ public struct StopPoll {
   private var turns = 1
 
   /// Begins before the first turn.
-  public init(_ communicator: Communicator) {
+  package init(_ communicator: Communicator) {
     self.communicator = communicator
     last = clock.now
   }
@@ -21,7 +21,7 @@ public struct StopPoll {
   /// - Parameters:
   ///   - turn: The number of the turn, from 0.
   ///   - shouldStop: Whether this rank asks; not called in most turns.
-  public mutating func stops(beforeTurn turn: Int, _ shouldStop: () -> Bool) throws -> Bool {
+  package mutating func stops(beforeTurn turn: Int, _ shouldStop: () -> Bool) throws -> Bool {
     guard turn == next else { return false }
     let now = clock.now
     let nanoseconds = Int((now - last) / .nanoseconds(1))

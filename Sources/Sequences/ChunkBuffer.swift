@@ -3,27 +3,27 @@ import Preconditions
 /// One chunk of some lanes: T steps of B lanes, time-major, in storage that is allocated once and reused.
 ///
 /// Element (t, b) of every array lies at t * B + b.
-public final class ChunkBuffer: @unchecked Sendable {
+package final class ChunkBuffer: @unchecked Sendable {
   /// T.
-  public let steps: Int
+  package let steps: Int
   /// B.
-  public let lanes: Int
+  package let lanes: Int
   /// The input tokens, [T, B].
-  public let inputs: UnsafeMutableBufferPointer<Int32>
+  package let inputs: UnsafeMutableBufferPointer<Int32>
   /// The token that follows each input, [T, B].
-  public let targets: UnsafeMutableBufferPointer<Int32>
+  package let targets: UnsafeMutableBufferPointer<Int32>
   /// 1 where there is a target that counts, 0 elsewhere and where the lane is padded, [T, B].
-  public let weights: UnsafeMutableBufferPointer<Float>
+  package let weights: UnsafeMutableBufferPointer<Float>
   /// 1 where the lane's state is reset before the step, else 0, [T, B].
-  public let resets: UnsafeMutableBufferPointer<UInt8>
+  package let resets: UnsafeMutableBufferPointer<UInt8>
   /// The stream of each lane's first pair, by its number in the split; -1 where the lane has none. [B]
-  public let streams: UnsafeMutableBufferPointer<Int>
+  package let streams: UnsafeMutableBufferPointer<Int>
   /// How many of that stream's pairs lie before; -1 where the lane has none. [B]
-  public let offsets: UnsafeMutableBufferPointer<Int>
+  package let offsets: UnsafeMutableBufferPointer<Int>
   /// The chunk's epoch, from 0.
-  public private(set) var epoch = 0
+  package private(set) var epoch = 0
   /// The chunk's number in the epoch, from 0.
-  public private(set) var index = 0
+  package private(set) var index = 0
 
   /// The bytes of such a buffer.
   static func byteCount(steps: Int, lanes: Int) -> Int {
@@ -31,7 +31,7 @@ public final class ChunkBuffer: @unchecked Sendable {
   }
 
   /// Storage for `steps` steps of `lanes` lanes, all of it padding.
-  public init(steps: Int, lanes: Int) {
+  package init(steps: Int, lanes: Int) {
     precondition(steps > 0 && lanes > 0, "a chunk has at least one step and one lane")
     self.steps = steps
     self.lanes = lanes
@@ -54,7 +54,7 @@ public final class ChunkBuffer: @unchecked Sendable {
   }
 
   /// Makes all of it padding: token 0, weight 0, state reset.
-  public func clear() {
+  package func clear() {
     inputs.initialize(repeating: 0)
     targets.initialize(repeating: 0)
     weights.initialize(repeating: 0)

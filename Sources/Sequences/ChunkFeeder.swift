@@ -5,7 +5,7 @@ import Threads
 /// Reads the chunks of some lanes ahead of need, on a thread of its own, epoch after epoch without end.
 ///
 /// The chunks are those that `Schedule` says, whatever the lanes of others are. Used by one thread at a time.
-public final class ChunkFeeder {
+package final class ChunkFeeder {
   private let ring: Ring
   private var thread: JoinableThread?
   private var next = 0
@@ -21,7 +21,7 @@ public final class ChunkFeeder {
   ///   - epoch: the epoch of the first chunk.
   ///   - chunk: the first chunk's number in it; the number of chunks in it means the start of the next epoch.
   /// - Throws: `DataError` where there is no such chunk; `ThreadError`.
-  public init(
+  package init(
     _ dataset: SequenceDataset, _ schedule: Schedule, lanes: Range<Int>, epoch: Int = 0, chunk: Int = 0
   )
     throws
@@ -36,7 +36,7 @@ public final class ChunkFeeder {
   /// The most bytes that a feeder of chunks of so many steps of so many lanes takes.
   ///
   /// - Parameter isHeld: Whether the tokens are held in memory, so that nothing is read from the file.
-  public static func byteCount(chunk: Int, lanes: Int, isHeld: Bool) -> Int {
+  package static func byteCount(chunk: Int, lanes: Int, isHeld: Bool) -> Int {
     Ring.slotCount * ChunkBuffer.byteCount(steps: chunk, lanes: lanes)
       + (isHeld ? 0 : ChunkReader.byteCount(largestChunk: chunk * lanes))
   }
@@ -44,7 +44,7 @@ public final class ChunkFeeder {
   /// The next chunk. The one before may be overwritten from now on.
   ///
   /// - Throws: `HDF5Error` or `DataError` where its tokens cannot be read; from then on, always.
-  public func nextChunk() throws -> ChunkBuffer {
+  package func nextChunk() throws -> ChunkBuffer {
     if let failure { throw failure }
     if isHolding { ring.empty.signal() }
     let slot = awaitSlot()
@@ -58,7 +58,7 @@ public final class ChunkFeeder {
 
   /// The chunk that comes next, where the lanes go on. Which it is, and the lanes' streams and offsets, is right even
   /// where its tokens cannot be read.
-  public func upcomingChunk() -> ChunkBuffer {
+  package func upcomingChunk() -> ChunkBuffer {
     precondition(failure == nil, "no chunk comes after a failure")
     return awaitSlot().buffer
   }
@@ -71,7 +71,7 @@ public final class ChunkFeeder {
   }
 
   /// Ends the thread and waits for it. Closing twice does nothing.
-  public func close() {
+  package func close() {
     guard let thread = thread.take() else { return }
     ring.isStopped.store(true, ordering: .relaxed)
     ring.empty.signal()

@@ -33,33 +33,33 @@ enum DatasetFormat {
 }
 
 /// Where a dataset's content comes from.
-public struct DatasetOrigin: Sendable, Equatable {
+package struct DatasetOrigin: Sendable, Equatable {
   /// The command that made it; nil where the file does not say.
-  public let command: String?
+  package let command: String?
   /// The files that it was made from, as they were named, with their sizes in bytes; none where it was generated.
-  public let files: [(name: String, bytes: Int)]
+  package let files: [(name: String, bytes: Int)]
 
   /// An origin in these files.
-  public init(command: String?, files: [(name: String, bytes: Int)] = []) {
+  package init(command: String?, files: [(name: String, bytes: Int)] = []) {
     self.command = command
     self.files = files
   }
 
   /// Whether both are the same.
-  public static func == (a: DatasetOrigin, b: DatasetOrigin) -> Bool {
+  package static func == (a: DatasetOrigin, b: DatasetOrigin) -> Bool {
     a.command == b.command && a.files.elementsEqual(b.files, by: ==)
   }
 }
 
 /// A part of a dataset for one use: a range of the token axis. Streams that cross its ends are cut there.
-public struct DatasetSplit: Sendable, Equatable {
+package struct DatasetSplit: Sendable, Equatable {
   /// `train`, `validation` or `test`.
-  public let name: String
+  package let name: String
   /// Its streams.
-  public let streams: StreamTable
+  package let streams: StreamTable
   /// The entropy of what generated the text, in nats a target: no model's loss can be lower, but for chance; nil
   /// where it is not known.
-  public let floor: Double?
+  package let floor: Double?
 }
 
 /// The SHA-256 over a dataset's content: its values as they are stored, then its offsets, splits and vocabulary.

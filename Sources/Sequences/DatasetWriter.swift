@@ -1,7 +1,7 @@
 import HDF5
 
 /// Writes a dataset file token by token, in memory that does not grow with the tokens.
-public final class DatasetWriter {
+package final class DatasetWriter {
   private let dataset: Dataset
   private let type: ElementType
   private let vocabulary: Vocabulary
@@ -11,16 +11,16 @@ public final class DatasetWriter {
   private var written = 0
 
   /// A split to be written: where it lies on the axis of tokens, and the entropy floor where it is known.
-  public struct Split: Sendable {
+  package struct Split: Sendable {
     /// `train`, `validation` or `test`.
-    public let name: String
+    package let name: String
     /// The tokens from its first to its end.
-    public let range: Range<Int>
+    package let range: Range<Int>
     /// In nats a target; see `DatasetSplit`.
-    public let floor: Double?
+    package let floor: Double?
 
     /// A split of this name and range.
-    public init(name: String, range: Range<Int>, floor: Double? = nil) {
+    package init(name: String, range: Range<Int>, floor: Double? = nil) {
       self.name = name
       self.range = range
       self.floor = floor
@@ -32,7 +32,7 @@ public final class DatasetWriter {
   /// - Parameter content: appends all tokens, and returns the splits once their number is known.
   /// - Throws: what `content` throws, `HDF5Error` where something of that name exists or cannot be written, and
   ///   `DataError` where a split would be empty.
-  public static func create(
+  package static func create(
     _ path: String, vocabulary: Vocabulary, origin: DatasetOrigin, content: (DatasetWriter) throws -> [Split]
   ) throws {
     try File.createAtomically(path, existing: .refuse) { file in
@@ -59,19 +59,19 @@ public final class DatasetWriter {
   private static let blockSize = 1 << 18
 
   /// The number of tokens so far.
-  public var tokenCount: Int { written + pending.count }
+  package var tokenCount: Int { written + pending.count }
 
   /// The first tokens of the streams so far, and the end of the last that was ended.
-  public var streamOffsets: [Int] { offsets }
+  package var streamOffsets: [Int] { offsets }
 
   /// Adds a token to the current stream.
-  public func append(_ token: Int32) throws {
+  package func append(_ token: Int32) throws {
     pending.append(token)
     if pending.count == Self.blockSize { try flush() }
   }
 
   /// Ends the current stream at token `end`, by default behind the last. Nothing happens where that leaves it empty.
-  public func endStream(at end: Int? = nil) {
+  package func endStream(at end: Int? = nil) {
     let end = end ?? tokenCount
     if let last = offsets.last, end > last { offsets.append(end) }
   }

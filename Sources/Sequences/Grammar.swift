@@ -10,9 +10,9 @@ import Random
 /// - A name that begins with `@` is chosen once in a text, where it first occurs, and is the same text from then on.
 /// - A rule `name.x` stands for the rules `name.w`, `name.m`, `name.s` and `name.p`, with the same letter in place of x
 ///   in all of its items; `name.n` likewise for s and p.
-public struct Grammar: Sendable {
+package struct Grammar: Sendable {
   /// A part of an alternative.
-  public enum Item: Sendable, Equatable {
+  package enum Item: Sendable, Equatable {
     /// These characters.
     case text(String)
     /// The rule of this number.
@@ -20,30 +20,30 @@ public struct Grammar: Sendable {
   }
 
   /// One way to go on.
-  public struct Alternative: Sendable, Equatable {
+  package struct Alternative: Sendable, Equatable {
     /// Its share of the rule's weights.
-    public let weight: Int
+    package let weight: Int
     /// What it consists of, in order.
-    public let items: [Item]
+    package let items: [Item]
   }
 
   /// A rule's name and alternatives.
-  public struct Rule: Sendable {
+  package struct Rule: Sendable {
     /// As in the source, with the letter that stands for x or n.
-    public let name: String
+    package let name: String
     /// The ways to go on.
-    public let alternatives: [Alternative]
+    package let alternatives: [Alternative]
     /// The sum of their weights.
-    public let totalWeight: Int
+    package let totalWeight: Int
     /// Whether it is chosen once in a text.
-    public var isRemembered: Bool { name.hasPrefix("@") }
+    package var isRemembered: Bool { name.hasPrefix("@") }
   }
 
   /// The rules; texts are derived from the first.
-  public let rules: [Rule]
+  package let rules: [Rule]
 
   /// The rules of `source`, which must be sound: it is part of the program.
-  public init(_ source: String) {
+  package init(_ source: String) {
     let lines = source.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { Line($0) }
     let expanded = lines.flatMap { line in line.letters.map { (line, $0) } }
     let names = expanded.map { line, letter in line.name(of: line.name, letter) }
@@ -68,7 +68,7 @@ public struct Grammar: Sendable {
   }
 
   /// All characters that a text can have, in ascending order.
-  public var characters: [Unicode.Scalar] {
+  package var characters: [Unicode.Scalar] {
     let items = rules.flatMap(\.alternatives).flatMap(\.items)
     let texts = items.compactMap { item -> String? in
       guard case .text(let text) = item else { return nil }
@@ -78,7 +78,7 @@ public struct Grammar: Sendable {
   }
 
   /// A text, and the logarithm of its derivation's probability in nats: the sum over all choices made.
-  public func derive(_ random: inout RandomStream) -> (text: String, logProbability: Double) {
+  package func derive(_ random: inout RandomStream) -> (text: String, logProbability: Double) {
     var derivation = Derivation(grammar: self)
     derivation.expand(0, &random)
     return (derivation.text, derivation.logProbability)

@@ -2,7 +2,7 @@ import FileSystem
 import Preconditions
 
 /// How a split's streams are laid over the lanes.
-public enum ScheduleMode: String, Sendable, CaseIterable {
+package enum ScheduleMode: String, Sendable, CaseIterable {
   /// Packed where it fits (see `Schedule`), else contiguous.
   case auto
   /// The pairs in their natural order, cut into one part for each lane.
@@ -12,7 +12,7 @@ public enum ScheduleMode: String, Sendable, CaseIterable {
 }
 
 /// What a split is traversed for.
-public enum Traversal: Sendable, Equatable {
+package enum Traversal: Sendable, Equatable {
   /// Contiguous lanes are of equal length, which drops up to lanes - 1 pairs at the end; packed streams are shuffled
   /// anew for every epoch.
   case training(seed: UInt64)
@@ -38,26 +38,27 @@ public enum Traversal: Sendable, Equatable {
 /// than an eighth of a lane's share of the pairs: then lanes mix streams well and come to their ends close together.
 /// For evaluation it is packed where there is a stream for each lane and none is longer than a lane's share: streams
 /// are measured whole where that costs little.
-public struct Schedule: Sendable {
+package struct Schedule: Sendable {
   /// The most pairs that lead in.
-  public static let leadIn = 256
+  package static let leadIn = 256
 
   /// The split's streams.
-  public let streams: StreamTable
+  package let streams: StreamTable
   /// The lanes over all ranks.
-  public let lanes: Int
+  package let lanes: Int
   /// The steps in a chunk, T.
-  public let chunk: Int
+  package let chunk: Int
   /// `contiguous` or `packed`: `auto` is resolved.
-  public let mode: ScheduleMode
+  package let mode: ScheduleMode
   /// What the split is traversed for.
-  public let traversal: Traversal
+  package let traversal: Traversal
   /// The number of streams that have pairs.
   let playableStreams: Int
 
   /// - Throws: `DataError` where training has not one full chunk for each lane on average, where packed training has
   ///   fewer streams than lanes, or where there is no pair at all; it names the largest number of lanes that works.
-  public init(streams: StreamTable, lanes: Int, chunk: Int, mode: ScheduleMode, traversal: Traversal) throws {
+  package init(streams: StreamTable, lanes: Int, chunk: Int, mode: ScheduleMode, traversal: Traversal) throws
+  {
     precondition(lanes > 0 && chunk > 0, "a schedule needs at least one lane and one step")
     var playable = 0
     var longest = 0
@@ -100,7 +101,7 @@ public struct Schedule: Sendable {
   }
 
   /// The number of chunks in an epoch, the same on all lanes. In packed mode every stream has to be placed to know it.
-  public func chunks(inEpoch epoch: Int) -> Int {
+  package func chunks(inEpoch epoch: Int) -> Int {
     precondition(epoch >= 0, "epochs are numbered from 0")
     guard mode == .packed else { return contiguousChunks }
     var placement = Placement(self, epoch: epoch)
@@ -112,7 +113,7 @@ public struct Schedule: Sendable {
   /// next epoch.
   ///
   /// - Throws: `DataError` where there is no such chunk.
-  public func walk(lanes: Range<Int>, epoch: Int = 0, chunk: Int = 0) throws -> ScheduleWalk {
+  package func walk(lanes: Range<Int>, epoch: Int = 0, chunk: Int = 0) throws -> ScheduleWalk {
     try ScheduleWalk(self, lanes: lanes, epoch: epoch, chunk: chunk)
   }
 }

@@ -4,9 +4,9 @@ import Preconditions
 ///
 /// It keeps a few numbers a lane, and in packed training the orders of two epochs, which take 4 bytes a stream each.
 /// Once it is made it allocates nothing.
-public struct ScheduleWalk: Sendable {
+package struct ScheduleWalk: Sendable {
   /// The chunk that comes next: its epoch, from 0, and its number there; behind an epoch's last chunk, their number.
-  public private(set) var position: (epoch: Int, chunk: Int)
+  package private(set) var position: (epoch: Int, chunk: Int)
   private var walk: any EpochWalk
 
   /// - Throws: `DataError` where the epoch has not that many chunks.
@@ -30,7 +30,7 @@ public struct ScheduleWalk: Sendable {
   ///
   /// - Returns: The chunk's epoch, and its number there.
   @discardableResult
-  public mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows -> (
+  package mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows -> (
     epoch: Int, chunk: Int
   ) {
     if walk.isAtEnd {

@@ -8,24 +8,24 @@ import Synchronization
 /// and the end of the last; `/splits/NAME`, the first token and the end of each split; `/vocabulary`; `/origin`.
 /// Everything but the values is read and checked at opening; the values are checked as they are read. It may be read
 /// from several threads.
-public final class SequenceDataset: Sendable {
+package final class SequenceDataset: Sendable {
   /// What a dataset's file says it is.
-  public static let format = DatasetFormat.format
+  package static let format = DatasetFormat.format
 
   /// The file's path, as it was given.
-  public let path: String
+  package let path: String
   /// The version of the file's format.
-  public let formatVersion: Int
+  package let formatVersion: Int
   /// The tokens.
-  public let vocabulary: Vocabulary
+  package let vocabulary: Vocabulary
   /// The splits, in the order in which they lie on the axis of tokens.
-  public let splits: [DatasetSplit]
+  package let splits: [DatasetSplit]
   /// All streams, not cut by splits.
-  public let streams: StreamTable
+  package let streams: StreamTable
   /// Where the content comes from.
-  public let origin: DatasetOrigin
+  package let origin: DatasetOrigin
   /// The SHA-256 over values, offsets, splits and vocabulary, in hexadecimal, as the file states it; see `Fingerprint`.
-  public let fingerprint: String
+  package let fingerprint: String
   private let file: File
   private let values: Dataset
   private let tokenType: TokenType
@@ -39,7 +39,7 @@ public final class SequenceDataset: Sendable {
   /// - Throws: `HDF5Error` where the file cannot be read, is no dataset or of a newer format, `DataError` where it is
   ///   unsound (parts that are missing, offsets that do not ascend or do not fit the values, an empty split, an unsound
   ///   vocabulary).
-  public convenience init(_ path: String) throws { try self.init(path, isSealed: true) }
+  package convenience init(_ path: String) throws { try self.init(path, isSealed: true) }
 
   private init(_ path: String, isSealed: Bool) throws {
     self.path = path
@@ -70,7 +70,7 @@ public final class SequenceDataset: Sendable {
   /// The split of this name.
   ///
   /// - Throws: `DataError` that names those there are.
-  public func split(_ name: String) throws -> DatasetSplit {
+  package func split(_ name: String) throws -> DatasetSplit {
     if let split = splits.first(where: { $0.name == name }) { return split }
     let names = splits.map(\.name).joined(separator: ", ")
     throw DataError("there is no split \(name.debugDescription); there are \(names)", path: path)
@@ -79,7 +79,7 @@ public final class SequenceDataset: Sendable {
   /// Reads the tokens of a range into `buffer`, which has just as many.
   ///
   /// - Throws: `HDF5Error` where they cannot be read, `DataError` where one is outside the vocabulary.
-  public func read(tokens range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Int32>) throws {
+  package func read(tokens range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Int32>) throws {
     try values.read(rows: range, into: buffer)
     try checkVocabulary(of: buffer, from: range.lowerBound)
   }
@@ -95,7 +95,7 @@ public final class SequenceDataset: Sendable {
   /// Reads the tokens of a range, to see that they can be read and are in the vocabulary.
   ///
   /// - Throws: As `read(tokens:into:)`.
-  public func check(tokens range: Range<Int>) throws { try forEachBlock(of: range) { _, _ in } }
+  package func check(tokens range: Range<Int>) throws { try forEachBlock(of: range) { _, _ in } }
 
   /// Calls `body` with the tokens of a range, block by block, and the place of each block's first.
   private func forEachBlock(
@@ -112,12 +112,12 @@ public final class SequenceDataset: Sendable {
   }
 
   /// The bytes that all tokens take in memory, in the smallest type for the vocabulary.
-  public var byteCount: Int { values.count * tokenType.rawValue }
+  package var byteCount: Int { values.count * tokenType.rawValue }
 
   /// Reads the tokens of a range to their place in `memory`, which has room for all.
   ///
   /// - Throws: As `read(tokens:into:)`.
-  public func load(tokens range: Range<Int>, into memory: UnsafeMutableRawBufferPointer) throws {
+  package func load(tokens range: Range<Int>, into memory: UnsafeMutableRawBufferPointer) throws {
     precondition(memory.count == byteCount, "\(memory.count) bytes for \(byteCount)")
     switch tokenType {
     case .uint8: try load(range, into: memory.assumingMemoryBound(to: UInt8.self))
@@ -136,7 +136,7 @@ public final class SequenceDataset: Sendable {
   }
 
   /// Has feeders take tokens from `memory` from now on, to which all have been loaded. It stays until they are closed.
-  public func hold(in memory: UnsafeRawBufferPointer) {
+  package func hold(in memory: UnsafeRawBufferPointer) {
     precondition(memory.count == byteCount, "\(memory.count) bytes for \(byteCount)")
     self.memory.withLock { $0 = HeldTokens(memory, tokenType) }
   }
@@ -154,7 +154,7 @@ public final class SequenceDataset: Sendable {
   ///
   /// - Throws: `HDF5Error` or `DataError` where something cannot be read, a token is outside the vocabulary, or the
   ///   fingerprint is not the one that the file states.
-  public func verify() throws {
+  package func verify() throws {
     let found = try computeFingerprint()
     guard found == fingerprint else {
       throw DataError(
@@ -167,7 +167,7 @@ public final class SequenceDataset: Sendable {
   /// the fingerprint of its content. All else must be there. The file is replaced as a whole, or left as it is.
   ///
   /// - Throws: As the opening of a dataset, and `FileError` or `HDF5Error` where the file cannot be replaced.
-  public static func seal(_ path: String) throws {
+  package static func seal(_ path: String) throws {
     let fingerprint = try SequenceDataset(path, isSealed: false).computeFingerprint()
     try File.changeAtomically(path) { try DatasetFormat.seal($0, fingerprint: fingerprint) }
   }

@@ -1,9 +1,9 @@
 import FileSystem
 
 /// How a dataset is divided into training, validation and test.
-public struct SplitPlan: Sendable, Equatable {
+package struct SplitPlan: Sendable, Equatable {
   /// What the fractions are fractions of.
-  public enum Measure: String, Sendable, CaseIterable {
+  package enum Measure: String, Sendable, CaseIterable {
     /// Tokens: a stream may be cut in two.
     case position
     /// Streams: none is cut.
@@ -11,15 +11,15 @@ public struct SplitPlan: Sendable, Equatable {
   }
 
   /// The parts of `train`, `validation` and, where there are three, `test`; their sum is 1.
-  public let fractions: [Double]
+  package let fractions: [Double]
   /// What they are fractions of.
-  public let measure: Measure
+  package let measure: Measure
 
   /// The splits' names, in their order.
-  public static let names = ["train", "validation", "test"]
+  package static let names = ["train", "validation", "test"]
 
   /// - Throws: `DataError` unless there are two or three fractions, each above 0, with sum 1.
-  public init(fractions: [Double], measure: Measure = .position) throws {
+  package init(fractions: [Double], measure: Measure = .position) throws {
     guard fractions.count == 2 || fractions.count == 3, fractions.allSatisfy({ $0 > 0 }),
       abs(fractions.reduce(0, +) - 1) < 1e-6
     else {

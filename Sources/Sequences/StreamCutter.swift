@@ -1,5 +1,5 @@
 /// What a stream of imported text is.
-public enum StreamKind: String, Sendable, CaseIterable {
+package enum StreamKind: String, Sendable, CaseIterable {
   /// A file.
   case file
   /// A line, with its line feed.

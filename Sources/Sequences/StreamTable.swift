@@ -6,19 +6,19 @@ import Preconditions
 /// The pairs of all streams, one stream after the other, are numbered from 0.
 ///
 /// The tables of a dataset's splits share one array of 4 bytes a stream.
-public struct StreamTable: Sendable {
+package struct StreamTable: Sendable {
   private let places: StreamOffsets
   /// The number in `places` of the table's first stream.
   private let first: Int
   /// The number of streams.
-  public let count: Int
+  package let count: Int
   /// The range of the token axis that the streams cover.
-  public let tokens: Range<Int>
+  package let tokens: Range<Int>
 
   /// The streams between `offsets`: the first token of each, and the end of the last.
   ///
   /// - Throws: `DataError` unless each is larger than the one before, and where there is no stream.
-  public init(offsets: [Int]) throws {
+  package init(offsets: [Int]) throws {
     var places = StreamOffsets(capacity: offsets.count)
     try offsets.withUnsafeBufferPointer { try places.append($0) }
     try self.init(places)
@@ -52,22 +52,22 @@ public struct StreamTable: Sendable {
 
   /// The first token of stream number `stream`; of `count`, the end of the last.
   @inline(__always)
-  public func offset(_ stream: Int) -> Int {
+  package func offset(_ stream: Int) -> Int {
     min(max(places[first + stream], tokens.lowerBound), tokens.upperBound)
   }
 
   /// The first token of each stream, and the end of the last: count + 1 numbers, each larger than the one before.
-  public var offsets: LazyMapCollection<Range<Int>, Int> { (0..<count + 1).lazy.map(offset) }
+  package var offsets: LazyMapCollection<Range<Int>, Int> { (0..<count + 1).lazy.map(offset) }
 
   /// The pairs of all streams.
-  public var pairs: Int { tokens.count - count }
+  package var pairs: Int { tokens.count - count }
 
   /// The pairs of `stream`.
   @inline(__always)
-  public func pairs(of stream: Int) -> Int { offset(stream + 1) - offset(stream) - 1 }
+  package func pairs(of stream: Int) -> Int { offset(stream + 1) - offset(stream) - 1 }
 
   /// The number of the first pair of `stream`; of `count`, the number of all pairs.
-  public func firstPair(of stream: Int) -> Int { offset(stream) - tokens.lowerBound - stream }
+  package func firstPair(of stream: Int) -> Int { offset(stream) - tokens.lowerBound - stream }
 
   /// The stream that holds the pair of number `pair`.
   func stream(ofPair pair: Int) -> Int {
@@ -78,7 +78,7 @@ public struct StreamTable: Sendable {
 
 extension StreamTable: Equatable {
   /// Whether both have the same streams, whatever else their datasets hold.
-  public static func == (a: StreamTable, b: StreamTable) -> Bool { a.offsets.elementsEqual(b.offsets) }
+  package static func == (a: StreamTable, b: StreamTable) -> Bool { a.offsets.elementsEqual(b.offsets) }
 }
 
 /// Ascending offsets on the axis of tokens, in 4 bytes each.

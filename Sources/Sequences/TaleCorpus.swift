@@ -4,19 +4,19 @@ import Random
 /// A dataset of generated tales, each a stream, with the exact entropy floor of each split.
 ///
 /// It is a function of seed and size alone: tale i is derived from the random numbers at place i.
-public struct TaleCorpus: Sendable {
+package struct TaleCorpus: Sendable {
   /// The seed of all choices.
-  public let seed: UInt64
+  package let seed: UInt64
   /// Tales are added until there are so many characters.
-  public let characters: Int
+  package let characters: Int
 
   /// The size of the dataset that the program trains on where none is given.
-  public static let defaultCharacters = 1_500_000
+  package static let defaultCharacters = 1_500_000
 
   /// A corpus of this seed and size.
   ///
   /// - Throws: `DataError` where it is so small that a split could be empty.
-  public init(seed: UInt64 = 1, characters: Int = defaultCharacters) throws {
+  package init(seed: UInt64 = 1, characters: Int = defaultCharacters) throws {
     guard characters >= 20_000 else {
       throw DataError(
         "\(counted(characters, "character")) can't make tales to train, validate and test on; take 20000 or more"
@@ -27,7 +27,7 @@ public struct TaleCorpus: Sendable {
   }
 
   /// The tale of number `index`, and the sum of the negated log-probabilities of its choices, in nats.
-  public func tale(_ index: Int) -> (text: String, nats: Double) {
+  package func tale(_ index: Int) -> (text: String, nats: Double) {
     var random = RandomStream(
       RandomKey(seed: seed, purpose: .synthesis),
       at: (UInt32(truncatingIfNeeded: index), UInt32(truncatingIfNeeded: index >> 32), 0))
@@ -40,7 +40,7 @@ public struct TaleCorpus: Sendable {
   ///
   /// - Parameter command: what the dataset says of its origin.
   /// - Throws: `HDF5Error` where `output` exists or cannot be written.
-  public func run(output: String, command: String) throws {
+  package func run(output: String, command: String) throws {
     let vocabulary = try Vocabulary(level: .char, spellings: Grammar.tales.characters.map { String($0) })
     // The grammar's characters are ASCII.
     var tokens = [Int32](repeating: 0, count: 128)

@@ -17,7 +17,7 @@ extension Grammar {
   /// Every tale begins with the same character, for which no choice is made, and its last line says that it ends: so
   /// the choices are made in its targets, and the mean of their negated log-probabilities over its targets is the
   /// lowest loss that any model can expect.
-  public static let tales = Grammar(
+  package static let tales = Grammar(
     """
     tale = 'The tale of ' @woman ' and ' @man '.' newline sentences
     @woman = 'Anna' | 'Clara' | 'Lucy' | 'Rosa'

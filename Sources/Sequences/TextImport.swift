@@ -4,29 +4,29 @@ import FileSystem
 ///
 /// They are read twice, block by block: first for the vocabulary (not for bytes), then for the tokens. Memory grows
 /// with the vocabulary and the number of streams, not with the text.
-public struct TextImport: Sendable {
+package struct TextImport: Sendable {
   /// The texts, in their order: files, folders, patterns such as `books/*.txt`, and `-` for standard input.
-  public var names: [String]
+  package var names: [String]
   /// What the names of files in folders must match, such as `*.txt`; nil for all.
-  public var pattern: String?
+  package var pattern: String?
   /// What a token is.
-  public var level: TokenLevel
+  package var level: TokenLevel
   /// What a stream is. A stream that would have no token is left out.
-  public var streams: StreamKind
+  package var streams: StreamKind
   /// How the text is divided.
-  public var split: SplitPlan
+  package var split: SplitPlan
   /// What becomes of lines that end with CR LF.
-  public var newlines: Newlines
+  package var newlines: Newlines
   /// Words that occur less often become the unknown token.
-  public var minimumCount: Int?
+  package var minimumCount: Int?
   /// Words that are not among the most frequent, so many with the unknown token, become the unknown token.
-  public var maximumSize: Int?
+  package var maximumSize: Int?
 
   /// An import of these texts.
   ///
   /// - Throws: `DataError` where there is none, or a limit of the vocabulary is given for a level other than words,
   ///   or is too small.
-  public init(
+  package init(
     files names: [String], matching pattern: String? = nil, level: TokenLevel, streams: StreamKind,
     split: SplitPlan, newlines: Newlines = .keep, minimumCount: Int? = nil, maximumSize: Int? = nil
   ) throws {
@@ -60,7 +60,7 @@ public struct TextImport: Sendable {
   /// - Throws: `DataError` where a text cannot be read, is no UTF-8 or has changed meanwhile, where there is no text or
   ///   a split would be empty; `FileError` or `HDF5Error` where `output` exists or cannot be written.
   @discardableResult
-  public func run(
+  package func run(
     output: String, command: String, progress: @escaping (Double) -> Void = { _ in }
   ) throws -> [String] {
     // Before the text is read, which may take long.

@@ -2,7 +2,7 @@ import CZlib
 import Glibc
 
 /// What becomes of the ends of lines, where they are a carriage return and a line feed (CR LF).
-public enum Newlines: String, Sendable, CaseIterable {
+package enum Newlines: String, Sendable, CaseIterable {
   /// They stay two characters.
   case keep
   /// They become line feeds.

@@ -2,9 +2,9 @@ import FileSystem
 import Glibc
 
 /// A text to be read: a file, or standard input.
-public struct TextSource: Sendable {
+package struct TextSource: Sendable {
   /// What messages and datasets call it: the path, or `-` for standard input.
-  public let name: String
+  package let name: String
   /// Standard input, kept in a file without a name: texts are read more than once.
   private let spool: Spool?
 
@@ -14,7 +14,7 @@ public struct TextSource: Sendable {
   ///
   /// - Parameter directory: Where standard input is kept; by default where temporary files are.
   /// - Throws: `FileError` where standard input cannot be read, or there is no room for it.
-  public static func named(_ name: String, keptIn directory: String? = nil) throws -> TextSource {
+  package static func named(_ name: String, keptIn directory: String? = nil) throws -> TextSource {
     guard name == standardInputName else { return TextSource(name: name, spool: nil) }
     let directory = directory ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     return TextSource(name: name, spool: try Spool(STDIN_FILENO, in: directory))

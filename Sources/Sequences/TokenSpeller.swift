@@ -1,13 +1,13 @@
 /// Puts tokens together to a text again, one after another, as `WordTokenizer` says for words.
-public struct TokenSpeller {
+package struct TokenSpeller {
   private let vocabulary: Vocabulary
   private var previous: String?
 
   /// A speller at the beginning of a text.
-  public init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
+  package init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
 
   /// The bytes that the next token adds to the text: UTF-8, or of a vocabulary of bytes the byte as it is.
-  public mutating func spell(_ token: Int32) -> [UInt8] {
+  package mutating func spell(_ token: Int32) -> [UInt8] {
     let spelling = vocabulary.spellings[Int(token)]
     defer { previous = spelling }
     switch vocabulary.level {

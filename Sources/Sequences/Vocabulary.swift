@@ -2,7 +2,7 @@ import FileSystem
 import HDF5
 
 /// What a token of text is.
-public enum TokenLevel: String, Sendable, CaseIterable {
+package enum TokenLevel: String, Sendable, CaseIterable {
   /// A Unicode scalar value, as Python counts characters.
   case char
   /// A byte of the file.
@@ -12,28 +12,28 @@ public enum TokenLevel: String, Sendable, CaseIterable {
 }
 
 /// The tokens of a text: token i is spelt `spellings[i]`.
-public struct Vocabulary: Sendable {
+package struct Vocabulary: Sendable {
   /// What a token is.
-  public let level: TokenLevel
+  package let level: TokenLevel
   /// How the tokens are spelt, in ascending order of their UTF-8, behind the unknown token where there is one.
   /// Bytes are spelt as two hexadecimal digits.
-  public let spellings: [String]
+  package let spellings: [String]
   /// The token that stands for every word that has none of its own.
-  public let unknown: Int?
+  package let unknown: Int?
   private let numbers: [[UInt8]: Int32]
 
   /// How the unknown token is spelt. No text has it: the tokenizer splits its punctuation off.
-  public static let unknownSpelling = "<unk>"
+  package static let unknownSpelling = "<unk>"
 
   /// All 256 bytes.
-  public static let bytes = Vocabulary(
+  package static let bytes = Vocabulary(
     level: .byte, unchecked: (0...UInt8.max).map { [$0].hexadecimal }, unknown: nil)
 
   /// A vocabulary of these spellings.
   ///
   /// - Throws: `DataError` where there is none, one is empty or there twice, a character is none, or bytes are not all
   ///   256 in their order.
-  public init(level: TokenLevel, spellings: [String], unknown: Int? = nil) throws {
+  package init(level: TokenLevel, spellings: [String], unknown: Int? = nil) throws {
     guard !spellings.isEmpty else { throw DataError("the vocabulary is empty") }
     if let unknown, !spellings.indices.contains(unknown) {
       throw DataError("the unknown token is \(unknown), outside the vocabulary of \(spellings.count)")
@@ -63,7 +63,7 @@ public struct Vocabulary: Sendable {
   }
 
   /// The number of tokens.
-  public var count: Int { spellings.count }
+  package var count: Int { spellings.count }
 
   /// The token that is spelt by these bytes, or the unknown one.
   func token(spelt bytes: [UInt8]) -> Int32? { numbers[bytes] ?? unknown.map { Int32($0) } }
@@ -71,7 +71,7 @@ public struct Vocabulary: Sendable {
   /// The tokens of `text`.
   ///
   /// - Throws: `DataError` that names the first character or word that the vocabulary does not have, and its place.
-  public func encode(_ text: String) throws -> [Int32] {
+  package func encode(_ text: String) throws -> [Int32] {
     try encode(from: nil) { feed in
       if level == .byte {
         for byte in text.utf8 { try feed(UInt32(byte)) }
@@ -84,7 +84,7 @@ public struct Vocabulary: Sendable {
   /// The tokens of the text in `source`.
   ///
   /// - Throws: As for a text that is given, and `DataError` where the source cannot be read or is no UTF-8.
-  public func encode(_ source: TextSource) throws -> [Int32] {
+  package func encode(_ source: TextSource) throws -> [Int32] {
     let reader = try TextReader([source], level: level)
     return try encode(from: source.name) { feed in
       try reader.read(source) { for unit in $0 { try feed(unit) } }
@@ -111,7 +111,7 @@ public struct Vocabulary: Sendable {
   }
 
   /// The text of `tokens`; bytes that are no UTF-8 become U+FFFD, words are put together as `WordTokenizer` says.
-  public func decode(_ tokens: some Sequence<Int32>) -> String {
+  package func decode(_ tokens: some Sequence<Int32>) -> String {
     var speller = TokenSpeller(self)
     return String(decoding: tokens.flatMap { speller.spell($0) }, as: UTF8.self)
   }
@@ -119,14 +119,14 @@ public struct Vocabulary: Sendable {
 
 extension Vocabulary: Equatable {
   /// Whether all tokens are the same, byte by byte.
-  public static func == (a: Vocabulary, b: Vocabulary) -> Bool {
+  package static func == (a: Vocabulary, b: Vocabulary) -> Bool {
     a.level == b.level && a.unknown == b.unknown && a.numbers == b.numbers
   }
 }
 
 extension Vocabulary {
   /// Writes the vocabulary to a new dataset `path` of strings with attributes that explain it.
-  public func write(to group: Group, path: String = "vocabulary") throws {
+  package func write(to group: Group, path: String = "vocabulary") throws {
     // Strings are padded with U+0000, so that character is written as nothing at all.
     let dataset = try group.write(path, strings: spellings.map { $0 == "\0" ? "" : $0 })
     let spelling =
@@ -143,7 +143,7 @@ extension Vocabulary {
   /// Reads a vocabulary that `write` wrote.
   ///
   /// - Throws: `HDF5Error` or `DataError` where it is missing, of another kind, or unsound (see `init`).
-  public init(from group: Group, path: String = "vocabulary") throws {
+  package init(from group: Group, path: String = "vocabulary") throws {
     let dataset = try group.dataset(path)
     let name = try dataset.attributes.string(DatasetFormat.level)
     guard let level = TokenLevel(rawValue: name) else {

@@ -5,16 +5,16 @@
 /// more than 128 bytes is cut into several: files keep as much room for each word as the longest needs. Text is
 /// put together again with a space between tokens, but none beside a line feed, before a mark that closes
 /// and after one that opens: of well-set prose that restores all but the quotation marks' spaces.
-public struct WordTokenizer: Sendable {
+package struct WordTokenizer: Sendable {
   private var word: [UInt8] = []
   /// An apostrophe or hyphen behind a word, which belongs to it if the word goes on.
   private var joiner: [UInt8] = []
 
   /// A tokenizer at the beginning of a text.
-  public init() {}
+  package init() {}
 
   /// Takes the next scalar of the text, and gives the tokens that end before or with it, as UTF-8, to `emit`.
-  public mutating func feed(_ scalar: Unicode.Scalar, _ emit: ([UInt8]) throws -> Void) rethrows {
+  package mutating func feed(_ scalar: Unicode.Scalar, _ emit: ([UInt8]) throws -> Void) rethrows {
     switch Self.kind(of: scalar) {
     case .letter:
       if word.count + joiner.count + UTF8.width(scalar) > Self.mostBytes { try finish(emit) }
@@ -33,7 +33,7 @@ public struct WordTokenizer: Sendable {
   }
 
   /// Gives what is left at the end of the text to `emit`.
-  public mutating func finish(_ emit: ([UInt8]) throws -> Void) rethrows {
+  package mutating func finish(_ emit: ([UInt8]) throws -> Void) rethrows {
     guard !word.isEmpty else { return }
     try emit(word)
     word.removeAll(keepingCapacity: true)

@@ -2,11 +2,11 @@ import Glibc
 import Preconditions
 
 /// A POSIX semaphore: a count that `signal` raises, and that `wait` lowers as soon as it is above zero.
-public final class CountingSemaphore: @unchecked Sendable {
+package final class CountingSemaphore: @unchecked Sendable {
   private let semaphore: UnsafeMutablePointer<sem_t>
 
   /// A semaphore that begins with a small count.
-  public init(_ value: Int) {
+  package init(_ value: Int) {
     semaphore = .allocate(capacity: 1)
     semaphore.initialize(to: sem_t())
     let status = sem_init(semaphore, 0, UInt32(value))
@@ -19,10 +19,10 @@ public final class CountingSemaphore: @unchecked Sendable {
   }
 
   /// Adds one, which one waiting thread takes.
-  public func signal() { sem_post(semaphore) }
+  package func signal() { sem_post(semaphore) }
 
   /// Takes one, as soon as there is one.
-  public func wait() {
+  package func wait() {
     // A signal's handler interrupts.
     while sem_wait(semaphore) != 0 && errno == EINTR {}
   }

@@ -1,13 +1,13 @@
 import Glibc
 
 /// A thread of its own for one piece of work.
-public struct JoinableThread: ~Copyable {
+package struct JoinableThread: ~Copyable {
   private let thread: pthread_t
 
   /// Starts a thread that runs `body`.
   ///
   /// - Throws: `ThreadError` where the system allows no further thread.
-  public init(_ body: @escaping @Sendable () -> Void) throws {
+  package init(_ body: @escaping @Sendable () -> Void) throws {
     let work = Unmanaged.passRetained(Work(body))
     var thread = pthread_t()
     let status = pthread_create(
@@ -25,7 +25,7 @@ public struct JoinableThread: ~Copyable {
   }
 
   /// Waits until its work is done.
-  public consuming func join() { pthread_join(thread, nil) }
+  package consuming func join() { pthread_join(thread, nil) }
 
   private final class Work {
     let body: @Sendable () -> Void
@@ -34,7 +34,7 @@ public struct JoinableThread: ~Copyable {
 }
 
 /// The system's refusal to start a thread.
-public struct ThreadError: Error, CustomStringConvertible {
+package struct ThreadError: Error, CustomStringConvertible {
   /// The refusal in words.
-  public let description: String
+  package let description: String
 }

@@ -6,43 +6,43 @@ import Random
 import Sequences
 
 /// What a benchmark of training steps measured.
-public struct BenchmarkResult: Sendable {
+package struct BenchmarkResult: Sendable {
   /// The number of ranks.
-  public let ranks: Int
+  package let ranks: Int
   /// The median time of a step, in seconds.
-  public let medianSeconds: Double
+  package let medianSeconds: Double
   /// The shortest time of a step, in seconds.
-  public let minimumSeconds: Double
+  package let minimumSeconds: Double
   /// Tokens trained on in a second by all ranks, at the median.
-  public let tokensPerSecond: Double
+  package let tokensPerSecond: Double
   /// The largest resident memory that the rank has had, in bytes.
-  public let peakMemory: Int
+  package let peakMemory: Int
   /// Where the rank's time went: the seconds of a step that belong to each part.
-  public let breakdown: [(part: StepMeter.Part, seconds: Double)]
+  package let breakdown: [(part: StepMeter.Part, seconds: Double)]
   /// Floating-point operations of the rank's matrix products in a step.
-  public let operations: Double
+  package let operations: Double
   /// Bytes of the operands and results of the rank's matrix products in a step.
-  public let bytes: Double
+  package let bytes: Double
 
   /// Floating-point operations in a second, while products are computed.
-  public var productRate: Double {
+  package var productRate: Double {
     operations / (breakdown.first { $0.part == .products }?.seconds ?? 0)
   }
 }
 
 /// Measures full training steps on random tokens: forward, backward, exchange, clipping, update; the state is carried.
-public struct Benchmark: Sendable {
+package struct Benchmark: Sendable {
   /// The model, and the training's lanes, chunk, precision and optimiser.
-  public var configuration: Configuration
+  package var configuration: Configuration
   /// V, the number of tokens.
-  public var vocabulary: Int
+  package var vocabulary: Int
   /// The steps that are timed.
-  public var steps: Int
+  package var steps: Int
   /// The steps before them that are not.
-  public var warmup: Int
+  package var warmup: Int
 
   /// A benchmark of this configuration, which is resolved.
-  public init(_ configuration: Configuration, vocabulary: Int, steps: Int, warmup: Int) {
+  package init(_ configuration: Configuration, vocabulary: Int, steps: Int, warmup: Int) {
     precondition(vocabulary > 0 && steps > 0 && warmup >= 0, "a benchmark has tokens and steps")
     self.configuration = configuration
     self.vocabulary = vocabulary
@@ -53,7 +53,7 @@ public struct Benchmark: Sendable {
   /// Runs it on all ranks; each gets what it has measured. Collective.
   ///
   /// - Throws: `JobError` where the hosts have too little memory; `MPIError`.
-  public func run(_ communicator: Communicator) throws -> BenchmarkResult {
+  package func run(_ communicator: Communicator) throws -> BenchmarkResult {
     let training = configuration.training
     try checkMemory(communicator)
     let setup = try StepSetup(configuration, vocabulary: vocabulary, communicator: communicator)

@@ -4,7 +4,7 @@ extension SequenceDataset {
   /// What it holds, for programs.
   ///
   /// - Parameter listingFiles: Whether each file that it was made from is named, and the command in full.
-  public func json(listingFiles: Bool = false) -> JSON {
+  package func json(listingFiles: Bool = false) -> JSON {
     var members: JSON.Members = [
       "kind": .string(Self.format.kind), "format_version": .integer(formatVersion), "dataset": .string(path),
       "tokens": .integer(streams.tokens.count), "streams": .integer(streams.count),
@@ -27,7 +27,7 @@ extension SequenceDataset {
   }
 
   /// What it holds, for people; the parameter is that of `json`.
-  public func text(listingFiles: Bool = false) -> String {
+  package func text(listingFiles: Bool = false) -> String {
     let shown = listingFiles ? origin.files[...] : origin.files.prefix(DatasetOrigin.mostFiles)
     var rows = [
       ("dataset", "\(path), format version \(formatVersion)"),

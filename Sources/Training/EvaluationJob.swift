@@ -6,22 +6,22 @@ import Preconditions
 import Sequences
 
 /// The job behind `seqtrain eval`: measures a model from a checkpoint alone, on any number of ranks.
-public struct EvaluationJob: Sendable {
+package struct EvaluationJob: Sendable {
   /// A checkpoint's file, or the directory of a run.
-  public var path: String
+  package var path: String
   /// Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound one.
-  public var best = false
+  package var best = false
   /// The dataset; nil for the one that the model was trained on.
-  public var dataPath: String?
+  package var dataPath: String?
   /// The dataset's split; nil for `test` where there is one, else `validation`.
-  public var split: String?
+  package var split: String?
   /// The file for results by stream and target, which must not exist; nil for none.
-  public var outputPath: String?
+  package var outputPath: String?
   /// Whether hidden states are written there too.
-  public var states = false
+  package var states = false
 
   /// A job for this checkpoint or run.
-  public init(path: String) { self.path = path }
+  package init(path: String) { self.path = path }
 
   /// Evaluates; all ranks get the same report. Collective.
   ///
@@ -29,7 +29,7 @@ public struct EvaluationJob: Sendable {
   ///
   /// - Parameter progress: Told on every rank how many of all chunks are done.
   /// - Throws: `JobError` where the ranks agree that the job cannot go on; any other error is one rank's alone.
-  public func run(
+  package func run(
     _ communicator: Communicator, progress: (_ chunks: Int, _ of: Int) -> Void = { _, _ in }
   ) throws -> EvaluationReport {
     let trained = try communicator.agree {

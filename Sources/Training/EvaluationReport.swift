@@ -1,20 +1,20 @@
 import Evaluation
 
 /// What an evaluation has found.
-public struct EvaluationReport: Sendable {
+package struct EvaluationReport: Sendable {
   /// What was measured, and the result.
-  public let header: EvaluationHeader
+  package let header: EvaluationHeader
   /// The split's entropy, below which no model can go, in nats a target; nil where it is not known.
-  public let floor: Double?
+  package let floor: Double?
   /// What is wrong with newer checkpoints of the run; on rank 0.
-  public let damaged: [String]
+  package let damaged: [String]
 
   /// By how much the loss is above the floor, as a fraction of it; nil where that is not known.
   private var excess: Double? { floor.map { header.metrics.loss / $0 - 1 } }
 
   /// For programs: what was measured and how, the metrics, `floor` and `excess`, and `passed_over`, what is wrong with
   /// newer checkpoints.
-  public var json: JSON {
+  package var json: JSON {
     var members = header.members
     members.append(header.metrics.members)
     members.append([
@@ -25,7 +25,7 @@ public struct EvaluationReport: Sendable {
   }
 
   /// For people: a line each.
-  public var text: String {
+  package var text: String {
     guard let floor, let excess else { return alignedText(header.rows) }
     let percent = Wording.decimal(excess * 100, places: 2)
     return alignedText(

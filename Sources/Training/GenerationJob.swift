@@ -2,9 +2,9 @@ import Evaluation
 import Sequences
 
 /// The job behind `seqtrain generate`: continues a text with a model from a checkpoint. One process.
-public struct GenerationJob: Sendable {
+package struct GenerationJob: Sendable {
   /// The text to be continued.
-  public enum Prompt: Sendable {
+  package enum Prompt: Sendable {
     /// One that is given.
     case text(String)
     /// One that is read.
@@ -12,21 +12,21 @@ public struct GenerationJob: Sendable {
   }
 
   /// A checkpoint's file, or the directory of a run.
-  public var path: String
+  package var path: String
   /// Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound one.
-  public var best = false
+  package var best = false
   /// Read as a text that begins a line, or a stream where the model was trained on many; empty for the beginning of a
   /// line.
-  public var prompt = Prompt.text("")
+  package var prompt = Prompt.text("")
   /// The number of tokens to generate.
-  public var length = 500
+  package var length = 500
   /// How they are drawn.
-  public var sampler = Sampler()
+  package var sampler = Sampler()
   /// The seed of the draws.
-  public var seed: UInt64 = 1
+  package var seed: UInt64 = 1
 
   /// A job for this checkpoint or run.
-  public init(path: String) { self.path = path }
+  package init(path: String) { self.path = path }
 
   /// Draws the continuation.
   ///
@@ -35,7 +35,7 @@ public struct GenerationJob: Sendable {
   /// - Returns: What is wrong with newer checkpoints of the run.
   /// - Throws: As `TrainedModel`; `DataError` where the prompt cannot be read, or has tokens that the vocabulary has
   ///   not; what `emit` throws.
-  public func run(emit: ([UInt8]) throws -> Void) throws -> [String] {
+  package func run(emit: ([UInt8]) throws -> Void) throws -> [String] {
     let trained = try TrainedModel(path, best: best)
     let vocabulary = trained.vocabulary
     let tokens = try encodePrompt(vocabulary)

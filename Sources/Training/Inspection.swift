@@ -4,19 +4,19 @@ import HDF5
 import Sequences
 
 /// The job behind `seqtrain inspect`: what a file of this program is, and what it holds.
-public struct Inspection: Sendable {
+package struct Inspection: Sendable {
   /// The facts, for programs: an object with the members `kind` and `format_version`, and what the text says.
-  public let json: JSON
+  package let json: JSON
   /// The same for people.
-  public let text: String
+  package let text: String
   /// What is wrong with newer checkpoints, where the newest sound one of a run is shown.
-  public let damaged: [String]
+  package let damaged: [String]
 
   /// Looks into a checkpoint, a dataset, an evaluation, or the newest sound checkpoint of a run.
   ///
   /// - Throws: `TrainingError`, `HDF5Error`, `FileError` or `DataError` where the file cannot be read, is damaged, or of
   ///   another kind.
-  public init(_ path: String) throws {
+  package init(_ path: String) throws {
     // A manifest is held against the file before the HDF5 library sees it, which damage could bring down.
     let isCheckpoint = Files.isDirectory(path) || CheckpointStore.hasManifest(path)
     let kind = isCheckpoint ? CheckpointHeader.format.kind : try Self.kind(of: path)

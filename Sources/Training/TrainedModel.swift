@@ -3,21 +3,21 @@ import MPI
 import Sequences
 
 /// A model out of a checkpoint: everything that evaluation and generation need, without the run or its data.
-public struct TrainedModel {
+package struct TrainedModel {
   /// The checkpoint's file.
-  public let path: String
+  package let path: String
   /// The configuration of the run.
-  public let configuration: Configuration
+  package let configuration: Configuration
   /// The vocabulary that it was trained with.
-  public let vocabulary: Vocabulary
+  package let vocabulary: Vocabulary
   /// How the streams that it was trained on were laid over the lanes.
-  public let mode: ScheduleMode
+  package let mode: ScheduleMode
   /// How far training had come.
-  public let progress: TrainingProgress
+  package let progress: TrainingProgress
   /// The weights.
-  public let memory: ParameterMemory
+  package let memory: ParameterMemory
   /// What is wrong with newer checkpoints of the run.
-  public let damaged: [String]
+  package let damaged: [String]
   /// Finds the dataset that it was trained on.
   let data: DatasetSearch
 
@@ -28,7 +28,7 @@ public struct TrainedModel {
   ///   - best: Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound one.
   /// - Throws: `TrainingError`, `HDF5Error`, `FileError`, `DataError` or `ConfigurationError` where there is none that
   ///   can be read.
-  public init(_ path: String, best: Bool) throws {
+  package init(_ path: String, best: Bool) throws {
     let file: CheckpointFile
     (file, damaged) = try CheckpointStore.find(path, best: best)
     let header = file.header

@@ -1,10 +1,10 @@
 /// A failure of training that a user can do something about.
-public struct TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
+package struct TrainingError: Error, CustomStringConvertible, Sendable, Equatable {
   /// What, where, expected, found, and what to do.
-  public let description: String
+  package let description: String
 
   /// An error of this message.
-  public init(_ description: String) {
+  package init(_ description: String) {
     self.description = description
   }
 }

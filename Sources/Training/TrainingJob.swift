@@ -8,19 +8,19 @@ import Sequences
 ///
 /// Rank 0 owns the run's directory; what it decides there all ranks learn. What can be refused is refused before
 /// anything is written, and a run has not begun before it has a checkpoint: until then its settings may change.
-public struct TrainingJob: Sendable {
+package struct TrainingJob: Sendable {
   /// The file of the configuration; nil for that in the run's directory, where there is one, else the defaults, or where
   /// no data is named `Configuration.firstRun`.
-  public var configurationPath: String?
+  package var configurationPath: String?
   /// Settings that override it, as `key=value`.
-  public var settings: [String]
+  package var settings: [String]
   /// The directory of the run; nil for one named after the configuration.
-  public var runPath: String?
+  package var runPath: String?
   /// Whether the run must begin here.
-  public var fresh: Bool
+  package var fresh: Bool
 
   /// A job of these settings.
-  public init(configurationPath: String?, settings: [String], runPath: String?, fresh: Bool) {
+  package init(configurationPath: String?, settings: [String], runPath: String?, fresh: Bool) {
     self.configurationPath = configurationPath
     self.settings = settings
     self.runPath = runPath
@@ -30,7 +30,7 @@ public struct TrainingJob: Sendable {
   /// Trains until the run is finished, or until a signal asks any rank to stop. Collective.
   ///
   /// - Throws: `JobError` where the ranks agree that the job cannot go on; any other error is one rank's alone.
-  public func run(_ communicator: Communicator) throws -> ExitStatus {
+  package func run(_ communicator: Communicator) throws -> ExitStatus {
     StopSignal.install(speaks: communicator.rank == 0)
     let isFirst = communicator.rank == 0
     let run = RunDirectory(runPath ?? RunDirectory.defaultPath(configuration: configurationPath))

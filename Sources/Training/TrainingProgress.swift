@@ -2,39 +2,39 @@ import HDF5
 import MPI
 
 /// How far a run has come, apart from its arrays: what decides how it goes on.
-public struct TrainingProgress: Sendable, Equatable {
+package struct TrainingProgress: Sendable, Equatable {
   /// Updates made.
-  public var step = 0
+  package var step = 0
   /// The epoch of the next chunk, from 0.
-  public var epoch = 0
+  package var epoch = 0
   /// The number of the next chunk in its epoch.
-  public var chunk = 0
+  package var chunk = 0
   /// Chunks trained on since the run began: the key of dropout masks.
-  public var chunks = 0
+  package var chunks = 0
   /// The lowest validation loss so far, in nats a target; infinite before the first.
-  public var bestLoss = Double.infinity
+  package var bestLoss = Double.infinity
   /// The step of that loss.
-  public var bestStep = 0
+  package var bestStep = 0
   /// The lowest loss of the validations that were due, by which early stopping and the plateau schedule go: the end of a
   /// run that is extended later has one besides.
-  public var lowestDueLoss = Double.infinity
+  package var lowestDueLoss = Double.infinity
   /// Validations due since then.
-  public var validationsSinceBest = 0
+  package var validationsSinceBest = 0
   /// What the plateau schedule has multiplied the learning rate by.
-  public var learningRateFactor = 1.0
+  package var learningRateFactor = 1.0
   /// Validations due since then, or since the loss last improved.
-  public var validationsOnPlateau = 0
+  package var validationsOnPlateau = 0
   /// Whether early stopping has ended the run.
-  public var stoppedEarly = false
+  package var stoppedEarly = false
   /// Whether the validation after this step has yet to be made: a stop has broken it off.
-  public var validationPending = false
+  package var validationPending = false
   /// The sum of the losses of all targets since the last row of metrics, in nats.
-  public var lossSinceRow = 0.0
+  package var lossSinceRow = 0.0
   /// The sum of their weights.
-  public var targetsSinceRow = 0.0
+  package var targetsSinceRow = 0.0
 
   /// The beginning.
-  public init() {}
+  package init() {}
 
   private static let integers: [(name: String, field: WritableKeyPath<TrainingProgress, Int> & Sendable)] = [
     ("step", \.step), ("epoch", \.epoch), ("chunk", \.chunk), ("chunks", \.chunks), ("best_step", \.bestStep),

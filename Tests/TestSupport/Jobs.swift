@@ -1,7 +1,7 @@
 import Glibc
 
 /// The path of a program that the package builds: it lies beside the running tests.
-public func builtProgram(_ name: String) throws -> String {
+package func builtProgram(_ name: String) throws -> String {
   guard let resolved = realpath("/proc/self/exe", nil) else { throw SystemError("realpath /proc/self/exe") }
   defer { free(resolved) }
   let executable = String(cString: resolved)
@@ -17,7 +17,7 @@ public func builtProgram(_ name: String) throws -> String {
 ///   - program: the name of a program of the package.
 ///   - environment: variables set for `mpirun` and the ranks; nil unsets one.
 ///   - directoryOfRank: whether each rank runs in the directory below that is named by its number.
-public func startJob(
+package func startJob(
   ranks: Int, _ program: String, _ arguments: [String] = [], environment: [String: String?] = [:],
   directory: String? = nil, directoryOfRank: Bool = false
 ) throws -> RunningProcess {
@@ -33,7 +33,7 @@ public func startJob(
 }
 
 /// Runs a built program on so many ranks to its end, for at most `timeout` seconds; see `startJob`.
-public func mpirun(
+package func mpirun(
   ranks: Int, _ program: String, _ arguments: [String] = [], environment: [String: String?] = [:],
   directory: String? = nil, timeout: Double = 60
 ) throws -> ProcessResult {

@@ -1,26 +1,26 @@
 import Glibc
 
 /// How a process ended and what it printed.
-public struct ProcessResult: Sendable, CustomStringConvertible {
+package struct ProcessResult: Sendable, CustomStringConvertible {
   /// The exit status; 128 plus the signal's number where a signal ended it.
-  public let status: Int32
+  package let status: Int32
   /// What it wrote to its standard output.
-  public let output: String
+  package let output: String
   /// What it wrote to its standard error.
-  public let errors: String
+  package let errors: String
   /// Whether it was killed because its time was up.
-  public let timedOut: Bool
+  package let timedOut: Bool
 
   /// All of it, for the message of a failed test.
-  public var description: String {
+  package var description: String {
     "status \(status)\(timedOut ? " (timed out)" : "")\n--- output\n\(output)--- errors\n\(errors)"
   }
 }
 
 /// A process that a test has started.
-public final class RunningProcess {
+package final class RunningProcess {
   /// The process's number.
-  public let id: pid_t
+  package let id: pid_t
   /// What it writes, and the session directory of Open MPI, where it is a job: jobs that share one can remove it under
   /// each other.
   private let scratch: String
@@ -33,7 +33,7 @@ public final class RunningProcess {
   ///   - program: a path, or a name that is looked for in PATH.
   ///   - environment: variables set besides those of the tests themselves; nil unsets one.
   ///   - directory: where it runs.
-  public init(
+  package init(
     _ program: String, _ arguments: [String] = [], environment: [String: String?] = [:],
     directory: String? = nil
   ) throws {
@@ -77,16 +77,16 @@ public final class RunningProcess {
   deinit { removeTree(scratch) }
 
   /// Sends a signal to the process alone.
-  public func signal(_ number: Int32) { kill(id, number) }
+  package func signal(_ number: Int32) { kill(id, number) }
 
   /// What it has written to its standard output so far.
-  public func outputSoFar() throws -> String { String(decoding: try readBytes(outputPath), as: UTF8.self) }
+  package func outputSoFar() throws -> String { String(decoding: try readBytes(outputPath), as: UTF8.self) }
 
   /// What it has written to its standard error so far.
-  public func errorsSoFar() throws -> String { String(decoding: try readBytes(errorsPath), as: UTF8.self) }
+  package func errorsSoFar() throws -> String { String(decoding: try readBytes(errorsPath), as: UTF8.self) }
 
   /// The numbers of the processes that it has started and that still run, ascending; of `mpirun` its ranks.
-  public func children() throws -> [pid_t] {
+  package func children() throws -> [pid_t] {
     try directoryEntries("/proc").compactMap { pid_t($0) }.filter { child in
       // The parent's number is the second field behind the name, which stands in parentheses.
       guard let bytes = try? readBytes("/proc/\(child)/stat") else { return false }
@@ -96,7 +96,7 @@ public final class RunningProcess {
   }
 
   /// Whether it has not ended yet.
-  public var isRunning: Bool {
+  package var isRunning: Bool {
     var information = siginfo_t()
     // Ended or not, it is left to `wait` to take note of it.
     return waitid(P_PID, id_t(id), &information, WEXITED | WNOHANG | WNOWAIT) == 0
@@ -106,7 +106,7 @@ public final class RunningProcess {
   /// Waits until `condition` holds, or the process has ended.
   ///
   /// - Returns: Whether it holds; false too where that takes more than `timeout` seconds.
-  public func wait(timeout: Double = 60, until condition: () throws -> Bool) rethrows -> Bool {
+  package func wait(timeout: Double = 60, until condition: () throws -> Bool) rethrows -> Bool {
     let deadline = secondsNow() + timeout
     while try !condition() {
       guard isRunning, secondsNow() < deadline else { return false }
@@ -116,7 +116,7 @@ public final class RunningProcess {
   }
 
   /// Waits for the end, for so many seconds; after that it ends the process and its group.
-  public func wait(timeout: Double = 60) throws -> ProcessResult {
+  package func wait(timeout: Double = 60) throws -> ProcessResult {
     var status: Int32 = 0
     var timedOut = false
     let deadline = secondsNow() + timeout
@@ -147,7 +147,7 @@ public final class RunningProcess {
 }
 
 /// Runs `program` to its end; see `RunningProcess` for the parameters.
-public func runProcess(
+package func runProcess(
   _ program: String, _ arguments: [String] = [], environment: [String: String?] = [:],
   directory: String? = nil,
   timeout: Double = 60

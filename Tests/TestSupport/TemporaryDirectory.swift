@@ -1,7 +1,7 @@
 import Glibc
 
 /// Runs `body` with the path of a new empty directory and removes it afterwards with all it holds.
-public func withTemporaryDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
+package func withTemporaryDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
   let path = try makeTemporaryDirectory()
   defer { removeTree(path) }
   return try body(path)
@@ -16,13 +16,13 @@ func makeTemporaryDirectory() throws -> String {
 }
 
 /// Removes a file, or a directory with all it holds. What is not there is no error.
-public func removeTree(_ path: String) {
+package func removeTree(_ path: String) {
   for name in (try? directoryEntries(path)) ?? [] { removeTree("\(path)/\(name)") }
   if unlink(path) != 0 { rmdir(path) }
 }
 
 /// The names in a directory, sorted, without `.` and `..`; none where it is no directory, or a link to one.
-public func directoryEntries(_ path: String) throws -> [String] {
+package func directoryEntries(_ path: String) throws -> [String] {
   let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
   guard descriptor >= 0 else {
     if errno == ENOTDIR || errno == ELOOP { return [] }
@@ -44,7 +44,7 @@ public func directoryEntries(_ path: String) throws -> [String] {
 }
 
 /// All bytes of a file.
-public func readBytes(_ path: String) throws -> [UInt8] {
+package func readBytes(_ path: String) throws -> [UInt8] {
   guard let file = fopen(path, "re") else { throw SystemError("open \(path)") }
   defer { fclose(file) }
   var bytes: [UInt8] = []
@@ -59,19 +59,19 @@ public func readBytes(_ path: String) throws -> [UInt8] {
 }
 
 /// Makes a file, or replaces its content.
-public func writeBytes(_ bytes: some Collection<UInt8>, to path: String) throws {
+package func writeBytes(_ bytes: some Collection<UInt8>, to path: String) throws {
   guard let file = fopen(path, "we") else { throw SystemError("open \(path)") }
   let written = Array(bytes).withUnsafeBufferPointer { fwrite($0.baseAddress, 1, $0.count, file) }
   guard fclose(file) == 0, written == bytes.count else { throw SystemError("write \(path)") }
 }
 
 /// A failed call into the operating system.
-public struct SystemError: Error, CustomStringConvertible {
+package struct SystemError: Error, CustomStringConvertible {
   /// The call and the reason.
-  public let description: String
+  package let description: String
 
   /// An error of `call` with the reason that `code` stands for.
-  public init(_ call: String, code: Int32 = errno) {
+  package init(_ call: String, code: Int32 = errno) {
     description = "\(call): \(String(cString: strerror(code)))"
   }
 }

@@ -3,7 +3,7 @@ import CKernels
 extension Precision {
   /// Measures the floating-point operations in a second that one core of this machine reaches in this precision: with
   /// multiply-adds in its registers, or where bfloat16 is native, in oneDNN's product of two 1024 x 1024 matrices.
-  public func measurePeakRate() -> Double {
+  package func measurePeakRate() -> Double {
     if self == .float32 || isEmulated { return st_measure_peak() }
     let size = 1024
     let matmul = OneDNNMatmul(.init(rows: size, outputs: size, inputs: size, accumulate: false))

@@ -1,17 +1,17 @@
 import CKernels
 
 /// How matrix products are computed.
-public enum Precision: String, Sendable, CaseIterable {
+package enum Precision: String, Sendable, CaseIterable {
   /// float32 inputs, float32 sums.
   case float32
   /// bfloat16 inputs, float32 sums. Weights, gates, states and losses stay float32 or better.
   case bfloat16
 
   /// Whether it is computed by float32 products of rounded inputs here, which saves no time.
-  public var isEmulated: Bool { self == .bfloat16 && BFloat16Products.preferred == .rounded }
+  package var isEmulated: Bool { self == .bfloat16 && BFloat16Products.preferred == .rounded }
 
   /// What a user should know where it is emulated.
-  public var emulationNote: String? {
+  package var emulationNote: String? {
     guard isEmulated else { return nil }
     let reason =
       st_has_bfloat16()
@@ -22,13 +22,13 @@ public enum Precision: String, Sendable, CaseIterable {
 }
 
 /// What computes the products of `Precision.bfloat16`.
-public enum BFloat16Products: Sendable, CaseIterable {
+package enum BFloat16Products: Sendable, CaseIterable {
   /// The float32 kernels of the core, which round their inputs to bfloat16.
   case rounded
   /// oneDNN, by the processor's own instructions; where it has none oneDNN emulates them, slowly.
   case oneDNN
 
   /// oneDNN where it is installed and the processor has AVX-512 BF16 or AMX.
-  public static let preferred: BFloat16Products =
+  package static let preferred: BFloat16Products =
     st_has_bfloat16() && OneDNNMatmul.isInstalled ? .oneDNN : .rounded
 }

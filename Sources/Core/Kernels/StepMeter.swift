@@ -4,9 +4,9 @@ import Glibc
 ///
 /// Every moment belongs to one part: a part that is measured within another interrupts it. Measuring costs some 50 ns
 /// a part, a few hundred times a step, so it is always on.
-public final class StepMeter {
+package final class StepMeter {
   /// A part of a step.
-  public enum Part: Int, CaseIterable, Sendable {
+  package enum Part: Int, CaseIterable, Sendable {
     /// Waiting for data.
     case data
     /// Matrix products.
@@ -26,31 +26,31 @@ public final class StepMeter {
   }
 
   /// Floating-point operations of matrix products.
-  public private(set) var operations = 0.0
+  package private(set) var operations = 0.0
   /// Bytes of the operands and results of matrix products, each counted once a product.
-  public private(set) var bytes = 0.0
+  package private(set) var bytes = 0.0
   private let spent: Buffer<Double>
   private var current = Part.other
   private var since = monotonicSeconds()
 
   /// A meter at zero.
-  public init() {
+  package init() {
     spent = Buffer(count: Part.allCases.count)
   }
 
   /// Sets everything to zero.
-  public func reset() {
+  package func reset() {
     spent.clear()
     (operations, bytes) = (0, 0)
     since = monotonicSeconds()
   }
 
   /// The seconds that belong to a part so far.
-  public func seconds(_ part: Part) -> Double { spent.base[part.rawValue] }
+  package func seconds(_ part: Part) -> Double { spent.base[part.rawValue] }
 
   /// Runs `body`, whose time belongs to `part`.
   @inline(__always)
-  public func measure<Result>(_ part: Part, _ body: () throws -> Result) rethrows -> Result {
+  package func measure<Result>(_ part: Part, _ body: () throws -> Result) rethrows -> Result {
     let outer = current
     change(to: part)
     defer { change(to: outer) }
@@ -71,7 +71,7 @@ public final class StepMeter {
 }
 
 /// Seconds of a clock that only goes forward.
-public func monotonicSeconds() -> Double {
+package func monotonicSeconds() -> Double {
   var time = timespec()
   clock_gettime(CLOCK_MONOTONIC, &time)
   return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9

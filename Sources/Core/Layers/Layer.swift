@@ -1,20 +1,20 @@
 /// A chunk of a language model's data, in memory that somebody else owns: time-major [T, B] of the rank's lanes.
-public struct TokenChunk {
+package struct TokenChunk {
   /// The tokens that the model reads.
-  public let inputs: UnsafePointer<Int32>
+  package let inputs: UnsafePointer<Int32>
   /// The tokens that it should predict.
-  public let targets: UnsafePointer<Int32>
+  package let targets: UnsafePointer<Int32>
   /// The weight of each target in the loss; zero where there is none.
-  public let weights: UnsafePointer<Float>
+  package let weights: UnsafePointer<Float>
   /// 1 where the lane's state is reset before the step.
-  public let resets: UnsafePointer<UInt8>
+  package let resets: UnsafePointer<UInt8>
   /// The lanes of the rank.
-  public let lanes: Int
+  package let lanes: Int
   /// The number of the chunk in the run: part of the key of the dropout masks.
-  public let number: UInt32
+  package let number: UInt32
 
   /// Views of arrays [T, B] of B `lanes`.
-  public init(
+  package init(
     inputs: UnsafePointer<Int32>, targets: UnsafePointer<Int32>, weights: UnsafePointer<Float>,
     resets: UnsafePointer<UInt8>, lanes: Int, number: UInt32
   ) {

@@ -5,11 +5,11 @@ import Preconditions
 ///
 /// Buffers are made once, when the shapes of a run are known, and live as long as what computes with them: the
 /// steady state allocates nothing.
-public final class Buffer<Element: BitwiseCopyable> {
+package final class Buffer<Element: BitwiseCopyable> {
   /// The first element.
-  public let base: UnsafeMutablePointer<Element>
+  package let base: UnsafeMutablePointer<Element>
   /// The number of elements.
-  public let count: Int
+  package let count: Int
 
   private let byteCount: Int
   private let measurement: MemoryMeasurement?
@@ -17,7 +17,7 @@ public final class Buffer<Element: BitwiseCopyable> {
   /// Allocates `count` elements, all bits zero; where memory is being measured, counts them.
   ///
   /// Ends the process, with a message, where the system has not that much memory: a job looks before.
-  public init(count: Int) {
+  package init(count: Int) {
     let (bytes, overflows) = max(1, count).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
     byteCount = overflows ? Int.max : bytes
     measurement = MemoryMeasurement.current
@@ -37,10 +37,10 @@ public final class Buffer<Element: BitwiseCopyable> {
   }
 
   /// The elements.
-  public var elements: UnsafeMutableBufferPointer<Element> { .init(start: base, count: count) }
+  package var elements: UnsafeMutableBufferPointer<Element> { .init(start: base, count: count) }
 
   /// Sets all bits to zero.
-  public func clear() { memset(base, 0, count * MemoryLayout<Element>.stride) }
+  package func clear() { memset(base, 0, count * MemoryLayout<Element>.stride) }
 }
 
 extension Buffer where Element == Float {

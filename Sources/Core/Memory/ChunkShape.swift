@@ -1,16 +1,16 @@
 import Preconditions
 
 /// The shape of the chunks that one rank computes with.
-public struct ChunkShape: Sendable, Equatable {
+package struct ChunkShape: Sendable, Equatable {
   /// T, the time steps of a chunk.
-  public let steps: Int
+  package let steps: Int
   /// The shards of the rank.
-  public let shards: Int
+  package let shards: Int
   /// The lanes of each shard.
-  public let lanesPerShard: Int
+  package let lanesPerShard: Int
 
   /// The shape of `shards` shards of `lanesPerShard` lanes, T `steps` long.
-  public init(steps: Int, shards: Int, lanesPerShard: Int) {
+  package init(steps: Int, shards: Int, lanesPerShard: Int) {
     precondition(steps > 0 && shards > 0 && lanesPerShard > 0, "a chunk has steps, shards and lanes")
     self.steps = steps
     self.shards = shards
@@ -18,10 +18,10 @@ public struct ChunkShape: Sendable, Equatable {
   }
 
   /// B, the lanes of the rank.
-  public var lanes: Int { shards * lanesPerShard }
+  package var lanes: Int { shards * lanesPerShard }
 
   /// T B, the rows of a time-major array of the chunk.
-  public var rows: Int { steps * lanes }
+  package var rows: Int { steps * lanes }
 
   /// The rows of a time-major array that belong to one shard.
   var rowsPerShard: Int { steps * lanesPerShard }

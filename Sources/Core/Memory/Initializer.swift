@@ -2,7 +2,7 @@ import CKernels
 import Random
 
 /// How a parameter is filled before training.
-public enum Initializer: Sendable, Equatable {
+package enum Initializer: Sendable, Equatable {
   /// Every element is the same.
   case constant(Float)
   /// Zero, but for the elements of a range.
@@ -29,9 +29,9 @@ public enum Initializer: Sendable, Equatable {
 }
 
 /// A part of a parameter that is filled by itself, so that ranks can share the work.
-public struct InitialPart: Sendable {
+package struct InitialPart: Sendable {
   /// The elements in the flat vector of all weights.
-  public let elements: Range<Int>
+  package let elements: Range<Int>
   fileprivate let parameter: Parameter
   /// The parameter's rows.
   fileprivate let rows: Range<Int>
@@ -48,7 +48,7 @@ public struct InitialPart: Sendable {
 extension ParameterLayout {
   /// The parts that the weights are filled in, dealt to `count` workers, the costliest first, each to the one with the
   /// least to do.
-  public func initialParts(dealtTo count: Int) -> [[InitialPart]] {
+  package func initialParts(dealtTo count: Int) -> [[InitialPart]] {
     var hands = [[InitialPart]](repeating: [], count: count)
     var costs = [Double](repeating: 0, count: count)
     for part in parameters.flatMap(parts).sorted(by: {
@@ -76,12 +76,12 @@ extension ParameterLayout {
 
 extension ParameterMemory {
   /// Fills all weights: a function of the names and shapes of the parameters and of the seed.
-  public func initialize(seed: UInt64) {
+  package func initialize(seed: UInt64) {
     initialize(layout.initialParts(dealtTo: 1)[0], seed: seed)
   }
 
   /// Fills some of the parts. Ends early, with weights unfinished, when `shouldStop` says so.
-  public func initialize(_ parts: [InitialPart], seed: UInt64, shouldStop: () -> Bool = { false }) {
+  package func initialize(_ parts: [InitialPart], seed: UInt64, shouldStop: () -> Bool = { false }) {
     let key = RandomKey(seed: seed, purpose: .initialization)
     // Made for the first that needs them.
     var orthogonal: OrthogonalMatrices?

@@ -4,19 +4,19 @@ import Preconditions
 /// A view of float32 values in memory that something else owns: row-major, `stride` elements from row to row.
 ///
 /// A time-major array [T, B, C] is the matrix of its T B rows; the rows of step t are `step(t, of: B)`.
-public struct Matrix {
+package struct Matrix {
   /// The first element.
-  public let base: UnsafeMutablePointer<Float>
+  package let base: UnsafeMutablePointer<Float>
   /// The number of rows.
-  public let rows: Int
+  package let rows: Int
   /// The number of columns.
-  public let columns: Int
+  package let columns: Int
   /// The number of elements from the start of a row to the start of the next.
-  public let stride: Int
+  package let stride: Int
 
   /// A view of `rows` x `columns` values from `base` on; the rows follow each other without a gap unless `stride` is
   /// given.
-  public init(_ base: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int? = nil) {
+  package init(_ base: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int? = nil) {
     self.base = base
     self.rows = rows
     self.columns = columns
@@ -24,27 +24,27 @@ public struct Matrix {
   }
 
   /// The number of elements.
-  public var count: Int { rows * columns }
+  package var count: Int { rows * columns }
 
   /// The rows of a range.
-  public func rows(_ range: Range<Int>) -> Matrix {
+  package func rows(_ range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows beyond the matrix")
     return Matrix(base + range.lowerBound * stride, rows: range.count, columns: columns, stride: stride)
   }
 
   /// The columns of a range.
-  public func columns(_ range: Range<Int>) -> Matrix {
+  package func columns(_ range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns beyond the matrix")
     return Matrix(base + range.lowerBound, rows: rows, columns: range.count, stride: stride)
   }
 
   /// The rows of time step t of a time-major array of `lanes` lanes.
-  public func step(_ t: Int, of lanes: Int) -> Matrix {
+  package func step(_ t: Int, of lanes: Int) -> Matrix {
     rows(t * lanes..<(t + 1) * lanes)
   }
 
   /// A row.
-  public subscript(row: Int) -> UnsafeMutablePointer<Float> { base + row * stride }
+  package subscript(row: Int) -> UnsafeMutablePointer<Float> { base + row * stride }
 
   /// Sets every element to zero; the rows must follow each other without a gap.
   func clear() {

@@ -1,15 +1,15 @@
 import Preconditions
 
 /// A named array of weights.
-public struct Parameter: Sendable {
+package struct Parameter: Sendable {
   /// The name, as `torch.nn` has it.
-  public let name: String
+  package let name: String
   /// The shape, as `torch.nn` has it.
-  public let shape: [Int]
+  package let shape: [Int]
   /// How it is filled before training.
-  public let initializer: Initializer
+  package let initializer: Initializer
   /// Where it begins in the flat vector of all weights.
-  public fileprivate(set) var offset = 0
+  package fileprivate(set) var offset = 0
 
   init(_ name: String, _ shape: [Int], _ initializer: Initializer) {
     self.name = name
@@ -18,9 +18,9 @@ public struct Parameter: Sendable {
   }
 
   /// The number of elements.
-  public var count: Int { shape.reduce(1, *) }
+  package var count: Int { shape.reduce(1, *) }
   /// Its place in the flat vector.
-  public var range: Range<Int> { offset..<offset + count }
+  package var range: Range<Int> { offset..<offset + count }
 }
 
 /// Where every parameter of a model lies in one flat vector.
@@ -28,14 +28,14 @@ public struct Parameter: Sendable {
 /// Pieces are groups of parameters whose gradients are finished together, in the order in which backward finishes
 /// them. Each begins at a multiple of `alignment`, so that the vector falls into blocks that belong to one piece; the
 /// gaps are always zero.
-public struct ParameterLayout: Sendable {
+package struct ParameterLayout: Sendable {
   /// Pieces begin at multiples of this number of elements: the blocks of norms and of the exchange.
-  public static let alignment = 1024
+  package static let alignment = 1024
 
   /// All parameters, in the order of the vector.
-  public let parameters: [Parameter]
+  package let parameters: [Parameter]
   /// The parts of the vector, in the order in which backward finishes them. They cover it without gaps.
-  public let pieces: [Range<Int>]
+  package let pieces: [Range<Int>]
   private let indices: [String: Int]
 
   init(pieces groups: [[Parameter]]) {
@@ -58,13 +58,13 @@ public struct ParameterLayout: Sendable {
   }
 
   /// The number of elements of the vector, gaps included.
-  public var count: Int { pieces.last?.upperBound ?? 0 }
+  package var count: Int { pieces.last?.upperBound ?? 0 }
 
   /// The number of weights, gaps left out.
-  public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
+  package var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
 
   /// The parameter to which an element of the vector belongs, or the gap behind the parameter.
-  public func parameter(at element: Int) -> Parameter? { parameters.last { $0.offset <= element } }
+  package func parameter(at element: Int) -> Parameter? { parameters.last { $0.offset <= element } }
 
   /// The index of the piece that a parameter is in, if there is one of this name.
   func piece(of name: String) -> Int? {
@@ -72,23 +72,23 @@ public struct ParameterLayout: Sendable {
   }
 
   /// The parameter of a name, if there is one.
-  public subscript(name: String) -> Parameter? { indices[name].map { parameters[$0] } }
+  package subscript(name: String) -> Parameter? { indices[name].map { parameters[$0] } }
 }
 
 /// The memory of a model's weights, and of gradients that are summed over the rank's shards, all of one layout.
-public final class ParameterMemory {
+package final class ParameterMemory {
   /// Where each parameter lies.
-  public let layout: ParameterLayout
+  package let layout: ParameterLayout
   /// The weights.
-  public let weights: UnsafeMutablePointer<Float>
+  package let weights: UnsafeMutablePointer<Float>
   /// The gradients, a vector for each of `trees`; none for evaluation.
-  public let gradients: [UnsafeMutablePointer<Float>]
+  package let gradients: [UnsafeMutablePointer<Float>]
   /// The shards of the rank, counted from 0, that each vector of gradients is the sum of, in the order of `ShardTree`.
-  public let trees: [Range<Int>]
+  package let trees: [Range<Int>]
   private let owner: AnyObject
 
   /// Views of memory that `owner` keeps.
-  public init(
+  package init(
     layout: ParameterLayout, weights: UnsafeMutablePointer<Float>, gradients: [UnsafeMutablePointer<Float>],
     trees: [Range<Int>], owner: AnyObject
   ) {
@@ -101,7 +101,7 @@ public final class ParameterMemory {
   }
 
   /// Memory of its own, with a vector of gradients for each of `trees`.
-  public convenience init(layout: ParameterLayout, trees: [Range<Int>]) {
+  package convenience init(layout: ParameterLayout, trees: [Range<Int>]) {
     let buffer = Buffer<Float>(count: layout.count * (1 + trees.count))
     self.init(
       layout: layout, weights: buffer.base,
@@ -109,12 +109,12 @@ public final class ParameterMemory {
   }
 
   /// Memory of its own, with a vector of gradients for each of `shards` shards.
-  public convenience init(layout: ParameterLayout, shards: Int) {
+  package convenience init(layout: ParameterLayout, shards: Int) {
     self.init(layout: layout, trees: (0..<shards).map { $0..<$0 + 1 })
   }
 
   /// The same weights without gradients, for a model that only evaluates, of whatever shape.
-  public var withoutGradients: ParameterMemory {
+  package var withoutGradients: ParameterMemory {
     ParameterMemory(layout: layout, weights: weights, gradients: [], trees: [], owner: owner)
   }
 

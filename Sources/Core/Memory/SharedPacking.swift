@@ -3,16 +3,16 @@ import Preconditions
 /// Memory for packed weights that several models of the same weights read, each of which packs a part.
 ///
 /// Weights are packed by all of them between two points at which they wait for each other.
-public struct SharedPacking {
+package struct SharedPacking {
   /// `LanguageModel.packedCount` floats, aligned to 64 bytes.
-  public let floats: UnsafeMutableBufferPointer<Float>
+  package let floats: UnsafeMutableBufferPointer<Float>
   /// Which of the sharers this is, from 0.
-  public let sharer: Int
+  package let sharer: Int
   /// How many they are.
-  public let sharers: Int
+  package let sharers: Int
 
   /// The part of one sharer.
-  public init(floats: UnsafeMutableBufferPointer<Float>, sharer: Int, sharers: Int) {
+  package init(floats: UnsafeMutableBufferPointer<Float>, sharer: Int, sharers: Int) {
     precondition((0..<sharers).contains(sharer), "sharer \(sharer) of \(sharers)")
     self.floats = floats
     self.sharer = sharer

@@ -6,23 +6,23 @@ import Preconditions
 ///     tokens -> embedding -> [recurrent -> (layer norm) -> (dropout between layers)] x L -> head -> loss
 ///
 /// It computes with chunks of one shape, in memory that is allocated once, here.
-public final class LanguageModel {
+package final class LanguageModel {
   /// The memory of the parameters.
-  public let memory: ParameterMemory
+  package let memory: ParameterMemory
   /// The shape of the chunks.
-  public let shape: ChunkShape
+  package let shape: ChunkShape
   /// The states that are carried from chunk to chunk, in the order of the layers.
-  public let states: [CarriedState]
+  package let states: [CarriedState]
   /// The outputs of the uppermost layer for the last chunk, [T B, H]. `train` leaves the initial state in place of an
   /// output that the next time step's reset follows, unless the outputs are normalised.
-  public let hidden: Matrix
+  package let hidden: Matrix
 
   /// The gradients of `states`, [B, H] each: before the backward pass of those that leave the chunk, after it of those
   /// that entered.
   package let stateGradients: [Matrix]
 
   /// Where the time of its passes goes.
-  public let meter = StepMeter()
+  package let meter = StepMeter()
 
   private let sums: GradientSums
   private let layers: [any Layer]
@@ -33,19 +33,19 @@ public final class LanguageModel {
   private let gradients: Buffer<Float>
 
   /// Where the parameters of a model for a vocabulary of `vocabulary` tokens lie.
-  public static func layout(_ configuration: ModelConfiguration, vocabulary: Int) -> ParameterLayout {
+  package static func layout(_ configuration: ModelConfiguration, vocabulary: Int) -> ParameterLayout {
     ParameterLayout(pieces: ParameterDeclarations(configuration, vocabulary: vocabulary).pieces)
   }
 
   /// The names of the states that such a model carries, in the order of the layers; each is [lanes, H].
-  public static func stateNames(_ configuration: ModelConfiguration) -> [String] {
+  package static func stateNames(_ configuration: ModelConfiguration) -> [String] {
     (0..<configuration.layers).flatMap { layer in
       configuration.cell.stateLetters.map(RecurrentNames(index: layer).state)
     }
   }
 
   /// The floats that the packed weights of such a model take, where ranks can share them: not in oneDNN's form.
-  public static func packedCount(_ configuration: ModelConfiguration, precision: Precision) -> Int {
+  package static func packedCount(_ configuration: ModelConfiguration, precision: Precision) -> Int {
     if precision == .bfloat16 && !precision.isEmulated { return 0 }
     let (width, hidden) = (configuration.cell.gateCount * configuration.hidden, configuration.hidden)
     return configuration.layers * (st_packed_size(width, hidden) + st_packed_size(hidden, width))
@@ -61,7 +61,7 @@ public final class LanguageModel {
   ///   - dropoutSeed: The seed of the dropout masks in training; nil for evaluation, which drops nothing.
   ///   - accumulates: Whether gradients of several chunks make one update. Each shard of the rank then has a vector of
   ///     gradients of its own.
-  public init(
+  package init(
     _ configuration: ModelConfiguration, memory: ParameterMemory, shape: ChunkShape, precision: Precision,
     bfloat16: BFloat16Products = .preferred, sharing: SharedPacking? = nil, firstLane: Int = 0,
     dropoutSeed: UInt64? = nil, accumulates: Bool = false
@@ -96,16 +96,16 @@ public final class LanguageModel {
   }
 
   /// To be called when the weights have changed.
-  public func prepareWeights() {
+  package func prepareWeights() {
     for layer in layers { layer.prepareWeights() }
   }
 
   /// Sets the gradients to zero: call before the first chunk of an update.
-  public func clearGradients() { sums.clear() }
+  package func clearGradients() { sums.clear() }
 
   /// Computes the chunk's losses and adds the gradients of their sum to those of the parameters. In the last chunk of an
   /// update `finished` is told each piece of the layout when its gradients are complete.
-  public func train(_ chunk: TokenChunk, isLast: Bool = true, finished: (Int) -> Void = { _ in }) {
+  package func train(_ chunk: TokenChunk, isLast: Bool = true, finished: (Int) -> Void = { _ in }) {
     func finish(_ piece: Int) {
       guard isLast else { return }
       sums.finish(piece: piece)
@@ -134,19 +134,19 @@ public final class LanguageModel {
   }
 
   /// Computes the chunk's losses and predictions.
-  public func evaluate(_ chunk: TokenChunk) {
+  package func evaluate(_ chunk: TokenChunk) {
     for layer in layers { layer.forward(chunk) }
     head.forward(chunk, gradient: false)
   }
 
   /// The logits of the last step of the chunk for each lane, [B, V]; runs the layers, not the loss.
-  public func predict(_ chunk: TokenChunk) -> Matrix {
+  package func predict(_ chunk: TokenChunk) -> Matrix {
     for layer in layers { layer.forward(chunk) }
     return head.computeLogits(shape.rows - shape.lanes..<shape.rows)
   }
 
   /// The last chunk's losses.
-  public var losses: ChunkLosses {
+  package var losses: ChunkLosses {
     ChunkLosses(
       lanes: UnsafeBufferPointer(head.losses.elements),
       weights: UnsafeBufferPointer(head.targetWeights.elements),
@@ -156,7 +156,7 @@ public final class LanguageModel {
 
   /// The first tensor that holds a value that is not finite, in the order in which the forward pass makes them: a
   /// parameter, the outputs of a layer, the logits' losses; with the lane where it has one.
-  public func firstNonFinite() -> (name: String, lane: Int?)? {
+  package func firstNonFinite() -> (name: String, lane: Int?)? {
     for parameter in memory.layout.parameters
     where st_first_non_finite(parameter.count, memory.weights + parameter.offset) >= 0 {
       return (parameter.name, nil)
@@ -172,27 +172,27 @@ public final class LanguageModel {
   }
 
   /// Sets all states to zero.
-  public func clearStates() {
+  package func clearStates() {
     for state in sequences { state.carried.clear() }
   }
 }
 
 /// A state that is carried from chunk to chunk.
-public struct CarriedState {
+package struct CarriedState {
   /// Its name, such as `rnn.h_l0`.
-  public let name: String
+  package let name: String
   /// [B, H]
-  public let values: Matrix
+  package let values: Matrix
 }
 
 /// The losses of a chunk, in nats, each multiplied by its target's weight.
-public struct ChunkLosses {
+package struct ChunkLosses {
   /// The sum over each lane's positions, in Double. [B]
-  public let lanes: UnsafeBufferPointer<Double>
+  package let lanes: UnsafeBufferPointer<Double>
   /// The sum of each lane's target weights. [B]
-  public let weights: UnsafeBufferPointer<Double>
+  package let weights: UnsafeBufferPointer<Double>
   /// The loss of each position. [T B]
-  public let positions: UnsafeBufferPointer<Double>
+  package let positions: UnsafeBufferPointer<Double>
   /// The most probable token of each position, the first of equals; after `evaluate` only. [T B]
-  public let predictions: UnsafeBufferPointer<Int32>
+  package let predictions: UnsafeBufferPointer<Int32>
 }

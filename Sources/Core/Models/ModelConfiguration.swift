@@ -1,15 +1,15 @@
 /// The kind of recurrent cell.
-public enum CellKind: String, Sendable, CaseIterable {
+package enum CellKind: String, Sendable, CaseIterable {
   case rnn, lstm, gru
 }
 
 /// The activation of the Elman RNN.
-public enum Activation: String, Sendable, CaseIterable {
+package enum Activation: String, Sendable, CaseIterable {
   case tanh, relu
 }
 
 /// Where the state of a lane begins.
-public enum InitialState: String, Sendable, CaseIterable {
+package enum InitialState: String, Sendable, CaseIterable {
   /// Zero at the start of every chunk: nothing is carried.
   case zero
   /// Zero where a stream begins, carried from chunk to chunk within it.
@@ -19,7 +19,7 @@ public enum InitialState: String, Sendable, CaseIterable {
 }
 
 /// How weight matrices are filled before training.
-public enum WeightInitialization: String, Sendable, CaseIterable {
+package enum WeightInitialization: String, Sendable, CaseIterable {
   /// Uniform with variance 2 / (inputs + outputs) (Glorot & Bengio 2010), gate by gate.
   case xavier
   /// Normal with variance 2 / inputs (He et al. 2015).
@@ -31,42 +31,42 @@ public enum WeightInitialization: String, Sendable, CaseIterable {
 }
 
 /// What determines a model's parameters and equations, apart from the vocabulary, which belongs to the data.
-public struct ModelConfiguration: Sendable, Equatable {
+package struct ModelConfiguration: Sendable, Equatable {
   /// How the weights are filled.
-  public struct Initialization: Sendable, Equatable {
+  package struct Initialization: Sendable, Equatable {
     /// The matrices that read a layer's input, and the head.
-    public var input = WeightInitialization.xavier
+    package var input = WeightInitialization.xavier
     /// The matrices that read the previous state.
-    public var recurrent = WeightInitialization.orthogonal
+    package var recurrent = WeightInitialization.orthogonal
     /// The bias of the gate that keeps the state, the LSTM's forget gate and the GRU's update gate (Gers et al. 2000;
     /// Jozefowicz et al. 2015); the other biases begin at zero.
-    public var forgetBias = 1.0
+    package var forgetBias = 1.0
 
     /// The defaults.
-    public init() {}
+    package init() {}
   }
 
   /// The recurrent cell.
-  public var cell = CellKind.lstm
+  package var cell = CellKind.lstm
   /// The activation, where `cell` is `.rnn`.
-  public var activation = Activation.tanh
+  package var activation = Activation.tanh
   /// E, the width of the embedding.
-  public var embedding = 128
+  package var embedding = 128
   /// H, the width of each recurrent layer.
-  public var hidden = 256
+  package var hidden = 256
   /// The number of recurrent layers.
-  public var layers = 2
+  package var layers = 2
   /// The probability that an output of a layer is dropped before the next layer.
-  public var dropout = 0.0
+  package var dropout = 0.0
   /// Whether the output of each layer is normalised (Ba et al. 2016).
-  public var layerNorm = false
+  package var layerNorm = false
   /// Whether the head's weights are the embedding's; the embedding is then as wide as the hidden layers.
-  public var tied = false
+  package var tied = false
   /// Where the state of a lane begins.
-  public var initialState = InitialState.carried
+  package var initialState = InitialState.carried
   /// How the weights are filled.
-  public var initialization = Initialization()
+  package var initialization = Initialization()
 
   /// The defaults.
-  public init() {}
+  package init() {}
 }

@@ -5,15 +5,15 @@ import Glibc
 import HDF5
 
 /// What the manifest beside a checkpoint says: enough to tell, before the file is opened as HDF5, whether it is whole.
-public struct CheckpointManifest: Codable, Sendable, Equatable {
+package struct CheckpointManifest: Codable, Sendable, Equatable {
   /// The name of the checkpoint's file.
-  public let file: String
+  package let file: String
   /// Its size.
-  public let bytes: Int
+  package let bytes: Int
   /// The SHA-256 of its bytes, in hexadecimal.
-  public let sha256: String
+  package let sha256: String
   /// Updates made.
-  public let step: Int
+  package let step: Int
 }
 
 /// The checkpoints of a run: `step-00000100.h5`, each with a manifest `step-00000100.json`.

@@ -4,35 +4,35 @@ import Sequences
 /// Everything that determines a run: what is trained, on which data, how, and what is kept of it.
 ///
 /// `Setting.all` names every value in it; reading, writing, checking and comparing go through that table.
-public struct Configuration: Sendable, Equatable {
+package struct Configuration: Sendable, Equatable {
   /// What is read.
-  public var data = DataConfiguration()
+  package var data = DataConfiguration()
   /// What is trained.
-  public var model = ModelConfiguration()
+  package var model = ModelConfiguration()
   /// How it is trained.
-  public var training = TrainingConfiguration()
+  package var training = TrainingConfiguration()
   /// What is kept to resume from.
-  public var checkpoint = CheckpointConfiguration()
+  package var checkpoint = CheckpointConfiguration()
   /// How it is judged while it trains.
-  public var evaluation = EvaluationConfiguration()
+  package var evaluation = EvaluationConfiguration()
 
   /// The defaults.
-  public init() {}
+  package init() {}
 }
 
 /// What is read.
-public struct DataConfiguration: Sendable, Equatable {
+package struct DataConfiguration: Sendable, Equatable {
   /// The dataset's file; empty for the embedded grammar.
-  public var path = ""
+  package var path = ""
   /// How streams are laid out over lanes.
-  public var mode = ScheduleMode.auto
+  package var mode = ScheduleMode.auto
 
   /// The defaults.
-  public init() {}
+  package init() {}
 }
 
 /// What happens when a loss, gradient or state is not finite.
-public enum NonFinitePolicy: String, Sendable, CaseIterable {
+package enum NonFinitePolicy: String, Sendable, CaseIterable {
   /// The job ends, naming step, rank, lane and tensor.
   case stop
   /// The step is left out, at most so many times in a row.
@@ -40,79 +40,79 @@ public enum NonFinitePolicy: String, Sendable, CaseIterable {
 }
 
 /// How it is trained.
-public struct TrainingConfiguration: Sendable, Equatable {
+package struct TrainingConfiguration: Sendable, Equatable {
   /// B, the rows of the global batch, over all ranks.
-  public var lanes = 48
+  package var lanes = 48
   /// The fixed groups of lanes that are spread over ranks; 0 for the ranks of the run's first launch.
-  public var shards = 0
+  package var shards = 0
   /// T, the steps of every lane between two cuts of the gradient.
-  public var chunk = 64
+  package var chunk = 64
   /// The updates after which the run is finished; 0 where `epochs` alone decides.
-  public var steps = 0
+  package var steps = 0
   /// The passes over the data, each counted as the chunks of the first, after which the run is finished; 0 where `steps`
   /// alone decides.
-  public var epochs = 0
+  package var epochs = 0
   /// The chunks of every lane whose gradients make one update.
-  public var accumulate = 1
+  package var accumulate = 1
   /// The seed of every random number.
-  public var seed = 1
+  package var seed = 1
   /// The global gradient norm above which gradients are scaled down; 0 for no clipping.
-  public var clipNorm = 1.0
+  package var clipNorm = 1.0
   /// The type of the inputs of matrix products.
-  public var precision = Precision.float32
+  package var precision = Precision.float32
   /// What happens when a loss, gradient or state is not finite.
-  public var nonFinite = NonFinitePolicy.stop
+  package var nonFinite = NonFinitePolicy.stop
   /// The most steps in a row that may be skipped.
-  public var nonFiniteLimit = 10
+  package var nonFiniteLimit = 10
   /// The steps between two rows of metrics.
-  public var logEvery = 10
+  package var logEvery = 10
   /// How weights are updated.
-  public var optimizer = OptimizerConfiguration()
+  package var optimizer = OptimizerConfiguration()
   /// How the learning rate moves.
-  public var schedule = ScheduleConfiguration()
+  package var schedule = ScheduleConfiguration()
 
   /// The most updates of a run: in 32 bits they key random numbers.
   static let mostSteps = Int(UInt32.max)
 
   /// The updates of a run that sets neither `steps` nor `epochs`.
-  public static let defaultSteps = 1000
+  package static let defaultSteps = 1000
 
   /// The defaults.
-  public init() {}
+  package init() {}
 }
 
 /// The rule that turns gradients into updates.
-public enum OptimizerName: String, Sendable, CaseIterable {
+package enum OptimizerName: String, Sendable, CaseIterable {
   case sgd, adam, adamw
 }
 
 /// How weights are updated.
-public struct OptimizerConfiguration: Sendable, Equatable {
+package struct OptimizerConfiguration: Sendable, Equatable {
   /// The rule.
-  public var name = OptimizerName.adam
+  package var name = OptimizerName.adam
   /// The learning rate before the schedule's factor.
-  public var learningRate = 0.002
+  package var learningRate = 0.002
   /// The momentum of `sgd`.
-  public var momentum = 0.0
+  package var momentum = 0.0
   /// Whether `sgd` looks ahead along its momentum (Nesterov 1983).
-  public var nesterov = false
+  package var nesterov = false
   /// The decay of the mean of gradients in `adam` and `adamw`.
-  public var beta1 = 0.9
+  package var beta1 = 0.9
   /// The decay of the mean of squared gradients in `adam` and `adamw`.
-  public var beta2 = 0.999
+  package var beta2 = 0.999
   /// What `adam` and `adamw` add to the root of the mean of squares.
-  public var epsilon = 1e-8
+  package var epsilon = 1e-8
   /// The decoupled decay of weights a step, times the learning rate, in `sgd` and `adamw`.
-  public var weightDecay = 0.0
+  package var weightDecay = 0.0
   /// The parameters that do not decay: shell patterns over their names.
-  public var noDecay = ["*bias*", "norm.*"]
+  package var noDecay = ["*bias*", "norm.*"]
 
   /// The defaults.
-  public init() {}
+  package init() {}
 }
 
 /// The shape of the learning rate over the steps.
-public enum ScheduleName: String, Sendable, CaseIterable {
+package enum ScheduleName: String, Sendable, CaseIterable {
   /// The same after the warm-up.
   case constant
   /// Half a cosine down to `final` (Loshchilov & Hutter 2017).
@@ -126,48 +126,48 @@ public enum ScheduleName: String, Sendable, CaseIterable {
 }
 
 /// How the learning rate moves.
-public struct ScheduleConfiguration: Sendable, Equatable {
+package struct ScheduleConfiguration: Sendable, Equatable {
   /// The shape.
-  public var name = ScheduleName.constant
+  package var name = ScheduleName.constant
   /// The steps over which the rate rises from zero.
-  public var warmup = 0
+  package var warmup = 0
   /// What is left of the rate at the end of `cosine` and `linear`, as a fraction.
-  public var final = 0.0
+  package var final = 0.0
   /// What `plateau` multiplies the rate by.
-  public var factor = 0.5
+  package var factor = 0.5
   /// The validations without improvement that `plateau` waits for.
-  public var patience = 2
+  package var patience = 2
 
   /// The defaults.
-  public init() {}
+  package init() {}
 }
 
 /// What is kept to resume from.
-public struct CheckpointConfiguration: Sendable, Equatable {
+package struct CheckpointConfiguration: Sendable, Equatable {
   /// The steps between two checkpoints; 0 for one at the end or at a stop only.
-  public var every = 200
+  package var every = 200
   /// How many of the newest checkpoints are kept, besides the best.
-  public var keep = 2
+  package var keep = 2
 
   /// The defaults.
-  public init() {}
+  package init() {}
 }
 
 /// How it is judged while it trains.
-public struct EvaluationConfiguration: Sendable, Equatable {
+package struct EvaluationConfiguration: Sendable, Equatable {
   /// The steps between two validations; 0 for none.
-  public var every = 100
+  package var every = 100
   /// The validations without improvement after which the run is finished; 0 for never.
-  public var patience = 0
+  package var patience = 0
 
   /// The defaults.
-  public init() {}
+  package init() {}
 }
 
 extension Configuration {
   /// The settings of a run that names neither settings nor data: a model that comes near the floor of the embedded text
   /// in a minute or two on two cores.
-  public static let firstRun: Configuration = {
+  package static let firstRun: Configuration = {
     var configuration = Configuration()
     configuration.model.cell = .gru
     configuration.model.embedding = 32

@@ -1,7 +1,7 @@
 /// A configuration that can't be used: what is wrong, where, and what would be right.
-public struct ConfigurationError: Error, CustomStringConvertible, Sendable, Equatable {
+package struct ConfigurationError: Error, CustomStringConvertible, Sendable, Equatable {
   /// The whole message.
-  public let description: String
+  package let description: String
 
   package init(_ description: String) { self.description = description }
 }

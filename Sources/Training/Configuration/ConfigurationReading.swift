@@ -9,7 +9,7 @@ extension Configuration {
   ///   - name: What messages call the text: its file.
   /// - Throws: `ConfigurationError` naming file and line, for bad syntax, an unknown or repeated key, or a value of
   ///   the wrong type or out of range.
-  public init(yaml: String, name: String) throws {
+  package init(yaml: String, name: String) throws {
     self = try Self.read(yaml: yaml, name: name).configuration
   }
 
@@ -34,7 +34,7 @@ extension Configuration {
   ///
   /// - Throws: `FileError` where the file can't be read, `ConfigurationError` where it is a run's and its end is missing;
   ///   otherwise as `init(yaml:name:)`.
-  public init(path: String) throws {
+  package init(path: String) throws {
     let bytes = try Files.read(path, atMost: 1 << 20)
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw ConfigurationError("\(path): not a text in UTF-8; expected a YAML file of settings")
@@ -49,7 +49,7 @@ extension Configuration {
   ///
   /// - Parameter assignment: `KEY=VALUE`, as the command line gives it.
   /// - Throws: `ConfigurationError` for an unknown key, or a value of the wrong type or out of range.
-  public mutating func set(_ assignment: String) throws {
+  package mutating func set(_ assignment: String) throws {
     guard let equals = assignment.firstIndex(of: "=") else {
       throw ConfigurationError("--set \(assignment): expected KEY=VALUE, such as training.steps=1000")
     }

@@ -11,7 +11,7 @@ extension Configuration {
   ///   - ranks: The number of ranks of this launch.
   ///   - previous: The run's own configuration, where it goes on from a checkpoint.
   /// - Throws: `ConfigurationError` where settings contradict each other, the ranks, or the run that has begun.
-  public func resolved(ranks: Int, previous: Configuration? = nil) throws -> Configuration {
+  package func resolved(ranks: Int, previous: Configuration? = nil) throws -> Configuration {
     var resolved = self
     if training.shards == 0 { resolved.training.shards = previous?.training.shards ?? ranks }
     if training.steps == 0 && training.epochs == 0 {
@@ -77,7 +77,7 @@ extension Configuration {
   }
 
   /// The settings that differ from another configuration, in the table's order.
-  public func changes(since previous: Configuration) -> [SettingChange] {
+  package func changes(since previous: Configuration) -> [SettingChange] {
     Setting.all.compactMap { setting in
       let (before, now) = (setting.yaml(previous), setting.yaml(self))
       guard before != now else { return nil }
@@ -87,23 +87,23 @@ extension Configuration {
 }
 
 /// A setting that differs between two configurations.
-public struct SettingChange: Sendable, Equatable, CustomStringConvertible {
+package struct SettingChange: Sendable, Equatable, CustomStringConvertible {
   /// The setting's name.
-  public let key: String
+  package let key: String
   /// The value before, as YAML.
-  public let before: String
+  package let before: String
   /// The value now, as YAML.
-  public let now: String
+  package let now: String
   /// Whether a run that has begun may go on so.
-  public let mayChange: Bool
+  package let mayChange: Bool
 
   /// The name and both values.
-  public var description: String { "\(key) was \(before), now \(now)" }
+  package var description: String { "\(key) was \(before), now \(now)" }
 }
 
 extension OptimizerConfiguration {
   /// Whether weight decay applies to the parameter of that name: no pattern of `noDecay` matches it.
-  public func decays(_ parameter: String) -> Bool {
+  package func decays(_ parameter: String) -> Bool {
     weightDecay > 0 && !noDecay.contains { fnmatch($0, parameter, 0) == 0 }
   }
 }

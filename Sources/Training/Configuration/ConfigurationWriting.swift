@@ -1,6 +1,6 @@
 extension Configuration {
   /// Every setting as YAML, with what it does and may be as comments.
-  public var yaml: String {
+  package var yaml: String {
     var text = ""
     var section: [Substring] = []
     for setting in Setting.all {

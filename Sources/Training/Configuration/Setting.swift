@@ -1,15 +1,15 @@
 import Yams
 
 /// One value of a configuration: its name, its place, what it may be and what it does.
-public struct Setting: Sendable {
+package struct Setting: Sendable {
   /// The name with its sections, such as `training.optimizer.learning_rate`.
-  public let key: String
+  package let key: String
   /// What it does, in one line.
-  public let help: String
+  package let help: String
   /// What it may be, in words.
-  public let allowed: String
+  package let allowed: String
   /// Whether a run that has begun may go on with another value.
-  public let mayChange: Bool
+  package let mayChange: Bool
 
   /// Puts a value read from YAML into a configuration; false where it is not one of those allowed.
   let decode: @Sendable (Node, inout Configuration) -> Bool

@@ -2,7 +2,7 @@ import Core
 
 extension Setting {
   /// Every setting, section by section, in the order in which they are written.
-  public static let all: [Setting] = data + model + training + optimizer + schedule + checkpoint + evaluation
+  package static let all: [Setting] = data + model + training + optimizer + schedule + checkpoint + evaluation
 
   /// Steps, lanes and streams are counted in 32 bits where they key random numbers.
   private static let most = Int(UInt32.max)

@@ -278,7 +278,7 @@ package final class Trainer {
 }
 
 /// How a run ended.
-public enum Ending: Sendable {
+package enum Ending: Sendable {
   /// All steps have been made, or early stopping ended it.
   case finished
   /// It was asked to stop; the same command continues it, or begins it where no step was made.

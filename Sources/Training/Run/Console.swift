@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// `mpirun` gives each process a terminal of its own, with the size of the one it has itself, or size 0 where it has
 /// none: the size tells whether a person watches.
-public final class Console: Sendable {
+package final class Console: Sendable {
   private let descriptor: Int32
   /// Why something could not be written, the first time; nil too where the one who watched has gone.
   private let failed = Mutex<FileError?>(nil)
@@ -15,10 +15,10 @@ public final class Console: Sendable {
   private let progressLine = Mutex("")
 
   /// The console on an open file.
-  public init(descriptor: Int32 = STDOUT_FILENO) { self.descriptor = descriptor }
+  package init(descriptor: Int32 = STDOUT_FILENO) { self.descriptor = descriptor }
 
   /// The width of the terminal, or nil where the output goes to a file or a pipe.
-  public var columns: Int? {
+  package var columns: Int? {
     var size = winsize()
     guard isatty(descriptor) == 1, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
       return nil
@@ -27,7 +27,7 @@ public final class Console: Sendable {
   }
 
   /// Writes a line for good.
-  public func line(_ text: String) {
+  package func line(_ text: String) {
     let text = text.printable()
     progressLine.withLock { progress in
       write(progress.isEmpty ? "\(text)\n" : "\r\u{1B}[K\(text)\n\(progress)")
@@ -35,7 +35,7 @@ public final class Console: Sendable {
   }
 
   /// Writes a line over the one that was written so before; without a terminal it does nothing.
-  public func progress(_ text: String) {
+  package func progress(_ text: String) {
     guard let columns else { return }
     progressLine.withLock { progress in
       progress = String(text.prefix(columns - 1))
@@ -44,7 +44,7 @@ public final class Console: Sendable {
   }
 
   /// Leaves the line that was written over as it is, and begins a new one.
-  public func finishProgress() {
+  package func finishProgress() {
     progressLine.withLock { progress in
       if !progress.isEmpty { write("\n") }
       progress = ""
@@ -54,7 +54,7 @@ public final class Console: Sendable {
   /// Fails where something could not be written.
   ///
   /// - Throws: `FileError`; not where the one who watched has gone.
-  public func check() throws {
+  package func check() throws {
     if let error = failed.withLock({ $0 }) { throw error }
   }
 

@@ -1,5 +1,5 @@
 /// How a process ends; `mpirun` passes it on. Wrong arguments end with 64, as the argument parser has it.
-public enum ExitStatus: Int32, Sendable {
+package enum ExitStatus: Int32, Sendable {
   /// Everything asked for was done.
   case finished = 0
   /// Something failed, and a message says what.

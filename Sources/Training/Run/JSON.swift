@@ -1,5 +1,5 @@
 /// A value as JSON has it, with the members of objects in the order in which they are given.
-public indirect enum JSON: Sendable {
+package indirect enum JSON: Sendable {
   case null
   case bool(Bool)
   case integer(Int)
@@ -10,20 +10,20 @@ public indirect enum JSON: Sendable {
   case object(Members)
 
   /// The members of an object: a dictionary's literal, in its order.
-  public struct Members: ExpressibleByDictionaryLiteral, Sendable {
+  package struct Members: ExpressibleByDictionaryLiteral, Sendable {
     fileprivate var pairs: [(name: String, value: JSON)]
 
     /// The members of a literal.
-    public init(dictionaryLiteral elements: (String, JSON)...) {
+    package init(dictionaryLiteral elements: (String, JSON)...) {
       pairs = elements.map { (name: $0.0, value: $0.1) }
     }
 
     /// More members after those that there are.
-    public mutating func append(_ others: Members) { pairs += others.pairs }
+    package mutating func append(_ others: Members) { pairs += others.pairs }
   }
 
   /// The value on one line.
-  public var text: String {
+  package var text: String {
     switch self {
     case .null: "null"
     case .bool(let value): value.description

@@ -3,7 +3,7 @@ import Glibc
 import Threads
 
 /// What a user may expect of this machine that it does not do, a line each: for a warning at the start of a job.
-public func machineNotes(for precision: Precision) -> [String] {
+package func machineNotes(for precision: Precision) -> [String] {
   var notes: [String] = []
   if let note = precision.emulationNote { notes.append(note) }
   let cores = Processors.online

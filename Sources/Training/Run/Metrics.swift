@@ -3,24 +3,24 @@ import FoundationEssentials
 import Glibc
 
 /// What one logging step has to say about training.
-public struct TrainingRow: Sendable, Equatable {
+package struct TrainingRow: Sendable, Equatable {
   /// The updates made so far.
-  public var step: Int
+  package var step: Int
   /// The passes over the data that are complete.
-  public var epoch: Int
+  package var epoch: Int
   /// Nats a target: the mean over all targets since the row before, without steps that were skipped.
-  public var loss: Double
+  package var loss: Double
   /// The global norm of this step's gradient before clipping.
-  public var norm: Double
+  package var norm: Double
   /// Whether this step's gradient was clipped.
-  public var clipped: Bool
+  package var clipped: Bool
   /// The learning rate of this step.
-  public var learningRate: Double
+  package var learningRate: Double
   /// Targets a second over all ranks, since the row before; validations take no time here.
-  public var tokensPerSecond: Double
+  package var tokensPerSecond: Double
 
   /// A row with these values.
-  public init(
+  package init(
     step: Int, epoch: Int, loss: Double, norm: Double, clipped: Bool, learningRate: Double,
     tokensPerSecond: Double
   ) {
@@ -43,18 +43,18 @@ public struct TrainingRow: Sendable, Equatable {
 }
 
 /// What one validation has to say.
-public struct ValidationRow: Sendable, Equatable {
+package struct ValidationRow: Sendable, Equatable {
   /// The updates made so far.
-  public var step: Int
+  package var step: Int
   /// The passes over the data that are complete.
-  public var epoch: Int
+  package var epoch: Int
   /// Nats a target over the validation split.
-  public var loss: Double
+  package var loss: Double
   /// Whether no validation of the run before was better.
-  public var best: Bool
+  package var best: Bool
 
   /// A row with these values.
-  public init(step: Int, epoch: Int, loss: Double, best: Bool) {
+  package init(step: Int, epoch: Int, loss: Double, best: Bool) {
     self.step = step
     self.epoch = epoch
     self.loss = loss

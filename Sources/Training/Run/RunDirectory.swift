@@ -2,9 +2,9 @@ import FileSystem
 import Glibc
 
 /// A run directory that can't be used.
-public struct RunError: Error, CustomStringConvertible, Sendable, Equatable {
+package struct RunError: Error, CustomStringConvertible, Sendable, Equatable {
   /// The whole message.
-  public let description: String
+  package let description: String
 
   init(_ description: String) { self.description = description }
 
@@ -17,9 +17,9 @@ public struct RunError: Error, CustomStringConvertible, Sendable, Equatable {
 /// The directory of a run: `config.yaml`, `metrics.jsonl`, `run.log`, `checkpoints/` and `lock`.
 ///
 /// One process of a job, rank 0, opens it to write and holds its lock as long as the object lives.
-public final class RunDirectory {
+package final class RunDirectory {
   /// Where it is.
-  public let path: String
+  package let path: String
   /// What the run resumes from.
   package let checkpoints: CheckpointStore
   private var lock: RunLock?
@@ -27,7 +27,7 @@ public final class RunDirectory {
   static let checkpointsName = "checkpoints"
 
   /// The directory at a path, which need not exist. Nothing is read or written yet.
-  public init(_ path: String) {
+  package init(_ path: String) {
     self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     checkpoints = CheckpointStore(directory: "\(self.path)/\(Self.checkpointsName)")
   }
@@ -35,7 +35,7 @@ public final class RunDirectory {
   /// The directory of a run that names none: `runs/` with the configuration's name, or `default`.
   ///
   /// The same command has the same directory, and so goes on with its run.
-  public static func defaultPath(configuration: String?) -> String {
+  package static func defaultPath(configuration: String?) -> String {
     guard let configuration, let name = configuration.split(separator: "/").last else {
       return "runs/default"
     }
@@ -44,25 +44,25 @@ public final class RunDirectory {
   }
 
   /// The complete, resolved settings.
-  public var configurationPath: String { "\(path)/config.yaml" }
+  package var configurationPath: String { "\(path)/config.yaml" }
   /// One object a logging step.
-  public var metricsPath: String { "\(path)/metrics.jsonl" }
+  package var metricsPath: String { "\(path)/metrics.jsonl" }
   /// What was said, with times.
-  public var logPath: String { "\(path)/run.log" }
+  package var logPath: String { "\(path)/run.log" }
   /// The embedded text, where the run names no data.
-  public var embeddedDataPath: String { "\(path)/data.h5" }
+  package var embeddedDataPath: String { "\(path)/data.h5" }
   /// Where its checkpoints lie.
-  public var checkpointsPath: String { checkpoints.directory }
+  package var checkpointsPath: String { checkpoints.directory }
 
   /// The settings that have been written here, if any.
   ///
   /// - Throws: `ConfigurationError` where a setting can't be what it is; `FileError` where they can't be read.
-  public func savedSettings() throws -> SavedSettings { try SettingsFile.read(configurationPath) }
+  package func savedSettings() throws -> SavedSettings { try SettingsFile.read(configurationPath) }
 
   /// Refuses to begin a run beside what may be checkpoints of another.
   ///
   /// - Throws: `RunError` where there are any.
-  public func requireNoCheckpoints() throws {
+  package func requireNoCheckpoints() throws {
     guard (try? Files.names(in: checkpointsPath))?.isEmpty ?? true else {
       throw RunError(
         "\(checkpointsPath) is not empty, but there is no config.yaml and no checkpoint that a run could go on with; "
@@ -76,7 +76,7 @@ public final class RunDirectory {
   /// - Returns: A warning for the log, where the file system can't lock.
   /// - Throws: `RunError` where another job has the directory or it is not empty as it should be; `FileError`
   ///   where it can't be written.
-  public func open(fresh: Bool) throws -> String? {
+  package func open(fresh: Bool) throws -> String? {
     if fresh { try requireEmpty() }
     let lock: RunLock
     do {
@@ -96,7 +96,7 @@ public final class RunDirectory {
   ///   - configuration: The resolved settings.
   ///   - previous: What `savedSettings()` gave when they were resolved.
   /// - Throws: `RunError` where the directory holds other ones by now; `FileError` where they can't be written.
-  public func save(_ configuration: Configuration, replacing previous: SavedSettings) throws {
+  package func save(_ configuration: Configuration, replacing previous: SavedSettings) throws {
     guard try savedSettings() == previous else { throw RunError.changed(path) }
     // What stands there already keeps the user's own comments.
     guard previous.damage(expecting: Setting.keys) != nil || configuration != previous.configuration else {

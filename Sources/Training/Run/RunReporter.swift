@@ -1,9 +1,9 @@
 import Logging
 
 /// Says how a run goes, where it belongs: metrics, log, and a progress line or plain lines for who watches.
-public final class RunReporter {
+package final class RunReporter {
   /// For what is said in words: to `run.log` and the console.
-  public let logger: Logger
+  package let logger: Logger
   private let metrics: MetricsFile
   private let log: RunLogFile
   private let console: Console
@@ -16,7 +16,7 @@ public final class RunReporter {
   ///   - progress: What training goes on from; rows of later steps are dropped.
   ///   - totalSteps: The step after which the run is finished.
   /// - Throws: `FileError` where a file can't be written.
-  public init(
+  package init(
     run: RunDirectory, resumedFrom progress: TrainingProgress, totalSteps: Int, console: Console = Console()
   ) throws {
     metrics = try MetricsFile(path: run.metricsPath, resumedFrom: progress)
@@ -30,7 +30,7 @@ public final class RunReporter {
   }
 
   /// Reports a logging step.
-  public func report(_ row: TrainingRow) throws {
+  package func report(_ row: TrainingRow) throws {
     try metrics.append(row.members)
     let elapsed = (ContinuousClock.now - start) / .seconds(1)
     let secondsLeft = elapsed / Double(max(1, row.step - firstStep)) * Double(totalSteps - row.step)
@@ -40,7 +40,7 @@ public final class RunReporter {
   }
 
   /// Reports a validation.
-  public func report(_ row: ValidationRow) throws {
+  package func report(_ row: ValidationRow) throws {
     try metrics.append(row.members)
     logger.info("\(Wording.line(row, totalSteps: totalSteps))")
   }
@@ -48,13 +48,13 @@ public final class RunReporter {
   /// Waits until the metrics have reached the disk.
   ///
   /// - Throws: `FileError` where they can't.
-  public func synchronize() throws { try metrics.synchronize() }
+  package func synchronize() throws { try metrics.synchronize() }
 
   /// Fails where the console has not taken everything.
   ///
   /// - Throws: `FileError`; not where the one who watched has gone.
-  public func checkConsole() throws { try console.check() }
+  package func checkConsole() throws { try console.check() }
 
   /// Ends the progress line, where there is one.
-  public func finish() { console.finishProgress() }
+  package func finish() { console.finishProgress() }
 }

@@ -1,7 +1,7 @@
 import FileSystem
 
 /// What the file of a run's settings, `config.yaml`, holds.
-public enum SavedSettings: Sendable, Equatable {
+package enum SavedSettings: Sendable, Equatable {
   /// There is no such file.
   case missing
   /// The file is not whole: in what way.

@@ -9,11 +9,11 @@ import Glibc
 /// second and SIGKILL after another (`odls_base_sigkill_timeout`; a longer one delays the end of every failed job). The
 /// ranks take its SIGCONT for the request, and so have two seconds. What they write reaches the terminal only when mpirun
 /// has killed them.
-public enum StopSignal {
+package enum StopSignal {
   /// Begins to catch the signals. Until then they end the process.
   ///
   /// - Parameter speaks: Whether this process says at once what a signal has begun.
-  public static func install(speaks: Bool) {
+  package static func install(speaks: Bool) {
     guard speaks else { return st_catch_stop_signals(nil, nil) }
     // Below the line that is written over, if there is one.
     let start = Console().columns == nil ? "seqtrain: " : "\nseqtrain: "
@@ -26,10 +26,10 @@ public enum StopSignal {
   }
 
   /// Has this process say nothing more of signals, in whatever state it is.
-  public static func silence() { st_silence_stop_signals() }
+  package static func silence() { st_silence_stop_signals() }
 
   /// The name of the signal that has come, or nil.
-  public static var received: String? {
+  package static var received: String? {
     switch st_caught_stop_signal() {
     case 0: nil
     case SIGUSR1: "SIGUSR1"
