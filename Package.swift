@@ -82,6 +82,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     tests(of: "Preconditions", ["MultiRank"]),
     tests(of: "MPI", ["MultiRank"]),
+    tests(of: "FileSystem"),
     tests(of: "HDF5", ["CHDF5", "FileSystem", "MultiRank"]),
     tests(of: "Random", ["CKernels"]),
     tests(of: "Core", ["HDF5", "CKernels", "Random"], exclude: ["Fixtures"]),

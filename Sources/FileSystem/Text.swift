@@ -16,6 +16,3 @@ extension String {
     return text
   }
 }
-
-/// A number of things: 1 rank, 8 ranks.
-package func counted(_ count: Int, _ thing: String) -> String { "\(count) \(thing)\(count == 1 ? "" : "s")" }

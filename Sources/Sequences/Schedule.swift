@@ -84,18 +84,18 @@ package struct Schedule: Sendable {
     guard share >= chunk else {
       let remedy =
         streams.pairs >= chunk
-        ? "take at most \(counted(streams.pairs / chunk, "lane"))"
+        ? "take at most \(Wording.counted(streams.pairs / chunk, "lane"))"
           + (share > 0 ? ", or a chunk of at most \(share)" : "")
         : "take a chunk of at most \(max(1, share))"
-          + (share > 0 ? "" : ", and at most \(counted(streams.pairs, "lane"))")
+          + (share > 0 ? "" : ", and at most \(Wording.counted(streams.pairs, "lane"))")
       throw DataError(
-        "\(counted(streams.pairs, "target")) can't fill \(counted(lanes, "lane")) of at least one chunk of \(chunk); \(remedy)"
+        "\(Wording.counted(streams.pairs, "target")) can't fill \(Wording.counted(lanes, "lane")) of at least one chunk of \(chunk); \(remedy)"
       )
     }
     guard self.mode == .contiguous || playable >= lanes else {
       throw DataError(
-        "\(counted(playable, "stream")) can't fill \(counted(lanes, "lane")) in packed mode; take contiguous mode, or at most "
-          + counted(playable, "lane")
+        "\(Wording.counted(playable, "stream")) can't fill \(Wording.counted(lanes, "lane")) in packed mode; take contiguous mode, or at most "
+          + Wording.counted(playable, "lane")
       )
     }
   }

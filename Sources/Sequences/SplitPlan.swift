@@ -44,7 +44,7 @@ package struct SplitPlan: Sendable, Equatable {
     return try zip(Self.names, zip([0] + ends, ends)).map { name, range in
       guard range.0 < range.1 else {
         throw DataError(
-          "split \(name) would be empty: the text has \(counted(count, measure == .position ? "token" : "stream")); "
+          "split \(name) would be empty: the text has \(Wording.counted(count, measure == .position ? "token" : "stream")); "
             + "give it a larger part, or more text")
       }
       return DatasetWriter.Split(name: name, range: range.0..<range.1)

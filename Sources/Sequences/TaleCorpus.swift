@@ -19,7 +19,7 @@ package struct TaleCorpus: Sendable {
   package init(seed: UInt64 = 1, characters: Int = defaultCharacters) throws {
     guard characters >= 20_000 else {
       throw DataError(
-        "\(counted(characters, "character")) can't make tales to train, validate and test on; take 20000 or more"
+        "\(Wording.counted(characters, "character")) can't make tales to train, validate and test on; take 20000 or more"
       )
     }
     self.seed = seed

@@ -81,12 +81,12 @@ package struct TextImport: Sendable {
   private func remarks(_ traits: [TextTraits]) -> [String] {
     var remarks: [String] = []
     let marks = traits.count { $0.hasMark }
-    if marks > 0 { remarks.append("left out the byte order mark of \(counted(marks, "file"))") }
+    if marks > 0 { remarks.append("left out the byte order mark of \(Wording.counted(marks, "file"))") }
     let lines = traits.reduce(0) { $0 + $1.returnedLines }
     // For words, a carriage return is white space as any other.
     if lines > 0 && newlines == .keep && level != .word {
       remarks.append(
-        "\(counted(lines, "line")) ending in CR LF, where CR is a token of its own; --newlines unix leaves it out"
+        "\(Wording.counted(lines, "line")) ending in CR LF, where CR is a token of its own; --newlines unix leaves it out"
       )
     }
     return remarks

@@ -105,7 +105,7 @@ package struct Vocabulary: Sendable {
       let known = level == .char && count <= 128 ? ", which are \(spellings.joined().debugDescription)" : ""
       throw DataError(
         "\(shown), token \(tokens.count) of the text, is not in the vocabulary of "
-          + "\(counted(count, "\(level)"))\(known)", path: path)
+          + "\(Wording.counted(count, "\(level)"))\(known)", path: path)
     }
     return tokens
   }

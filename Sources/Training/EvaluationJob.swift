@@ -1,5 +1,6 @@
 import Core
 import Evaluation
+import FileSystem
 import HDF5
 import MPI
 import Preconditions

@@ -1,4 +1,5 @@
 import Evaluation
+import FileSystem
 
 /// What an evaluation has found.
 package struct EvaluationReport: Sendable {

@@ -1,4 +1,5 @@
 import Core
+import FileSystem
 import MPI
 import Sequences
 

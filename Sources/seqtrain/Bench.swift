@@ -1,5 +1,6 @@
 import ArgumentParser
 import Core
+import FileSystem
 import MPI
 import Training
 

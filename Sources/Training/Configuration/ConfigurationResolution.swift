@@ -1,4 +1,5 @@
 import Core
+import FileSystem
 
 #if canImport(Glibc)
   import Glibc

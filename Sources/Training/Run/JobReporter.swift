@@ -1,4 +1,5 @@
 import Evaluation
+import FileSystem
 import Sequences
 
 /// Turns what the trainer tells into rows and lines, on rank 0.

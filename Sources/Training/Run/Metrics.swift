@@ -40,6 +40,15 @@ package struct TrainingRow: Sendable, Equatable {
       "tokens_per_second": .number(tokensPerSecond),
     ]
   }
+
+  /// The row as a line for people.
+  func line(totalSteps: Int, secondsLeft: Double) -> String {
+    [
+      "step \(step)/\(totalSteps)", "loss \(Wording.decimal(loss, places: 4))",
+      "norm \(Wording.decimal(norm, places: 2))\(clipped ? " clipped" : "")",
+      "\(Wording.count(tokensPerSecond)) tokens/s", "\(Wording.duration(secondsLeft)) left",
+    ].joined(separator: "  ")
+  }
 }
 
 /// What one validation has to say.
@@ -66,6 +75,11 @@ package struct ValidationRow: Sendable, Equatable {
       "kind": .string("validation"), "step": .integer(step), "epoch": .integer(epoch), "loss": .number(loss),
       "best": .bool(best),
     ]
+  }
+
+  /// The row as a line for people.
+  func line(totalSteps: Int) -> String {
+    "step \(step)/\(totalSteps)  validation \(Wording.decimal(loss, places: 4))\(best ? "  best so far" : "")"
   }
 }
 

@@ -34,7 +34,7 @@ package final class RunReporter {
     try metrics.append(row.members)
     let elapsed = (ContinuousClock.now - start) / .seconds(1)
     let secondsLeft = elapsed / Double(max(1, row.step - firstStep)) * Double(totalSteps - row.step)
-    let text = Wording.line(row, totalSteps: totalSteps, secondsLeft: secondsLeft)
+    let text = row.line(totalSteps: totalSteps, secondsLeft: secondsLeft)
     log.line(text)
     if console.columns != nil { console.progress(text) } else { console.line(text) }
   }
@@ -42,7 +42,7 @@ package final class RunReporter {
   /// Reports a validation.
   package func report(_ row: ValidationRow) throws {
     try metrics.append(row.members)
-    logger.info("\(Wording.line(row, totalSteps: totalSteps))")
+    logger.info("\(row.line(totalSteps: totalSteps))")
   }
 
   /// Waits until the metrics have reached the disk.

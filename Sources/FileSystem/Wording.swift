@@ -1,7 +1,6 @@
-import FileSystem
 import Glibc
 
-/// How numbers, times and the rows of a run read.
+/// How numbers and times read.
 package enum Wording {
   /// The time of day in UTC, as RFC 3339 has it: 2026-01-31T12:30:00Z.
   package static func timeOfDay() -> String {
@@ -11,20 +10,6 @@ package enum Wording {
     var text = [CChar](repeating: 0, count: 32)
     let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
     return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  /// A line for a logging step.
-  package static func line(_ row: TrainingRow, totalSteps: Int, secondsLeft: Double) -> String {
-    var parts = ["step \(row.step)/\(totalSteps)", "loss \(decimal(row.loss, places: 4))"]
-    parts.append("norm \(decimal(row.norm, places: 2))\(row.clipped ? " clipped" : "")")
-    parts.append("\(count(row.tokensPerSecond)) tokens/s")
-    parts.append("\(duration(secondsLeft)) left")
-    return parts.joined(separator: "  ")
-  }
-
-  /// A line for a validation.
-  package static func line(_ row: ValidationRow, totalSteps: Int) -> String {
-    "step \(row.step)/\(totalSteps)  validation \(decimal(row.loss, places: 4))\(row.best ? "  best so far" : "")"
   }
 
   /// A number with so many decimal places.
@@ -57,7 +42,7 @@ package enum Wording {
 
   /// A number of things: 1 rank, 8 ranks.
   package static func counted(_ count: Int, _ thing: String) -> String {
-    FileSystem.counted(count, thing)
+    "\(count) \(thing)\(count == 1 ? "" : "s")"
   }
 
   /// A time as 0:07, 12:30 or 3:05:00.
