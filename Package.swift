@@ -59,12 +59,20 @@ let package = Package(
     module(
       "Training",
       [
-        "Evaluation", "Core", "Sequences", "MPI", "HDF5", "FileSystem", "Random", "Threads", "CKernels",
-        "CSupport", "Preconditions", crypto, logging, yams,
+        "Evaluation", "Core", "Sequences", "MPI", "HDF5", "FileSystem", "Threads", "CKernels",
+        "Preconditions", crypto, logging, yams,
+      ]),
+    module(
+      "Jobs",
+      [
+        "Training", "Evaluation", "Core", "Sequences", "MPI", "HDF5", "FileSystem", "Random", "CSupport",
+        "Preconditions",
       ]),
     .executableTarget(
       name: "seqtrain",
-      dependencies: ["Training", "Evaluation", "Core", "Sequences", "MPI", "FileSystem", arguments, logging],
+      dependencies: [
+        "Jobs", "Training", "Evaluation", "Core", "Sequences", "MPI", "FileSystem", arguments,
+      ],
       swiftSettings: swiftSettings,
       linkerSettings: [.unsafeFlags(staticRuntime)]),
 
@@ -75,7 +83,8 @@ let package = Package(
     .executableTarget(
       name: "MultiRank",
       dependencies: [
-        "MPI", "HDF5", "Training", "Evaluation", "Core", "Sequences", "Preconditions", "CAllocationCounter",
+        "MPI", "HDF5", "Jobs", "Training", "Evaluation", "Core", "Sequences", "Preconditions",
+        "CAllocationCounter",
         "CSupport",
       ],
       path: "Tests/MultiRank",
@@ -88,7 +97,8 @@ let package = Package(
     tests(of: "Core", ["HDF5", "CKernels", "Random"], exclude: ["Fixtures"]),
     tests(of: "Sequences", ["HDF5", "Random"], exclude: ["Fixtures"]),
     tests(of: "Training", ["Core", "Sequences", "FileSystem", "HDF5", "MPI", "MultiRank", crypto]),
-    tests(of: "Evaluation", ["Core", "Sequences", "HDF5", "Random", "Training", "MultiRank"]),
+    tests(of: "Evaluation", ["Core", "Random"]),
+    tests(of: "Jobs", ["Training", "Evaluation", "Sequences", "HDF5", "MultiRank"]),
     .testTarget(
       name: "SeqtrainTests", dependencies: ["MultiRank", "TestSupport", "HDF5"],
       swiftSettings: swiftSettings),

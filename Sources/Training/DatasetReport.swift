@@ -86,7 +86,7 @@ extension StreamTable {
 
 extension Vocabulary {
   /// As members of a JSON object.
-  var members: JSON.Members {
+  package var members: JSON.Members {
     [
       "level": .string(level.rawValue), "vocabulary": .integer(count),
       "unknown": unknown.map(JSON.integer) ?? .null,
@@ -94,7 +94,7 @@ extension Vocabulary {
   }
 
   /// How many tokens of what kind, for people.
-  var text: String {
+  package var text: String {
     "\(Wording.counted(count, level.rawValue))\(unknown == nil ? "" : ", with an unknown token")"
   }
 }

@@ -10,6 +10,13 @@ package struct EvaluationReport: Sendable {
   /// What is wrong with newer checkpoints of the run; on rank 0.
   package let damaged: [String]
 
+  /// A report of these facts.
+  package init(header: EvaluationHeader, floor: Double?, damaged: [String]) {
+    self.header = header
+    self.floor = floor
+    self.damaged = damaged
+  }
+
   /// By how much the loss is above the floor, as a fraction of it; nil where that is not known.
   private var excess: Double? { floor.map { header.metrics.loss / $0 - 1 } }
 
@@ -36,7 +43,7 @@ package struct EvaluationReport: Sendable {
 
 extension EvaluationHeader {
   /// What was measured, and how, as members of a JSON object.
-  var members: JSON.Members {
+  package var members: JSON.Members {
     [
       "checkpoint": .string(checkpoint), "step": .integer(step), "dataset": .string(dataset),
       "fingerprint": .string(datasetFingerprint), "split": .string(split), "mode": .string(mode),
@@ -45,7 +52,7 @@ extension EvaluationHeader {
   }
 
   /// As rows for people.
-  var rows: [(String, String)] {
+  package var rows: [(String, String)] {
     [
       ("checkpoint", "\(checkpoint), step \(step)"), ("dataset", "\(dataset), split \(split)"),
     ] + metrics.rows
@@ -54,7 +61,7 @@ extension EvaluationHeader {
 
 extension Metrics {
   /// As members of a JSON object.
-  var members: JSON.Members {
+  package var members: JSON.Members {
     [
       "loss": .number(loss), "perplexity": .number(perplexity), "bits_per_target": .number(bitsPerTarget),
       "accuracy": .number(accuracy), "targets": .integer(targets),
@@ -62,7 +69,7 @@ extension Metrics {
   }
 
   /// As rows for people.
-  var rows: [(String, String)] {
+  package var rows: [(String, String)] {
     [
       ("loss", "\(Wording.decimal(loss, places: 4)) nats a target"),
       ("perplexity", Wording.decimal(perplexity, places: 4)),
@@ -74,7 +81,7 @@ extension Metrics {
 }
 
 /// Lines of names and values, the values below each other and their control characters escaped.
-func alignedText(_ rows: [(name: String, value: String)]) -> String {
+package func alignedText(_ rows: [(name: String, value: String)]) -> String {
   let width = rows.reduce(0) { max($0, $1.name.count) } + 2
   return rows.map { $0.name + String(repeating: " ", count: width - $0.name.count) + $0.value.printable() }
     .joined(separator: "\n")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Core
 import FileSystem
+import Jobs
 import MPI
 import Training
 

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Evaluation
 import FileSystem
+import Jobs
 import Sequences
-import Training
 
 /// `seqtrain generate`
 struct Generate: ParsableCommand {

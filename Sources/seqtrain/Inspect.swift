@@ -1,5 +1,5 @@
 import ArgumentParser
-import Training
+import Jobs
 
 /// `seqtrain inspect`
 struct Inspect: ParsableCommand {

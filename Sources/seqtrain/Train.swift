@@ -1,6 +1,6 @@
 import ArgumentParser
+import Jobs
 import MPI
-import Training
 
 /// `seqtrain train`
 struct Train: ParallelCommand {

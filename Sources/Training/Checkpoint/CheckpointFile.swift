@@ -25,27 +25,29 @@ package struct CheckpointArray {
 }
 
 /// The groups of a checkpoint whose arrays are the training state.
-enum CheckpointGroup: String, CaseIterable {
+package enum CheckpointGroup: String, CaseIterable {
   case cursors, optimizer, parameters, states
 }
 
 /// What a checkpoint says about itself besides its arrays.
 package struct CheckpointHeader: Equatable {
-  static let format = FileFormat(
+  /// The kind and version of checkpoints.
+  package static let format = FileFormat(
     kind: "checkpoint", version: 1, origin: "checkpoints lie in the directory checkpoints of a run")
 
   /// The complete configuration of the run, as YAML.
-  var configuration: String
+  package var configuration: String
   /// The vocabulary that the model was trained with.
-  var vocabulary: Vocabulary
+  package var vocabulary: Vocabulary
   /// The dataset's fingerprint.
-  var datasetFingerprint: String
+  package var datasetFingerprint: String
   /// Where the dataset lay; nil in the first checkpoints, which did not say.
-  var datasetPlace: DatasetPlace?
+  package var datasetPlace: DatasetPlace?
   /// How the dataset's streams were laid over the lanes: `contiguous` or `packed`.
-  var mode: ScheduleMode
+  package var mode: ScheduleMode
   /// The optimiser's name.
-  var optimizer: String
+  package var optimizer: String
+  /// How far training had come.
   package var progress: TrainingProgress
 
   package init(
@@ -75,7 +77,7 @@ package struct CheckpointFile {
   package let path: String
   package let header: CheckpointHeader
   /// The version of the format that it is written in.
-  let formatVersion: Int
+  package let formatVersion: Int
   private let file: File
 
   /// Opens a checkpoint and reads its header.
@@ -133,7 +135,7 @@ package struct CheckpointFile {
   /// The configuration of the run, with everything decided.
   ///
   /// - Throws: `ConfigurationError` where it can't be one.
-  func configuration() throws -> Configuration {
+  package func configuration() throws -> Configuration {
     try Configuration(yaml: header.configuration, name: "\(path): /configuration").resolved(ranks: 1)
   }
 
@@ -141,7 +143,7 @@ package struct CheckpointFile {
   /// configuration may claim what the file does not hold.
   ///
   /// - Throws: `TrainingError` with both shapes.
-  func requireArrays(of layout: ParameterLayout, in group: String) throws {
+  package func requireArrays(of layout: ParameterLayout, in group: String) throws {
     for parameter in layout.parameters {
       try requireArray("\(group)/\(parameter.name)", shape: parameter.shape)
     }
@@ -157,7 +159,7 @@ package struct CheckpointFile {
   }
 
   /// Reads a float32 array whose shape must be the given one.
-  func read(_ path: String, shape: [Int], into values: UnsafeMutableBufferPointer<Float>) throws {
+  package func read(_ path: String, shape: [Int], into values: UnsafeMutableBufferPointer<Float>) throws {
     let dataset = try file.dataset(path)
     try dataset.require(shape: shape)
     try dataset.read(into: values)

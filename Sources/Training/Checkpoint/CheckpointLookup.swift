@@ -8,7 +8,7 @@ extension CheckpointStore {
   ///   one.
   /// - Returns: The checkpoint, and what is wrong with newer ones.
   /// - Throws: `TrainingError`, `HDF5Error` where there is none that can be read.
-  static func find(_ path: String, best: Bool) throws -> (file: CheckpointFile, damaged: [String]) {
+  package static func find(_ path: String, best: Bool) throws -> (file: CheckpointFile, damaged: [String]) {
     guard Files.isDirectory(path) else { return (try open(path), []) }
     let store = RunDirectory(path).checkpoints
     if best { return (try store.best(), []) }
@@ -33,7 +33,9 @@ extension CheckpointStore {
   }
 
   /// Whether `path` is a checkpoint that a manifest vouches for: it need not be opened to know what it is.
-  static func hasManifest(_ path: String) -> Bool { Files.exists(manifestPath(of: withoutLink(path))) }
+  package static func hasManifest(_ path: String) -> Bool {
+    Files.exists(manifestPath(of: withoutLink(path)))
+  }
 
   /// The file that a link such as `best.h5` leads to: the manifest lies beside it under its own name.
   static func withoutLink(_ path: String) -> String {

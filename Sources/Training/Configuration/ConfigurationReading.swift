@@ -14,7 +14,9 @@ extension Configuration {
   }
 
   /// The defaults with what a YAML text sets, and the names of the settings that it sets; else as `init(yaml:name:)`.
-  static func read(yaml: String, name: String) throws -> (configuration: Configuration, keys: Set<String>) {
+  package static func read(yaml: String, name: String) throws -> (
+    configuration: Configuration, keys: Set<String>
+  ) {
     let root: Node?
     do {
       root = try compose(yaml: yaml)

@@ -6,7 +6,7 @@ import Sequences
 /// Moves the whole state of a run between the ranks that hold it and a checkpoint, through rank 0.
 ///
 /// Everything is keyed by name and lane; nothing in a checkpoint tells how many ranks there were.
-struct StateTransfer {
+package struct StateTransfer {
   let communicator: Communicator
   let exchange: any GradientExchange
   let optimizer: any Optimizer
@@ -21,7 +21,7 @@ struct StateTransfer {
   /// rank's `shouldStop` says so, and returns whether it has. Collective.
   ///
   /// - Throws: `MPIError`.
-  func initialize(seed: UInt64, shouldStop: () -> Bool) throws -> Bool {
+  package func initialize(seed: UInt64, shouldStop: () -> Bool) throws -> Bool {
     let parts = layout.initialParts(dealtTo: communicator.size)
     exchange.memory.initialize(parts[communicator.rank], seed: seed, shouldStop: shouldStop)
     if try communicator.any(shouldStop()) { return true }

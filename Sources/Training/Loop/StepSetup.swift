@@ -2,7 +2,7 @@ import Core
 import MPI
 
 /// How a resolved configuration lays a training out over the ranks; takes no memory to speak of.
-struct StepPlan {
+package struct StepPlan {
   let configuration: Configuration
   let layout: ParameterLayout
   let shards: ShardPlan
@@ -11,7 +11,8 @@ struct StepPlan {
   /// The floats of the packed weights that ranks can share.
   let packedCount: Int
 
-  init(_ configuration: Configuration, vocabulary: Int, ranks: Int) {
+  /// The plan of a resolved configuration for a vocabulary of so many tokens.
+  package init(_ configuration: Configuration, vocabulary: Int, ranks: Int) {
     let training = configuration.training
     let shards = ShardPlan(shards: training.shards, ranks: ranks)
     let lanesPerShard = training.lanes / training.shards
@@ -58,16 +59,18 @@ struct StepParts {
 
 /// What a rank trains with, made from a resolved configuration: its part of the model, the exchange and the optimiser.
 /// The weights are left to `transfer`.
-struct StepSetup {
-  let step: TrainingStep
-  let transfer: StateTransfer
+package struct StepSetup {
+  /// What makes the updates.
+  package let step: TrainingStep
+  /// What moves weights and states to all ranks, and to and from checkpoints.
+  package let transfer: StateTransfer
   /// The lanes of each rank: those of its shards.
-  let lanesOfRank: [Range<Int>]
+  package let lanesOfRank: [Range<Int>]
 
   /// Collective.
   ///
   /// - Throws: `JobError` where the system has not the memory that ranks share; `MPIError`, `ThreadError`.
-  init(_ configuration: Configuration, vocabulary: Int, communicator: Communicator) throws {
+  package init(_ configuration: Configuration, vocabulary: Int, communicator: Communicator) throws {
     let plan = StepPlan(configuration, vocabulary: vocabulary, ranks: communicator.size)
     lanesOfRank = plan.lanesOfRank
     let exchange = try makeExchange(

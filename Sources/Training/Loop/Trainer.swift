@@ -9,8 +9,10 @@ import Sequences
 ///
 /// All ranks hold one, made from the same configuration, and call the same functions in the same order.
 package final class Trainer {
-  let configuration: Configuration
-  let schedule: Schedule
+  /// The run's resolved configuration.
+  package let configuration: Configuration
+  /// How the train split is laid over the lanes.
+  package let schedule: Schedule
   /// How far the run has come.
   package private(set) var progress = TrainingProgress()
 
@@ -64,13 +66,13 @@ package final class Trainer {
   }
 
   /// The number of weights.
-  var parameterCount: Int { step.exchange.memory.layout.parameterCount }
+  package var parameterCount: Int { step.exchange.memory.layout.parameterCount }
 
   /// The number of updates of the whole run, unless early stopping ends it before.
   package var totalSteps: Int { learningRate.steps }
 
   /// Whether nothing is left to do.
-  var isFinished: Bool {
+  package var isFinished: Bool {
     !progress.validationPending && (progress.step >= totalSteps || progress.stoppedEarly)
   }
 
@@ -149,7 +151,7 @@ package final class Trainer {
   /// Gives back what the ranks have together; the trainer may not be used any more. Collective.
   ///
   /// - Throws: `MPIError`.
-  func free() throws { try step.exchange.free() }
+  package func free() throws { try step.exchange.free() }
 
   private func isDue(_ every: Int) -> Bool { every > 0 && progress.step % every == 0 }
 
@@ -307,7 +309,7 @@ extension OptimizerConfiguration {
 
 extension TrainingConfiguration {
   /// The seed as the generators take it.
-  var seedBits: UInt64 { UInt64(bitPattern: Int64(seed)) }
+  package var seedBits: UInt64 { UInt64(bitPattern: Int64(seed)) }
 
   /// The updates of a run over a split of so many chunks an epoch: `steps`, or `epochs`, whichever comes first.
   ///

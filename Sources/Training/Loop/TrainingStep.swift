@@ -29,7 +29,8 @@ package struct StepOutcome {
 /// Every rank makes the same collective calls in the same order.
 package final class TrainingStep {
   package let model: LanguageModel
-  let exchange: any GradientExchange
+  /// What sums gradients over the ranks and gives all of them the weights.
+  package let exchange: any GradientExchange
   let optimizer: any Optimizer
 
   private let communicator: Communicator
@@ -64,7 +65,7 @@ package final class TrainingStep {
   ///   - shouldStop: Whether this rank has been asked to stop; called once, as late as the other ranks can still learn of it.
   ///   - nextChunk: Gives the next chunk, which stands until it is called again.
   /// - Throws: `JobError` where `nextChunk` has thrown on any rank; `MPIError`.
-  func run(
+  package func run(
     step: Int, firstChunk: Int, learningRate: Double, shouldStop: () -> Bool,
     nextChunk: () throws -> ChunkBuffer
   ) throws -> StepOutcome {

@@ -2,15 +2,18 @@ import FileSystem
 import Glibc
 
 /// What the checkpoints of a run take of the disk, and what it has left.
-struct CheckpointRoom {
+package struct CheckpointRoom {
   /// The bytes of each.
-  let bytes: Int
+  package let bytes: Int
   /// The most there are at a time: those that are kept, the best, and one being written.
-  let count: Int
+  package let count: Int
   private let directory: String
   private let existing: Int
 
-  init(_ configuration: Configuration, bytes: Int, run: RunDirectory) throws {
+  /// The room of a run's checkpoints of so many bytes each.
+  ///
+  /// - Throws: `FileError` where the directory can't be read.
+  package init(_ configuration: Configuration, bytes: Int, run: RunDirectory) throws {
     self.bytes = bytes
     count = configuration.checkpoint.keep + (configuration.evaluation.every > 0 ? 2 : 1)
     directory = run.checkpointsPath
@@ -20,7 +23,7 @@ struct CheckpointRoom {
   /// What should be said of a disk that does not take all of them; nil where it does.
   ///
   /// - Throws: `TrainingError` where it does not take a single one.
-  func check() throws -> String? {
+  package func check() throws -> String? {
     var place = directory
     while !Files.exists(place), place != Files.directory(of: place) { place = Files.directory(of: place) }
     var status = statvfs()

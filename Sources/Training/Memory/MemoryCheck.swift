@@ -4,24 +4,24 @@ import Glibc
 import MPI
 
 /// What a job takes of memory, as it is told before its first step.
-struct MemoryDemand {
+package struct MemoryDemand {
   /// The bytes of this rank, with what it has already.
-  let rank: Int
+  package let rank: Int
   /// The bytes of this host's shared memory; none for a rank alone on it.
-  let shared: Int
+  package let shared: Int
   /// The bytes that the ranks of this host will take besides what they have, shared ones included.
   let host: Int
   /// The ranks of this host.
   let ranks: Int
   /// The bytes of a checkpoint, on rank 0.
-  let checkpoint: Int
+  package let checkpoint: Int
 }
 
 /// Looks whether the hosts of a job have the memory that it needs, before any of it is taken. What it does is
 /// collective.
-struct MemoryCheck {
+package struct MemoryCheck {
   /// Whether all ranks are on one host.
-  let onOneHost: Bool
+  package let onOneHost: Bool
   private let communicator: Communicator
   private let host: Communicator
   private let onHost: AvailableMemory?
@@ -31,7 +31,7 @@ struct MemoryCheck {
   /// Looks what there is now. `free()` ends it.
   ///
   /// - Throws: `MPIError`.
-  init(_ communicator: Communicator) throws {
+  package init(_ communicator: Communicator) throws {
     self.communicator = communicator
     host = try communicator.splitByHost()
     onOneHost = try communicator.allgather(host.size).allSatisfy { $0 == communicator.size }
@@ -43,10 +43,10 @@ struct MemoryCheck {
   }
 
   /// Gives back what the ranks have together.
-  func free() throws { try host.free() }
+  package func free() throws { try host.free() }
 
   /// What a rank takes with some settings, and with tokens held in memory or not, which it leaves out; not collective.
-  typealias Measure = (_ configuration: Configuration, _ holdsTokens: Bool) throws -> MemoryFootprint
+  package typealias Measure = (_ configuration: Configuration, _ holdsTokens: Bool) throws -> MemoryFootprint
 
   /// What the job takes, if there is that much, and whether that is with all tokens in memory: where every host has
   /// room for them twice.
@@ -55,7 +55,7 @@ struct MemoryCheck {
   ///   - tokens: The bytes of all tokens, which the ranks of a host share; 0 for none.
   ///   - mayChange: Whether other settings may be advised.
   /// - Throws: `JobError` where there is less, or `measure` throws; `MPIError`.
-  func require(
+  package func require(
     _ configuration: Configuration, tokens: Int = 0, mayChange: Bool, measure: Measure
   ) throws -> (demand: MemoryDemand, holdsTokens: Bool) {
     func holding(_ configuration: Configuration) throws -> MemoryFootprint {

@@ -11,6 +11,9 @@ package struct MemoryFootprint: Equatable {
   package var shared = 0
   /// The bytes of a checkpoint, on the rank that writes it.
   package var checkpoint = 0
+
+  /// Nothing.
+  package init() {}
 }
 
 extension StepPlan {
@@ -20,7 +23,7 @@ extension StepPlan {
   ///   - onOneHost: Whether all ranks are.
   ///   - resumes: Whether it begins with a checkpoint.
   ///   - besides: Makes what else takes buffers meanwhile, with the memory of the weights.
-  func footprint(
+  package func footprint(
     _ communicator: Communicator, onOneHost: Bool, resumes: Bool,
     besides: (ParameterMemory) throws -> AnyObject? = { _ in nil }
   ) throws -> MemoryFootprint {
@@ -64,7 +67,7 @@ extension StepPlan {
 
 extension Configuration {
   /// What a rank takes for a training on `dataset`, besides tokens that are held in memory.
-  func trainingFootprint(
+  package func trainingFootprint(
     _ dataset: SequenceDataset, _ communicator: Communicator, onOneHost: Bool, resumes: Bool,
     holdsTokens: Bool
   ) throws -> MemoryFootprint {

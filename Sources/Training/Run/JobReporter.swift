@@ -3,7 +3,7 @@ import FileSystem
 import Sequences
 
 /// Turns what the trainer tells into rows and lines, on rank 0.
-final class JobReporter: TrainingObserver {
+package final class JobReporter: TrainingObserver {
   private let trainer: Trainer
   private let run: RunDirectory
   private let dataset: SequenceDataset
@@ -11,13 +11,16 @@ final class JobReporter: TrainingObserver {
   private let reporter: RunReporter
   private let resumedStep: Int
   /// Why a row could not be written, where that is so: then the job is to stop. Rank 0 is alone with it for now.
-  private(set) var failure: (any Error)?
+  package private(set) var failure: (any Error)?
   private let clock = ContinuousClock()
   /// When the last row was written, and the sum of the targets' weights since then.
   private var last: ContinuousClock.Instant
   private var targets = 0.0
 
-  init(_ trainer: Trainer, run: RunDirectory, dataset: SequenceDataset, ranks: Int) throws {
+  /// For a run that is about to begin or go on; opens its files.
+  ///
+  /// - Throws: `FileError` where one can't be written.
+  package init(_ trainer: Trainer, run: RunDirectory, dataset: SequenceDataset, ranks: Int) throws {
     self.trainer = trainer
     self.run = run
     self.dataset = dataset
@@ -28,7 +31,7 @@ final class JobReporter: TrainingObserver {
   }
 
   /// Says what run this is, what it takes, and where it stands.
-  func introduce(
+  package func introduce(
     _ changes: [SettingChange], notes: [String], memory: MemoryDemand, checkpoints: CheckpointRoom?
   ) {
     let logger = reporter.logger
@@ -58,7 +61,7 @@ final class JobReporter: TrainingObserver {
     }
   }
 
-  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double) {
+  package func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double) {
     targets += outcome.targets
     guard progress.step % trainer.configuration.training.logEvery == 0 else { return }
     let now = clock.now
@@ -70,7 +73,7 @@ final class JobReporter: TrainingObserver {
     (last, targets) = (now, 0)
   }
 
-  func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) {
+  package func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) {
     let row = ValidationRow(
       step: progress.step, epoch: progress.epoch, loss: metrics.loss,
       best: progress.bestStep == progress.step)
@@ -85,18 +88,20 @@ final class JobReporter: TrainingObserver {
     do { try row() } catch { failure = error }
   }
 
-  func willSave() throws { try reporter.synchronize() }
+  package func willSave() throws { try reporter.synchronize() }
 
   /// Fails where the console has not taken everything.
-  func checkConsole() throws { try reporter.checkConsole() }
+  package func checkConsole() throws { try reporter.checkConsole() }
 
-  func note(_ message: String) { reporter.logger.warning("\(message)") }
+  package func note(_ message: String) { reporter.logger.warning("\(message)") }
 
   /// Ends the progress line, where there is one, for what is said next.
-  func finish() { reporter.finish() }
+  package func finish() { reporter.finish() }
 
   /// Says how the run ended.
-  func conclude(_ ending: Ending) {
+  ///
+  /// - Parameter signal: The name of the signal that stopped it, if this rank got one.
+  package func conclude(_ ending: Ending, signal: String?) {
     finish()
     let progress = trainer.progress
     guard ending == .finished else {
@@ -105,7 +110,7 @@ final class JobReporter: TrainingObserver {
         ? "after step \(progress.step), with a checkpoint; the same command continues"
           + (progress.validationPending ? ", with the validation of this step" : "")
         : "before the first step; the same command begins"
-      reporter.logger.info("\(StopSignal.received ?? "a signal on another rank"): stopped \(outcome)")
+      reporter.logger.info("\(signal ?? "a signal on another rank"): stopped \(outcome)")
       return
     }
     guard progress.step > resumedStep else { return }

@@ -6,10 +6,11 @@ package struct RunError: Error, CustomStringConvertible, Sendable, Equatable {
   /// The whole message.
   package let description: String
 
-  init(_ description: String) { self.description = description }
+  /// An error of this message.
+  package init(_ description: String) { self.description = description }
 
   /// Of a directory that is not as it was when the job looked at it.
-  static func changed(_ path: String) -> RunError {
+  package static func changed(_ path: String) -> RunError {
     RunError("\(path) was changed by another job just now; give the command again")
   }
 }
@@ -24,7 +25,7 @@ package final class RunDirectory {
   package let checkpoints: CheckpointStore
   private var lock: RunLock?
   /// The name of the directory of the checkpoints.
-  static let checkpointsName = "checkpoints"
+  package static let checkpointsName = "checkpoints"
 
   /// The directory at a path, which need not exist. Nothing is read or written yet.
   package init(_ path: String) {

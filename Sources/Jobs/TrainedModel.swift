@@ -2,6 +2,7 @@ import Core
 import FileSystem
 import MPI
 import Sequences
+import Training
 
 /// A model out of a checkpoint: everything that evaluation and generation need, without the run or its data.
 package struct TrainedModel {

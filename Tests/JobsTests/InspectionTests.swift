@@ -1,5 +1,6 @@
 import Evaluation
 import HDF5
+import Jobs
 import TestSupport
 import Testing
 import Training

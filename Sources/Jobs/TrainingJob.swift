@@ -3,6 +3,7 @@ import Glibc
 import HDF5
 import MPI
 import Sequences
+import Training
 
 /// The job behind `seqtrain train`: begins a run, or goes on with the one in its directory.
 ///
@@ -79,7 +80,7 @@ package struct TrainingJob: Sendable {
     // The ranks that end first have mpirun end the others.
     StopSignal.silence()
     try communicator.agree { if let failure = reporter?.failure { throw failure } }
-    reporter?.conclude(ending)
+    reporter?.conclude(ending, signal: StopSignal.received)
     try trainer.free()
     try tokens?.free()
     // Hours of training are not given up for what could not be said; a job that was stopped goes on as it would have.

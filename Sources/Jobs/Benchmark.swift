@@ -4,6 +4,7 @@ import MPI
 import Preconditions
 import Random
 import Sequences
+import Training
 
 /// What a benchmark of training steps measured.
 package struct BenchmarkResult: Sendable {

@@ -103,7 +103,7 @@ extension Communicator {
 
 extension TrainingProgress {
   /// The mean loss since the last row of metrics, in nats a target; 0 where there was none.
-  var meanLossSinceRow: Double { targetsSinceRow > 0 ? lossSinceRow / targetsSinceRow : 0 }
+  package var meanLossSinceRow: Double { targetsSinceRow > 0 ? lossSinceRow / targetsSinceRow : 0 }
 
   /// Takes note of a validation: the best loss so far, and where it was due, the plateau schedule's factor and early
   /// stopping.

@@ -1,5 +1,6 @@
 import Evaluation
 import Sequences
+import Training
 
 /// The job behind `seqtrain generate`: continues a text with a model from a checkpoint. One process.
 package struct GenerationJob: Sendable {

@@ -2,6 +2,7 @@ import Evaluation
 import FileSystem
 import HDF5
 import Sequences
+import Training
 
 /// The job behind `seqtrain inspect`: what a file of this program is, and what it holds.
 package struct Inspection: Sendable {

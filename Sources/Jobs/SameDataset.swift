@@ -1,5 +1,6 @@
 import MPI
 import Sequences
+import Training
 
 extension SequenceDataset {
   /// Sees to it that all ranks have opened the same dataset: hosts may have files of their own under one name. Collective.

@@ -5,6 +5,7 @@ import HDF5
 import MPI
 import Preconditions
 import Sequences
+import Training
 
 /// The job behind `seqtrain eval`: measures a model from a checkpoint alone, on any number of ranks.
 package struct EvaluationJob: Sendable {
