@@ -60,18 +60,21 @@ let package = Package(
       "Training",
       [
         "Evaluation", "Core", "Sequences", "MPI", "HDF5", "FileSystem", "Threads", "CKernels",
-        "Preconditions", crypto, logging, yams,
+        "Preconditions", crypto, yams,
       ]),
+    module(
+      "Reports",
+      ["Training", "Evaluation", "Core", "Sequences", "FileSystem", "Threads", "Preconditions", logging]),
     module(
       "Jobs",
       [
-        "Training", "Evaluation", "Core", "Sequences", "MPI", "HDF5", "FileSystem", "Random", "CSupport",
-        "Preconditions",
+        "Training", "Evaluation", "Reports", "Core", "Sequences", "MPI", "HDF5", "FileSystem", "Random",
+        "CSupport", "Preconditions",
       ]),
     .executableTarget(
       name: "seqtrain",
       dependencies: [
-        "Jobs", "Training", "Evaluation", "Core", "Sequences", "MPI", "FileSystem", arguments,
+        "Jobs", "Training", "Evaluation", "Reports", "Core", "Sequences", "MPI", "FileSystem", arguments,
       ],
       swiftSettings: swiftSettings,
       linkerSettings: [.unsafeFlags(staticRuntime)]),
@@ -98,6 +101,7 @@ let package = Package(
     tests(of: "Sequences", ["HDF5", "Random"], exclude: ["Fixtures"]),
     tests(of: "Training", ["Core", "Sequences", "FileSystem", "HDF5", "MPI", "MultiRank", crypto]),
     tests(of: "Evaluation", ["Core", "Random"]),
+    tests(of: "Reports", ["Training"]),
     tests(of: "Jobs", ["Training", "Evaluation", "Sequences", "HDF5", "MultiRank"]),
     .testTarget(
       name: "SeqtrainTests", dependencies: ["MultiRank", "TestSupport", "HDF5"],

@@ -4,6 +4,7 @@ import FileSystem
 import HDF5
 import MPI
 import Preconditions
+import Reports
 import Sequences
 import Training
 

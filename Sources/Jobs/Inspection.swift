@@ -1,6 +1,7 @@
 import Evaluation
 import FileSystem
 import HDF5
+import Reports
 import Sequences
 import Training
 

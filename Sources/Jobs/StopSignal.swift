@@ -1,6 +1,6 @@
 import CSupport
 import Glibc
-import Training
+import Reports
 
 /// The request to write a checkpoint at the next step boundary and stop: SIGUSR1, SIGTERM, SIGINT or SIGHUP.
 ///

@@ -2,6 +2,7 @@ import FileSystem
 import Glibc
 import HDF5
 import MPI
+import Reports
 import Sequences
 import Training
 

@@ -3,6 +3,7 @@ import Core
 import FileSystem
 import Jobs
 import MPI
+import Reports
 import Training
 
 extension CellKind: ExpressibleByArgument {}

@@ -1,6 +1,6 @@
 import ArgumentParser
+import Reports
 import Sequences
-import Training
 
 /// `seqtrain data generate grammar`
 struct DataGenerateGrammar: ParsableCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
+import Reports
 import Sequences
-import Training
 
 extension TokenLevel: ExpressibleByArgument {}
 extension StreamKind: ExpressibleByArgument {}

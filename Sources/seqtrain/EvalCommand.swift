@@ -1,7 +1,7 @@
 import ArgumentParser
 import Jobs
 import MPI
-import Training
+import Reports
 
 /// `seqtrain eval`
 struct EvalCommand: ParallelCommand {

@@ -1,6 +1,7 @@
 import Evaluation
 import FileSystem
 import Sequences
+import Training
 
 /// Turns what the trainer tells into rows and lines, on rank 0.
 package final class JobReporter: TrainingObserver {

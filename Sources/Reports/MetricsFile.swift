@@ -1,6 +1,7 @@
 import FileSystem
 import FoundationEssentials
 import Glibc
+import Training
 
 /// What one logging step has to say about training.
 package struct TrainingRow: Sendable, Equatable {

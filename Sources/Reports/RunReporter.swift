@@ -1,4 +1,5 @@
 import Logging
+import Training
 
 /// Says how a run goes, where it belongs: metrics, log, and a progress line or plain lines for who watches.
 package final class RunReporter {
