@@ -67,10 +67,12 @@ package struct TrainingJob: Sendable {
 
     let reporter = try communicator.agree {
       try plan.map { plan in
-        let reporter = try JobReporter(trainer, run: run, dataset: dataset, ranks: communicator.size)
+        let reporter = try RunReporter(
+          run: run, resumedFrom: trainer.progress, totalSteps: trainer.totalSteps,
+          logEvery: configuration.training.logEvery)
         reporter.introduce(
-          plan.changes, notes: [warning, lackOfRoom].compactMap { $0 } + plan.notes, memory: demand,
-          checkpoints: room)
+          trainer, changes: plan.changes, notes: [warning, lackOfRoom].compactMap { $0 } + plan.notes,
+          memory: demand, checkpoints: room)
         try reporter.checkConsole()
         return reporter
       }
@@ -81,7 +83,7 @@ package struct TrainingJob: Sendable {
     // The ranks that end first have mpirun end the others.
     StopSignal.silence()
     try communicator.agree { if let failure = reporter?.failure { throw failure } }
-    reporter?.conclude(ending, signal: StopSignal.received)
+    reporter?.conclude(ending, trainer.progress, signal: StopSignal.received)
     try trainer.free()
     try tokens?.free()
     // Hours of training are not given up for what could not be said; a job that was stopped goes on as it would have.

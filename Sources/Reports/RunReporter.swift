@@ -1,36 +1,116 @@
+import Evaluation
+import FileSystem
 import Logging
+import Sequences
 import Training
 
-/// Says how a run goes, where it belongs: metrics, log, and a progress line or plain lines for who watches.
-package final class RunReporter {
+/// Reports how a run goes, on rank 0: rows to `metrics.jsonl`, words to `run.log`, and both to the console.
+package final class RunReporter: TrainingObserver {
   /// For what is said in words: to `run.log` and the console.
   package let logger: Logger
+  /// Why a row could not be written, where that is so: then the job must stop. Rank 0 is alone with it for now.
+  package private(set) var failure: (any Error)?
+  private let run: RunDirectory
   private let metrics: MetricsFile
   private let log: RunLogFile
   private let console: Console
   private let totalSteps: Int
-  private let start = ContinuousClock.now
+  private let logEvery: Int
   private let firstStep: Int
+  private let start = ContinuousClock.now
+  /// When the last row was written, and the sum of the targets' weights since then.
+  private var last = ContinuousClock.now
+  private var targets = 0.0
 
+  /// Opens the files of a run.
+  ///
   /// - Parameters:
   ///   - run: The directory, opened by this job.
   ///   - progress: What training goes on from; rows of later steps are dropped.
   ///   - totalSteps: The step after which the run is finished.
+  ///   - logEvery: The steps between two rows.
   /// - Throws: `FileError` where a file can't be written.
   package init(
-    run: RunDirectory, resumedFrom progress: TrainingProgress, totalSteps: Int, console: Console = Console()
+    run: RunDirectory, resumedFrom progress: TrainingProgress, totalSteps: Int, logEvery: Int,
+    console: Console = Console()
   ) throws {
     metrics = try MetricsFile(path: run.metricsPath, resumedFrom: progress)
     let log = try RunLogFile(path: run.logPath)
+    self.run = run
     self.log = log
     self.console = console
     self.totalSteps = totalSteps
+    self.logEvery = logEvery
     firstStep = progress.step
     logger = Logger(label: "seqtrain") { _ in RunLogHandler(file: log, console: console) }
     if let damage = metrics.damage { logger.warning("\(damage)") }
   }
 
-  /// Reports a logging step.
+  /// Says what run this is, what it takes, and where it stands.
+  package func introduce(
+    _ trainer: Trainer, changes: [SettingChange], notes: [String], memory: MemoryDemand,
+    checkpoints: CheckpointRoom?
+  ) {
+    let training = trainer.configuration.training
+    let model = trainer.configuration.model
+    for note in notes + machineNotes(for: training.precision) { logger.warning("\(note)") }
+    for change in changes { logger.info("\(change)") }
+    logger.info(
+      """
+      \(run.path): \(model.cell) \(model.layers) x \(model.hidden), \
+      \(Wording.counted(trainer.parameterCount, "parameter")), on \(trainer.dataset.path)
+      """)
+    logger.info(
+      """
+      \(Wording.counted(trainer.ranks, "rank")), \(Wording.counted(training.shards, "shard")), \
+      \(Wording.counted(training.lanes, "lane")), chunks of \(training.chunk), \(trainer.schedule.mode) mode, \
+      \(Wording.counted(totalSteps, "step"))
+      """)
+    let shared = memory.shared > 0 ? ", \(Wording.bytes(memory.shared)) shared a host" : ""
+    let disk = checkpoints.map { "; checkpoints: \($0.count) x \(Wording.bytes($0.bytes))" } ?? ""
+    logger.info("memory: \(Wording.bytes(memory.rank)) a rank\(shared)\(disk)")
+    if trainer.isFinished {
+      let remedy =
+        trainer.progress.stoppedEarly
+        ? "evaluation.patience higher, or 0" : "training.steps or training.epochs higher"
+      logger.info("the run is finished at step \(firstStep); to extend it, set \(remedy)")
+    } else if firstStep > 0 {
+      logger.info("resumed at step \(firstStep)")
+    }
+  }
+
+  /// Reports a step that is due for a row.
+  package func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double) {
+    targets += outcome.targets
+    guard progress.step % logEvery == 0 else { return }
+    let now = ContinuousClock.now
+    let row = TrainingRow(
+      step: progress.step, epoch: progress.epoch, loss: progress.meanLossSinceRow, norm: outcome.norm,
+      clipped: outcome.clipped, learningRate: learningRate,
+      tokensPerSecond: targets / ((now - last) / .seconds(1)))
+    stopIfFails { try report(row) }
+    (last, targets) = (now, 0)
+  }
+
+  /// Reports a validation.
+  package func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) {
+    let row = ValidationRow(
+      step: progress.step, epoch: progress.epoch, loss: metrics.loss,
+      best: progress.bestStep == progress.step)
+    stopIfFails { try report(row) }
+    // The rate of training doesn't count validation.
+    (last, targets) = (ContinuousClock.now, 0)
+  }
+
+  /// After a row that could not be written, which may be there in part, no other may follow.
+  private func stopIfFails(_ report: () throws -> Void) {
+    guard failure == nil else { return }
+    do { try report() } catch { failure = error }
+  }
+
+  /// Writes a row of a logging step.
+  ///
+  /// - Throws: `FileError` where the row can't be written.
   package func report(_ row: TrainingRow) throws {
     try metrics.append(row.members)
     let elapsed = (ContinuousClock.now - start) / .seconds(1)
@@ -40,7 +120,9 @@ package final class RunReporter {
     if console.columns != nil { console.progress(text) } else { console.line(text) }
   }
 
-  /// Reports a validation.
+  /// Writes a row of a validation.
+  ///
+  /// - Throws: `FileError` where the row can't be written.
   package func report(_ row: ValidationRow) throws {
     try metrics.append(row.members)
     logger.info("\(row.line(totalSteps: totalSteps))")
@@ -49,13 +131,38 @@ package final class RunReporter {
   /// Waits until the metrics have reached the disk.
   ///
   /// - Throws: `FileError` where they can't.
-  package func synchronize() throws { try metrics.synchronize() }
+  package func willSave() throws { try metrics.synchronize() }
+
+  /// Warns.
+  package func note(_ message: String) { logger.warning("\(message)") }
 
   /// Fails where the console has not taken everything.
   ///
-  /// - Throws: `FileError`; not where the one who watched has gone.
+  /// - Throws: `FileError`; not where the reader has gone.
   package func checkConsole() throws { try console.check() }
 
   /// Ends the progress line, where there is one.
   package func finish() { console.finishProgress() }
+
+  /// Says how the run ended.
+  ///
+  /// - Parameter signal: The name of the signal that stopped it, if this rank got one.
+  package func conclude(_ ending: Ending, _ progress: TrainingProgress, signal: String?) {
+    finish()
+    guard ending == .finished else {
+      let outcome =
+        progress.step > 0
+        ? "after step \(progress.step), with a checkpoint; the same command continues"
+          + (progress.validationPending ? ", with the validation of this step" : "")
+        : "before the first step; the same command begins"
+      logger.info("\(signal ?? "a signal on another rank"): stopped \(outcome)")
+      return
+    }
+    guard progress.step > firstStep else { return }
+    let best =
+      progress.bestLoss.isFinite
+      ? "; best validation loss \(Wording.decimal(progress.bestLoss, places: 4)) at step \(progress.bestStep)"
+      : ""
+    logger.info("finished at step \(progress.step)\(progress.stoppedEarly ? ", early" : "")\(best)")
+  }
 }

@@ -21,7 +21,8 @@ import Training
     var progress = TrainingProgress()
     (progress.step, progress.validationPending) = (resumedStep, validationPending)
     return try RunReporter(
-      run: RunDirectory(base), resumedFrom: progress, totalSteps: 100, console: Console(descriptor: console))
+      run: RunDirectory(base), resumedFrom: progress, totalSteps: 100, logEvery: 10,
+      console: Console(descriptor: console))
   }
 
   @Test func rowsHaveThePromisedMembers() throws {

@@ -11,13 +11,14 @@ import Sequences
 package final class Trainer {
   /// The run's resolved configuration.
   package let configuration: Configuration
+  /// What it is trained on.
+  package let dataset: SequenceDataset
   /// How the train split is laid over the lanes.
   package let schedule: Schedule
   /// How far the run has come.
   package private(set) var progress = TrainingProgress()
 
   private let communicator: Communicator
-  private let dataset: SequenceDataset
   package let step: TrainingStep
   private let transfer: StateTransfer
   private let evaluator: Evaluator?
@@ -64,6 +65,9 @@ package final class Trainer {
       peak: training.optimizer.learningRate, schedule: training.schedule,
       steps: communicator.agree { try training.totalSteps(chunksPerEpoch: schedule.chunks(inEpoch: 0)) })
   }
+
+  /// The number of ranks.
+  package var ranks: Int { communicator.size }
 
   /// The number of weights.
   package var parameterCount: Int { step.exchange.memory.layout.parameterCount }
