@@ -53,13 +53,15 @@ let package = Package(
     module("HDF5", ["CHDF5", "FileSystem", "Preconditions"]),
     module("Random", ["CKernels", "Preconditions"]),
     module("Threads", ["CSupport", "Preconditions"]),
-    module("Core", ["CKernels", "COneDNN", "Random", "Preconditions"]),
-    module("Sequences", ["FileSystem", "HDF5", "Random", "Threads", "Preconditions", "CZlib", crypto]),
-    module("Evaluation", ["Core", "Sequences", "MPI", "HDF5", "Random", "Preconditions"]),
+    module("Chunks", ["Preconditions"]),
+    module("Core", ["CKernels", "COneDNN", "Chunks", "Random", "Preconditions"]),
+    module(
+      "Sequences", ["Chunks", "FileSystem", "HDF5", "Random", "Threads", "Preconditions", "CZlib", crypto]),
+    module("Evaluation", ["Chunks", "Core", "Sequences", "MPI", "HDF5", "Random", "Preconditions"]),
     module(
       "Training",
       [
-        "Evaluation", "Core", "Sequences", "MPI", "HDF5", "FileSystem", "Threads", "CKernels",
+        "Evaluation", "Chunks", "Core", "Sequences", "MPI", "HDF5", "FileSystem", "Threads", "CKernels",
         "Preconditions", crypto, yams,
       ]),
     module(
@@ -68,7 +70,8 @@ let package = Package(
     module(
       "Jobs",
       [
-        "Training", "Evaluation", "Reports", "Core", "Sequences", "MPI", "HDF5", "FileSystem", "Random",
+        "Training", "Evaluation", "Reports", "Chunks", "Core", "Sequences", "MPI", "HDF5", "FileSystem",
+        "Random",
         "CSupport", "Preconditions",
       ]),
     .executableTarget(
@@ -86,7 +89,7 @@ let package = Package(
     .executableTarget(
       name: "MultiRank",
       dependencies: [
-        "MPI", "HDF5", "Jobs", "Training", "Evaluation", "Core", "Sequences", "Preconditions",
+        "MPI", "HDF5", "Jobs", "Training", "Evaluation", "Chunks", "Core", "Sequences", "Preconditions",
         "CAllocationCounter",
         "CSupport",
       ],
@@ -97,10 +100,10 @@ let package = Package(
     tests(of: "FileSystem"),
     tests(of: "HDF5", ["CHDF5", "FileSystem", "MultiRank"]),
     tests(of: "Random", ["CKernels"]),
-    tests(of: "Core", ["HDF5", "CKernels", "Random"], exclude: ["Fixtures"]),
-    tests(of: "Sequences", ["HDF5", "Random"], exclude: ["Fixtures"]),
-    tests(of: "Training", ["Core", "Sequences", "FileSystem", "HDF5", "MPI", "MultiRank", crypto]),
-    tests(of: "Evaluation", ["Core", "Random"]),
+    tests(of: "Core", ["Chunks", "HDF5", "CKernels", "Random"], exclude: ["Fixtures"]),
+    tests(of: "Sequences", ["Chunks", "HDF5", "Random"], exclude: ["Fixtures"]),
+    tests(of: "Training", ["Chunks", "Core", "Sequences", "FileSystem", "HDF5", "MPI", "MultiRank", crypto]),
+    tests(of: "Evaluation", ["Chunks", "Core", "Random"]),
     tests(of: "Reports", ["Training"]),
     tests(of: "Jobs", ["Training", "Evaluation", "Sequences", "HDF5", "MultiRank"]),
     .testTarget(

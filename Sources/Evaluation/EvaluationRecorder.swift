@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import HDF5
 import MPI
@@ -17,9 +18,7 @@ import Sequences
 /// What is written does not depend on the number of ranks: rank 0 receives the results chunk by chunk and takes
 /// them up lane by lane. It keeps 8 bytes a target in memory; hidden states go to the file at once.
 package final class EvaluationRecorder {
-  private let losses: GatheredRows<Double>
-  private let predictions: GatheredRows<Int32>
-  private let correct: GatheredRows<UInt8>
+  private let gathered: [GatheredRecord]
   private let hidden: GatheredRows<Float>?
   private var tables: Tables?
 
@@ -31,35 +30,25 @@ package final class EvaluationRecorder {
   /// - Throws: `HDF5Error` where the file cannot be written.
   package init(_ evaluator: Evaluator, _ file: File?, states: Bool, communicator: Communicator) throws {
     let lanes = (0..<communicator.size).map(evaluator.lanes(of:))
-    func rows<T>(_ columns: Int, of _: T.Type) -> GatheredRows<T> {
-      GatheredRows(
-        steps: evaluator.schedule.chunk, columns: columns, lanesOfRank: lanes, communicator: communicator)
+    let steps = evaluator.schedule.chunk
+    gathered = evaluator.records.map {
+      GatheredRecord($0, steps: steps, lanesOfRank: lanes, communicator: communicator)
     }
-    losses = rows(1, of: Double.self)
-    predictions = rows(1, of: Int32.self)
-    correct = rows(1, of: UInt8.self)
-    hidden = states ? rows(evaluator.hiddenWidth, of: Float.self) : nil
-    tables = try file.map {
-      try Tables($0, evaluator.schedule, hiddenWidth: states ? evaluator.hiddenWidth : nil)
+    let width = states ? evaluator.hiddenWidth : nil
+    hidden = width.map {
+      GatheredRows(steps: steps, columns: $0, lanesOfRank: lanes, communicator: communicator)
     }
+    tables = try file.map { try Tables($0, evaluator.schedule, evaluator.records, hiddenWidth: width) }
   }
 
-  /// Takes up a chunk. Collective; to be called with every chunk in turn.
+  /// Takes up a chunk. Collective; call with every chunk in turn.
   ///
   /// - Throws: `HDF5Error` where rank 0 cannot write; `MPIError`.
   package func record(_ chunk: EvaluatedChunk) throws {
-    try losses.gather(chunk.losses)
-    try predictions.gather(chunk.predictions)
-    try correct.gather(chunk.correct)
-    try hidden?.gather(chunk.hidden)
-    try tables?.nextChunk { tables, lane, step, target, stream in
-      let loss = losses.row(step, lane: lane)[0]
-      tables.streamLoss[stream] += loss
-      tables.streamCorrect[stream] += Int(correct.row(step, lane: lane)[0])
-      tables.targetLoss[target] = Float(loss)
-      tables.targetPrediction[target] = predictions.row(step, lane: lane)[0]
-      return hidden?.row(step, lane: lane)
-    }
+    for (rows, record) in zip(gathered, chunk.records) { try rows.gather(record, rows: chunk.rows) }
+    try hidden?.gather(
+      UnsafeBufferPointer(start: chunk.hidden.base, count: chunk.rows * chunk.hidden.columns))
+    try tables?.nextChunk(gathered, hidden)
   }
 
   /// Completes the file, on rank 0; nothing to do on the others.
@@ -72,10 +61,7 @@ package final class EvaluationRecorder {
 
 /// What rank 0 keeps until it is written.
 private struct Tables {
-  var streamLoss: [Double]
-  var streamCorrect: [Int]
-  var targetLoss: [Float]
-  var targetPrediction: [Int32]
+  private var records: [RecordTable]
   private let file: File
   private let streams: StreamTable
   private var walk: ScheduleWalk
@@ -83,14 +69,12 @@ private struct Tables {
   /// The hidden states of one piece, [T, H].
   private let piece: Buffer<Float>
 
-  init(_ file: File, _ schedule: Schedule, hiddenWidth: Int?) throws {
+  init(_ file: File, _ schedule: Schedule, _ records: [Record], hiddenWidth: Int?) throws {
     self.file = file
     streams = schedule.streams
     walk = try schedule.walk(lanes: 0..<schedule.lanes)
-    streamLoss = [Double](repeating: 0, count: streams.count)
-    streamCorrect = [Int](repeating: 0, count: streams.count)
-    targetLoss = [Float](repeating: 0, count: streams.pairs)
-    targetPrediction = [Int32](repeating: 0, count: streams.pairs)
+    let streams = streams
+    self.records = records.map { RecordTable($0, streams: streams.count, targets: streams.pairs) }
     states = try hiddenWidth.map {
       let states = try file.createDataset("hidden", of: Float.self, shape: [schedule.streams.pairs, $0])
       try states.attributes.describe(
@@ -100,49 +84,37 @@ private struct Tables {
     piece = Buffer(count: schedule.chunk * (hiddenWidth ?? 0))
   }
 
-  /// Walks over the next chunk of every lane; `take` is given each target's lane and step, its number in the split
-  /// and its stream, and returns its hidden state where states are written.
-  mutating func nextChunk(
-    _ take: (inout Tables, _ lane: Int, _ step: Int, _ target: Int, _ stream: Int) -> UnsafePointer<Float>?
-  ) throws {
+  /// Walks over the next chunk of every lane, and takes up what was gathered of it.
+  mutating func nextChunk(_ gathered: [GatheredRecord], _ hidden: GatheredRows<Float>?) throws {
     var walk = walk
     try walk.next { lane, piece in
       guard piece.counts else { return }
       let first = streams.firstPair(of: piece.stream) + piece.offset
-      for (index, step) in piece.steps.enumerated() {
-        let state = take(&self, lane, step, first + index, piece.stream)
-        if let states, let state {
-          (self.piece.base + index * states.rowSize).update(from: state, count: states.rowSize)
+      for (place, rows) in gathered.enumerated() {
+        for (index, step) in piece.steps.enumerated() {
+          records[place].take(rows, step, lane: lane, target: first + index, stream: piece.stream)
         }
       }
-      if let states {
-        try states.write(
-          UnsafeBufferPointer(start: self.piece.base, count: piece.steps.count * states.rowSize),
-          rows: first..<first + piece.steps.count)
+      guard let states, let hidden else { return }
+      for (index, step) in piece.steps.enumerated() {
+        (self.piece.base + index * states.rowSize).update(
+          from: hidden.row(step, lane: lane), count: states.rowSize)
       }
+      try states.write(
+        UnsafeBufferPointer(start: self.piece.base, count: piece.steps.count * states.rowSize),
+        rows: first..<first + piece.steps.count)
     }
     self.walk = walk
   }
 
   func write(_ header: EvaluationHeader) throws {
     try header.write(to: file)
-    func write<T: Storable>(_ path: String, _ values: [T], _ description: String, _ units: String) throws {
-      try file.write(path, values).attributes.describe(description, units: units)
-    }
     let counts = 0..<streams.count
-    try write("streams/loss", streamLoss, "The sum of the losses of each stream's targets", "nat")
-    try write(
-      "streams/targets", counts.map(streams.pairs(of:)), "The number of each stream's targets", "target")
-    try write(
-      "streams/correct", streamCorrect,
-      "How many of each stream's targets the model held to be the most probable token", "target")
-    try write(
-      "targets/first", (counts.map { $0 } + [streams.count]).map(streams.firstPair(of:)),
-      "Stream s has the targets from first[s] up to, not including, first[s + 1]", "target")
-    try write("targets/loss", targetLoss, "The loss of each target", "nat")
-    try write(
-      "targets/prediction", targetPrediction,
-      "The most probable token by the model: its number in the vocabulary", "token"
-    )
+    try file.write("streams/targets", counts.map(streams.pairs(of:))).attributes.describe(
+      "The number of each stream's targets", units: "target")
+    try file.write("targets/first", (counts.map { $0 } + [streams.count]).map(streams.firstPair(of:)))
+      .attributes.describe(
+        "Stream s has the targets from first[s] up to, not including, first[s + 1]", units: "target")
+    for record in records { try record.write(to: file) }
   }
 }

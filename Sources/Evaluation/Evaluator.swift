@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import MPI
 import Preconditions
@@ -13,15 +14,16 @@ package final class Evaluator {
   package let schedule: Schedule
   /// The number of chunks.
   package let chunks: Int
+  /// What there is of each position of a chunk.
+  package var records: [Record] { model.records }
   /// H, the width of the uppermost layer.
-  package let hiddenWidth: Int
+  package var hiddenWidth: Int { model.hidden.columns }
 
   private let dataset: SequenceDataset
   private let communicator: Communicator
   private let lanes: Range<Int>
-  private let model: LanguageModel?
-  /// 1 where the prediction is the target, [T B].
-  private let correct: Buffer<UInt8>
+  /// On a rank without lanes one that plays none.
+  private let model: Model
 
   /// An evaluator for one split.
   ///
@@ -39,18 +41,14 @@ package final class Evaluator {
     let lanes = max(1, min(lanes, split.streams.pairs / max(chunk, Schedule.leadIn)))
     self.dataset = dataset
     self.communicator = communicator
-    hiddenWidth = configuration.hidden
     schedule = try Schedule(
       streams: split.streams, lanes: lanes, chunk: chunk, mode: mode, traversal: .evaluation)
     chunks = schedule.chunks(inEpoch: 0)
     self.lanes = RankBlocks.evenPart(of: lanes, rank: communicator.rank, ranks: communicator.size)
-    correct = Buffer(count: chunk * self.lanes.count)
-    model =
-      self.lanes.isEmpty
-      ? nil
-      : LanguageModel(
-        configuration, memory: memory.withoutGradients,
-        shape: ChunkShape(steps: chunk, shards: 1, lanesPerShard: self.lanes.count), precision: .float32)
+    model = Model(
+      configuration, tracks: dataset.tracks, memory: memory.withoutGradients,
+      shape: ChunkShape(steps: chunk, shards: 1, lanesPerShard: max(1, self.lanes.count)),
+      precision: .float32)
   }
 
   /// The lanes that a rank computes.
@@ -83,9 +81,9 @@ package final class Evaluator {
   ) throws -> Metrics? {
     var poll = shouldStop == nil ? nil : StopPoll(communicator)
     var isBrokenOff = false
-    model?.clearStates()
-    model?.prepareWeights()
-    var sums = [LaneSums](repeating: LaneSums(), count: lanes.count)
+    model.clearStates()
+    model.prepareWeights()
+    var sums = [Double](repeating: 0, count: lanes.count * model.sums.names.count)
     // A rank that fails goes through the motions to the end, where all learn of it: none waits for it in vain.
     var failure: (any Error)?
     var feeder: ChunkFeeder?
@@ -98,8 +96,8 @@ package final class Evaluator {
         isBrokenOff = true
         break
       }
-      if let model, let feeder, failure == nil {
-        do { compute(try feeder.nextChunk(), model, &sums) } catch { failure = error }
+      if let feeder, failure == nil {
+        do { compute(try feeder.nextChunk(), &sums) } catch { failure = error }
       }
       do { try observe(results(ofChunk: index)) } catch { failure = failure ?? error }
     }
@@ -107,79 +105,44 @@ package final class Evaluator {
     return isBrokenOff ? nil : try total(sums)
   }
 
-  private func compute(_ chunk: ChunkBuffer, _ model: LanguageModel, _ sums: inout [LaneSums]) {
-    model.evaluate(chunk.view(number: 0))
-    let losses = model.losses
-    for position in 0..<correct.count {
-      let isTarget = losses.predictions[position] == chunk.targets[position]
-      correct.base[position] = isTarget && chunk.weights[position] > 0 ? 1 : 0
-    }
-    for lane in sums.indices {
-      sums[lane].loss += losses.lanes[lane]
-      sums[lane].targets += losses.weights[lane]
-      for t in 0..<chunk.steps { sums[lane].correct += Int(correct.base[t * chunk.lanes + lane]) }
+  private func compute(_ chunk: Chunk, _ sums: inout [Double]) {
+    model.evaluate(chunk)
+    let names = model.sums.names
+    for lane in lanes.indices {
+      let own = lane - lanes.lowerBound
+      for measure in names.indices { sums[own * names.count + measure] += model.sums[own, measure] }
     }
   }
 
   private func results(ofChunk index: Int) -> EvaluatedChunk {
-    let losses = model?.losses
-    return EvaluatedChunk(
-      index: index,
-      losses: losses?.positions ?? UnsafeBufferPointer(start: nil, count: 0),
-      predictions: losses?.predictions ?? UnsafeBufferPointer(start: nil, count: 0),
-      correct: UnsafeBufferPointer(correct.elements),
-      hidden: UnsafeBufferPointer(start: model?.hidden.base, count: model?.hidden.count ?? 0))
+    EvaluatedChunk(
+      index: index, rows: schedule.chunk * lanes.count, records: model.records, hidden: model.hidden)
   }
 
-  private func total(_ sums: [LaneSums]) throws -> Metrics {
-    let blocks = RankBlocks(counts: (0..<communicator.size).map { 3 * lanes(of: $0).count })
+  /// The sums of all lanes, added up in their order.
+  private func total(_ sums: [Double]) throws -> Metrics {
+    let names = model.sums.names
+    let blocks = RankBlocks(counts: (0..<communicator.size).map { names.count * lanes(of: $0).count })
     var all = [Double](repeating: 0, count: blocks.count)
-    let own = sums.flatMap { [$0.loss, Double($0.correct), $0.targets] }
-    all.replaceSubrange(blocks.range(of: communicator.rank), with: own)
+    all.replaceSubrange(blocks.range(of: communicator.rank), with: sums)
     try all.withUnsafeMutableBufferPointer { try communicator.allgather($0, blocks) }
-    var (loss, correct, targets) = (0.0, 0.0, 0.0)
-    for lane in stride(from: 0, to: all.count, by: 3) {
-      loss += all[lane]
-      correct += all[lane + 1]
-      targets += all[lane + 2]
+    var totals = [String: Double]()
+    for (index, name) in names.enumerated() {
+      totals[name] = stride(from: index, to: all.count, by: names.count).reduce(0) { $0 + all[$1] }
     }
-    return Metrics(lossSum: loss, correct: Int(correct), targets: Int(targets))
+    return Metrics(totals)
   }
 }
 
-/// The results of one rank for one chunk of a split. All arrays are time-major over the rank's lanes, empty where it
-/// has none, and valid only during the call.
+/// The results of one rank for one chunk of a split. All arrays are time-major over the rank's lanes and valid only
+/// during the call.
 package struct EvaluatedChunk {
   /// The number of the chunk.
   package let index: Int
-  /// The loss of each position in nats; zero where no target counts. [T B]
-  package let losses: UnsafeBufferPointer<Double>
-  /// The most probable token of each position. [T B]
-  package let predictions: UnsafeBufferPointer<Int32>
-  /// 1 where that is the target; 0 elsewhere, and where no target counts. [T B]
-  package let correct: UnsafeBufferPointer<UInt8>
+  /// T B, the positions; none where the rank has no lanes.
+  package let rows: Int
+  /// What there is of each position. [T B, columns]
+  package let records: [Record]
   /// The outputs of the uppermost layer. [T B, H]
-  package let hidden: UnsafeBufferPointer<Float>
-}
-
-/// What a lane has come to.
-private struct LaneSums {
-  var loss = 0.0
-  var correct = 0
-  var targets = 0.0
-}
-
-extension ChunkBuffer {
-  /// The chunk as the core reads it; `number` is its number in the run.
-  package func view(number: UInt32) -> TokenChunk {
-    TokenChunk(
-      inputs: base(inputs), targets: base(targets), weights: base(weights), resets: base(resets),
-      lanes: lanes,
-      number: number)
-  }
-
-  private func base<T>(_ elements: UnsafeMutableBufferPointer<T>) -> UnsafePointer<T> {
-    guard let base = elements.baseAddress else { preconditionFailure("a chunk has elements") }
-    return UnsafePointer(base)
-  }
+  package let hidden: Matrix
 }

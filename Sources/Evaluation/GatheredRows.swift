@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import MPI
 

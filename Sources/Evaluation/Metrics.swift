@@ -9,6 +9,18 @@ package struct Metrics: Sendable, Equatable {
   /// The number of targets.
   package let targets: Int
 
+  /// Out of the sums over all targets, by name.
+  init(_ sums: [String: Double]) {
+    self.init(
+      lossSum: sums["loss"] ?? 0, correct: Int(sums["correct"] ?? 0), targets: Int(sums["weight"] ?? 0))
+  }
+
+  package init(lossSum: Double, correct: Int, targets: Int) {
+    self.lossSum = lossSum
+    self.correct = correct
+    self.targets = targets
+  }
+
   /// The mean loss, in nats a target.
   package var loss: Double { lossSum / Double(targets) }
   /// e to the power of the loss: the size of a uniform choice of the same uncertainty.

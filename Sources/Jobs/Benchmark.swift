@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import Glibc
 import MPI
@@ -51,16 +52,18 @@ package struct Benchmark: Sendable {
     self.warmup = warmup
   }
 
+  private var tracks: TrackSet { .language(vocabulary: vocabulary) }
+
   /// Runs it on all ranks; each gets what it has measured. Collective.
   ///
   /// - Throws: `JobError` where the hosts have too little memory; `MPIError`.
   package func run(_ communicator: Communicator) throws -> BenchmarkResult {
     let training = configuration.training
     try checkMemory(communicator)
-    let setup = try StepSetup(configuration, vocabulary: vocabulary, communicator: communicator)
+    let setup = try StepSetup(configuration, tracks: tracks, communicator: communicator)
     _ = try setup.transfer.initialize(seed: training.seedBits) { false }
     let own = setup.lanesOfRank[communicator.rank]
-    let buffer = ChunkBuffer(steps: training.chunk, lanes: own.count)
+    let buffer = Chunk(steps: training.chunk, lanes: own.count, tracks: tracks)
     fill(buffer, lanes: own)
     var seconds: [Double] = []
     let meter = setup.step.model.meter
@@ -88,21 +91,21 @@ package struct Benchmark: Sendable {
   private func checkMemory(_ communicator: Communicator) throws {
     let check = try MemoryCheck(communicator)
     _ = try check.require(configuration, mayChange: true) { configuration, _ in
-      try StepPlan(configuration, vocabulary: vocabulary, ranks: communicator.size)
+      try StepPlan(configuration, tracks: tracks, ranks: communicator.size)
         .footprint(communicator, onOneHost: check.onOneHost, resumes: false)
     }
     try check.free()
   }
 
   /// Random tokens, a function of the lane alone; no resets.
-  private func fill(_ buffer: ChunkBuffer, lanes: Range<Int>) {
+  private func fill(_ buffer: Chunk, lanes: Range<Int>) {
     let key = RandomKey(seed: configuration.training.seedBits, purpose: .benchmark)
     for (column, lane) in lanes.enumerated() {
       var random = RandomStream(key, at: (UInt32(lane), 0, 0))
       for t in 0..<buffer.steps {
         let place = t * buffer.lanes + column
-        buffer.inputs[place] = Int32(random.below(vocabulary))
-        buffer.targets[place] = Int32(random.below(vocabulary))
+        buffer.tokens(.input)[place] = Int32(random.below(vocabulary))
+        buffer.tokens(.target)[place] = Int32(random.below(vocabulary))
         buffer.weights[place] = 1
         buffer.resets[place] = 0
       }

@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import Evaluation
 import FileSystem
@@ -49,7 +50,7 @@ package struct EvaluationJob: Sendable {
     }
     let holdsTokens = try checkMemory(configuration, trained, dataset, communicator, makeEvaluator)
     let tokens = holdsTokens ? try dataset.holdTokens(communicator) : nil
-    let memory = try shareWeights(of: trained, configuration.model, communicator)
+    let memory = try shareWeights(of: trained, configuration.model, dataset.tracks, communicator)
     let evaluator = try communicator.agree { try makeEvaluator(memory) }
 
     let checkpoint = try communicator.broadcast(trained?.path ?? "")
@@ -84,8 +85,7 @@ package struct EvaluationJob: Sendable {
     _ configuration: Configuration, _ trained: TrainedModel?, _ dataset: SequenceDataset,
     _ communicator: Communicator, _ makeEvaluator: (ParameterMemory) throws -> Evaluator
   ) throws -> Bool {
-    let vocabulary = try communicator.broadcast(trained?.vocabulary.count ?? 0)
-    let layout = LanguageModel.layout(configuration.model, vocabulary: vocabulary)
+    let layout = Blueprint(configuration.model, tracks: dataset.tracks).layout
     let check = try MemoryCheck(communicator)
     let (_, holdsTokens) = try check.require(
       configuration, tokens: dataset.byteCount, mayChange: false
@@ -103,7 +103,7 @@ package struct EvaluationJob: Sendable {
         return (memory, evaluator, recorder)
       }
       footprint.own += ChunkFeeder.byteCount(
-        chunk: configuration.training.chunk, lanes: lanes, isHeld: holdsTokens)
+        chunk: configuration.training.chunk, lanes: lanes, tracks: dataset.tracks, isHeld: holdsTokens)
       return footprint
     }
     try check.free()
@@ -116,12 +116,11 @@ package struct EvaluationJob: Sendable {
 
   /// The weights that rank 0 has read. Collective.
   private func shareWeights(
-    of trained: TrainedModel?, _ model: ModelConfiguration, _ communicator: Communicator
+    of trained: TrainedModel?, _ model: ModelConfiguration, _ tracks: TrackSet, _ communicator: Communicator
   ) throws -> ParameterMemory {
-    let vocabulary = try communicator.broadcast(trained?.vocabulary.count ?? 0)
     let memory =
       trained?.memory
-      ?? ParameterMemory(layout: LanguageModel.layout(model, vocabulary: vocabulary), shards: 0)
+      ?? ParameterMemory(layout: Blueprint(model, tracks: tracks).layout, shards: 0)
     try communicator.broadcast(
       UnsafeMutableBufferPointer(start: memory.weights, count: memory.layout.count))
     return memory

@@ -49,7 +49,8 @@ package struct GenerationJob: Sendable {
     if context.isEmpty { context = [0] }
     var speller = TokenSpeller(vocabulary)
     if !tokens.isEmpty { try emit(tokens.flatMap { speller.spell($0) }) }
-    let generator = Generator(trained.configuration.model, memory: trained.memory)
+    let generator = Generator(
+      trained.configuration.model, tracks: trained.vocabulary.tracks, memory: trained.memory)
     try generator.generate(prompt: context, count: length, sampler: sampler, seed: seed) {
       try emit(speller.spell($0))
     }

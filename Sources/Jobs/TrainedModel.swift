@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import FileSystem
 import MPI
@@ -40,7 +41,7 @@ package struct TrainedModel {
     vocabulary = header.vocabulary
     mode = header.mode
     progress = header.progress
-    let layout = LanguageModel.layout(configuration.model, vocabulary: vocabulary.count)
+    let layout = Blueprint(configuration.model, tracks: vocabulary.tracks).layout
     try file.requireArrays(of: layout, in: CheckpointGroup.parameters.rawValue)
     let bytes = layout.count * MemoryLayout<Float>.stride
     for available in [AvailableMemory.onHost(), .inProcess()].compactMap({ $0 }) where available.bytes < bytes

@@ -1,3 +1,4 @@
+import Chunks
 import Preconditions
 import Synchronization
 import Threads
@@ -35,16 +36,19 @@ package final class ChunkFeeder {
 
   /// The most bytes that a feeder of chunks of so many steps of so many lanes takes.
   ///
-  /// - Parameter isHeld: Whether the tokens are held in memory, so that nothing is read from the file.
-  package static func byteCount(chunk: Int, lanes: Int, isHeld: Bool) -> Int {
-    Ring.slotCount * ChunkBuffer.byteCount(steps: chunk, lanes: lanes)
+  /// - Parameters:
+  ///   - tracks: What the chunks hold.
+  ///   - isHeld: Whether the tokens are held in memory, so that nothing is read from the file.
+  package static func byteCount(chunk: Int, lanes: Int, tracks: TrackSet, isHeld: Bool) -> Int {
+    guard lanes > 0 else { return 0 }
+    return Ring.slotCount * MemoryMeasurement.peakBytes { Chunk(steps: chunk, lanes: lanes, tracks: tracks) }
       + (isHeld ? 0 : ChunkReader.byteCount(largestChunk: chunk * lanes))
   }
 
   /// The next chunk. The one before may be overwritten from now on.
   ///
   /// - Throws: `HDF5Error` or `DataError` where its tokens cannot be read; from then on, always.
-  package func nextChunk() throws -> ChunkBuffer {
+  package func nextChunk() throws -> Chunk {
     if let failure { throw failure }
     if isHolding { ring.empty.signal() }
     let slot = awaitSlot()
@@ -58,7 +62,7 @@ package final class ChunkFeeder {
 
   /// The chunk that comes next, where the lanes go on. Which it is, and the lanes' streams and offsets, is right even
   /// where its tokens cannot be read.
-  package func upcomingChunk() -> ChunkBuffer {
+  package func upcomingChunk() -> Chunk {
     precondition(failure == nil, "no chunk comes after a failure")
     return awaitSlot().buffer
   }
@@ -91,15 +95,15 @@ private final class Ring: @unchecked Sendable {
   private let reader: ChunkReader
 
   final class Slot {
-    let buffer: ChunkBuffer
+    let buffer: Chunk
     var failure: (any Error)?
 
-    init(_ buffer: ChunkBuffer) { self.buffer = buffer }
+    init(_ buffer: Chunk) { self.buffer = buffer }
   }
 
   init(_ reader: ChunkReader, steps: Int, lanes: Int) {
     self.reader = reader
-    slots = (0..<Self.slotCount).map { _ in Slot(ChunkBuffer(steps: steps, lanes: lanes)) }
+    slots = (0..<Self.slotCount).map { _ in Slot(Chunk(steps: steps, lanes: lanes, tracks: reader.tracks)) }
     empty = CountingSemaphore(slots.count)
   }
 

@@ -1,3 +1,4 @@
+import Chunks
 import Preconditions
 
 /// Fills chunk after chunk, through epoch after epoch, with what a schedule says for some of its lanes.
@@ -5,6 +6,7 @@ import Preconditions
 /// Tokens come from memory where the dataset is held there; otherwise the pieces of many chunks are taken together, and
 /// read in the order in which they lie in the file.
 final class ChunkReader {
+  let tracks: TrackSet
   private let lanes: Range<Int>
   private let held: HeldTokens?
   private let file: PieceReader?
@@ -22,6 +24,7 @@ final class ChunkReader {
       walk = try schedule.walk(lanes: lanes, epoch: epoch, chunk: chunk)
     } catch let error as DataError { throw DataError("\(error)", path: dataset.path) }
     self.lanes = lanes
+    tracks = dataset.tracks
     held = dataset.held
     file = held == nil ? PieceReader(dataset, largestChunk: lanes.count * schedule.chunk) : nil
   }
@@ -29,7 +32,7 @@ final class ChunkReader {
   /// Fills `buffer` with the next chunk. Which chunk it is, and where its lanes stand, is right whatever fails.
   ///
   /// - Throws: `HDF5Error` or `DataError` where tokens cannot be read.
-  func fill(_ buffer: ChunkBuffer) throws {
+  func fill(_ buffer: Chunk) throws {
     let isNew = next == batch.chunks.count
     if isNew { takePieces() }
     let chunk = batch.chunks[next]

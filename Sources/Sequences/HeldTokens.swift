@@ -1,3 +1,5 @@
+import Chunks
+
 /// All tokens of a dataset in memory, in the smallest type that has room for the vocabulary.
 struct HeldTokens: @unchecked Sendable {
   // Unchecked, since the memory is only read.
@@ -11,7 +13,7 @@ struct HeldTokens: @unchecked Sendable {
   }
 
   /// Writes pieces to `buffer`.
-  func write(_ pieces: ArraySlice<PlacedPiece>, to buffer: ChunkBuffer) {
+  func write(_ pieces: ArraySlice<PlacedPiece>, to buffer: Chunk) {
     switch type {
     case .uint8: write(pieces, of: UInt8.self, to: buffer)
     case .uint16: write(pieces, of: UInt16.self, to: buffer)
@@ -20,7 +22,7 @@ struct HeldTokens: @unchecked Sendable {
   }
 
   private func write<T: FixedWidthInteger>(
-    _ pieces: ArraySlice<PlacedPiece>, of _: T.Type, to buffer: ChunkBuffer
+    _ pieces: ArraySlice<PlacedPiece>, of _: T.Type, to buffer: Chunk
   ) {
     guard let base = memory.assumingMemoryBound(to: T.self).baseAddress else { return }
     for placed in pieces { buffer.write(placed, tokens: base + placed.piece.start) }

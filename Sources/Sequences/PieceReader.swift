@@ -1,3 +1,4 @@
+import Chunks
 import Preconditions
 
 /// Reads the tokens of many pieces from a dataset's file in the order in which they lie there, so that no part of the
@@ -79,7 +80,7 @@ final class PieceReader {
   }
 
   /// Writes the next pieces to `buffer`.
-  func write(_ pieces: ArraySlice<PlacedPiece>, to buffer: ChunkBuffer) {
+  func write(_ pieces: ArraySlice<PlacedPiece>, to buffer: Chunk) {
     guard let base = tokens.baseAddress else { preconditionFailure("the tokens have storage") }
     for placed in pieces {
       buffer.write(placed, tokens: UnsafePointer(base) + next)

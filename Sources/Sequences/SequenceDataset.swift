@@ -1,3 +1,4 @@
+import Chunks
 import HDF5
 import Preconditions
 import Synchronization
@@ -110,6 +111,9 @@ package final class SequenceDataset: Sendable {
       try body(block, first)
     }
   }
+
+  /// What chunks of it hold.
+  package var tracks: TrackSet { vocabulary.tracks }
 
   /// The bytes that all tokens take in memory, in the smallest type for the vocabulary.
   package var byteCount: Int { values.count * tokenType.rawValue }

@@ -1,3 +1,4 @@
+import Chunks
 import FileSystem
 import HDF5
 
@@ -159,4 +160,9 @@ extension Vocabulary {
         unknown: unknown)
     } catch { throw DataError("\(error)", path: group.filePath) }
   }
+}
+
+extension Vocabulary {
+  /// What chunks hold of the tokens that a language model reads and predicts.
+  package var tracks: TrackSet { .language(vocabulary: count) }
 }

@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 import Core
 import TestSupport
 import Testing
@@ -18,9 +19,9 @@ import Testing
     var pieces = 0
     func step(_ number: UInt32) {
       tested.model.prepareWeights()
-      tested.train(data, number) { pieces += $0 }
+      tested.train(data, number) { _ in pieces += 1 }
       tested.evaluate(data, number)
-      sum += tested.model.losses.lanes[0]
+      sum += tested.model.sums[0, LaneSums.loss]
     }
     step(0)
     let counts = (1..<5).map { number in countAllocations { step(UInt32(number)) } }
@@ -40,18 +41,20 @@ import Testing
     configuration.cell = cell.kind
     configuration.activation = cell.activation
     (configuration.hidden, configuration.layers, configuration.layerNorm) = (size.hidden, size.layers, true)
-    let layout = LanguageModel.layout(configuration, vocabulary: size.vocabulary)
-    func make() -> (ParameterMemory, LanguageModel) {
+    let layout = CoreTests.layout(configuration, vocabulary: size.vocabulary)
+    func make() -> (ParameterMemory, Model) {
       let memory = ParameterMemory(layout: layout, shards: 2)
       let shape = ChunkShape(steps: size.steps, shards: 2, lanesPerShard: size.lanes / 2)
       return (
         memory,
-        LanguageModel(configuration, memory: memory, shape: shape, precision: .float32, dropoutSeed: 1)
+        Model(
+          configuration, tracks: .language(vocabulary: size.vocabulary), memory: memory, shape: shape,
+          precision: .float32, dropoutSeed: 1)
       )
     }
     var measured = 0
     let taken = countAllocatedBytes { measured = MemoryMeasurement.peakBytes(of: make) }
-    var made: (ParameterMemory, LanguageModel)?
+    var made: (ParameterMemory, Model)?
     let allocated = countAllocatedBytes { made = make() }
     #expect(made != nil)
     #expect(taken < 200_000, "objects, but not their memory")

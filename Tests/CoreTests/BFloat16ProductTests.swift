@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 import Core
 import Glibc
 import Testing

@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import Testing
 
@@ -94,13 +95,14 @@ import Testing
   @Test func `gradients take no memory for each shard`() {
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding, configuration.layers) = (512, 512, 2)
-    let layout = LanguageModel.layout(configuration, vocabulary: 600)
+    let layout = CoreTests.layout(configuration, vocabulary: 600)
     let vector = layout.count * MemoryLayout<Float>.stride
     // Fewer positions than tokens: the tables of all shards together have a row for each.
     func bytes(shards: Int) -> Int {
       MemoryMeasurement.peakBytes {
-        LanguageModel(
-          configuration, memory: ParameterMemory(layout: layout, trees: [0..<shards]),
+        Model(
+          configuration, tracks: .language(vocabulary: 600),
+          memory: ParameterMemory(layout: layout, trees: [0..<shards]),
           shape: ChunkShape(steps: 8, shards: shards, lanesPerShard: 64 / shards), precision: .float32)
       }
     }

@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import Testing
 
@@ -77,7 +78,7 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
 
     // A linear function of the states that leave: its factors are their gradients.
     data.withChunk(9) { tested.model.computeLosses($0) }
-    for (index, gradient) in tested.model.stateGradients.enumerated() {
+    for (index, gradient) in tested.model.states.map(\.gradient).enumerated() {
       for (i, value) in numbers(gradient.count, seed: 200 + UInt64(index)).enumerated() {
         gradient.base[i] = value
       }
@@ -85,7 +86,7 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
     let objective = Objective(
       model: tested.reference,
       chunks: (0..<shape.lanes).map { data.lane($0, 9, firstLane: way.firstLane) }, entering: entering,
-      factors: ModelUnderTest.byLane(tested.model.stateGradients))
+      factors: ModelUnderTest.byLane(tested.model.states.map(\.gradient)))
     expectForward(tested, objective)
     data.withChunk(9) { tested.model.backpropagate($0) }
     expectGradients(tested, objective)
@@ -98,14 +99,14 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
       for t in chunk.inputs.indices {
         let row = t * lanes + lane
         expectAgreement(
-          [Float(tested.model.losses.positions[row])], [expected.losses[t]], tolerance: 2e-6, scale: 1,
+          [Float(tested.model.losses[row])], [expected.losses[t]], tolerance: 2e-6, scale: 1,
           "loss of step \(t), lane \(lane)")
         expectAgreement(
           ModelUnderTest.row(row, of: tested.model.hidden), expected.hidden[t].elements, tolerance: 2e-6,
           scale: 1, "hidden of step \(t), lane \(lane)")
       }
-      #expect(abs(tested.model.losses.lanes[lane] - expected.losses.reduce(0, +)) < 1e-5)
-      #expect(tested.model.losses.weights[lane] == chunk.weights.reduce(0, +))
+      #expect(abs(tested.model.laneLosses[lane] - expected.losses.reduce(0, +)) < 1e-5)
+      #expect(tested.model.laneWeights[lane] == chunk.weights.reduce(0, +))
       for (state, values) in tested.states[lane].enumerated() {
         expectAgreement(
           values.elements.map { Float($0) }, expected.states[state].elements, tolerance: 2e-6, scale: 1,
@@ -125,7 +126,7 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
           "gradient of \(parameter.name), shard \(shard)")
       }
     }
-    for (index, gradient) in tested.model.stateGradients.enumerated() {
+    for (index, gradient) in tested.model.states.map(\.gradient).enumerated() {
       for lane in 0..<shape.lanes {
         expectAgreement(
           ModelUnderTest.row(lane, of: gradient), objective.gradient(ofLane: lane, enteringState: index),

@@ -12,7 +12,7 @@ import Testing
     (configuration.cell, configuration.hidden, configuration.embedding) = (cell, 40, 30)
     configure(&configuration)
     let memory = ParameterMemory(
-      layout: LanguageModel.layout(configuration, vocabulary: vocabulary), shards: 0)
+      layout: layout(configuration, vocabulary: vocabulary), shards: 0)
     memory.initialize(seed: seed)
     let named = memory.layout.parameters.map {
       ($0.name, Array(UnsafeBufferPointer(start: memory.weights + $0.offset, count: $0.count)))
@@ -65,7 +65,7 @@ import Testing
     var configuration = ModelConfiguration()
     (configuration.cell, configuration.hidden, configuration.layers) = (.rnn, rows, 1)
     (configuration.embedding, configuration.initialization.input) = (columns, .orthogonal)
-    let memory = ParameterMemory(layout: LanguageModel.layout(configuration, vocabulary: 1), shards: 0)
+    let memory = ParameterMemory(layout: layout(configuration, vocabulary: 1), shards: 0)
     memory.initialize(seed: 3)
     guard let parameter = memory.layout["rnn.weight_ih_l0"] else { return #expect(Bool(false), "no weights") }
     let matrix = memory.weights + parameter.offset
@@ -114,7 +114,7 @@ import Testing
   func `whoever fills the parts, the weights are the same`(_ workers: Int) {
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding, configuration.initialState) = (150, 40, .learnt)
-    let layout = LanguageModel.layout(configuration, vocabulary: 30)
+    let layout = CoreTests.layout(configuration, vocabulary: 30)
     let (whole, shared) = (
       ParameterMemory(layout: layout, shards: 0), ParameterMemory(layout: layout, shards: 0)
     )
@@ -136,7 +136,7 @@ import Testing
   @Test func `filling ends when it is asked to`() {
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.cell) = (400, .rnn)
-    let layout = LanguageModel.layout(configuration, vocabulary: 3)
+    let layout = CoreTests.layout(configuration, vocabulary: 3)
     let memory = ParameterMemory(layout: layout, shards: 0)
     var questions = 0
     memory.initialize(layout.initialParts(dealtTo: 1)[0], seed: 1) {
@@ -238,7 +238,7 @@ import Testing
   @Test func `the gaps of the layout stay zero`() {
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding) = (5, 3)
-    let layout = LanguageModel.layout(configuration, vocabulary: 7)
+    let layout = CoreTests.layout(configuration, vocabulary: 7)
     let memory = ParameterMemory(layout: layout, shards: 0)
     memory.initialize(seed: 1)
     var isGap = [Bool](repeating: true, count: layout.count)

@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import Testing
 
@@ -10,7 +11,7 @@ import Testing
     let rows = (0..<shape.steps).flatMap { t in lanes.map { t * shape.lanes + $0 } }
     let hidden = rows.flatMap { ModelUnderTest.row($0, of: tested.model.hidden) }
     return [
-      ("losses", rows.map { tested.model.losses.positions[$0].bitPattern }),
+      ("losses", rows.map { tested.model.losses[$0].bitPattern }),
       ("outputs", bits(hidden).map(UInt64.init)),
     ]
       + tested.memory.layout.parameters.map {

@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 import Core
 import HDF5
 import Testing
@@ -68,7 +69,7 @@ import Testing
     expectAgreement(
       UnsafeBufferPointer(start: model.hidden.base, count: model.hidden.count), try fixture.values("outputs"),
       tolerance: 1e-6, "outputs")
-    #expect(abs(model.losses.lanes.reduce(0, +) / (try fixture.values("losses")[0]) - 1) < 1e-6)
+    #expect(abs(model.laneLosses.reduce(0, +) / (try fixture.values("losses")[0]) - 1) < 1e-6)
     for state in model.states {
       expectAgreement(
         UnsafeBufferPointer(start: state.values.base, count: state.values.count),
@@ -100,8 +101,8 @@ import Testing
       tested.clearGradients()
       let data = try fixture.chunk(index)
       tested.train(data)
-      #expect(abs(tested.model.losses.lanes.reduce(0, +) / losses[index] - 1) < 1e-6, "step \(index)")
-      let targets = tested.model.losses.weights.reduce(0, +)
+      #expect(abs(tested.model.laneLosses.reduce(0, +) / losses[index] - 1) < 1e-6, "step \(index)")
+      let targets = tested.model.laneWeights.reduce(0, +)
       let norm = st_sum_of_squares(memory.layout.count, memory.gradients[0]).squareRoot() / targets
       #expect(abs(norm / norms[index] - 1) < 1e-5, "step \(index)")
       // torch adds this much to the norm that it divides by.

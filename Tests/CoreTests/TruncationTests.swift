@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import Testing
 
@@ -28,7 +29,7 @@ import Testing
   /// The losses of the positions of the model's last chunk, and its outputs.
   private func outputs(_ tested: ModelUnderTest) -> (losses: [Double], hidden: [UInt32]) {
     let hidden = UnsafeBufferPointer(start: tested.model.hidden.base, count: tested.model.hidden.count)
-    return (Array(tested.model.losses.positions), bits(hidden))
+    return (Array(tested.model.losses), bits(hidden))
   }
 
   @Test(arguments: CellUnderTest.all, [false, true])

@@ -11,12 +11,13 @@ import Testing
     (configuration.embedding, configuration.hidden, configuration.layers) = (5, hidden, 2)
     (configuration.cell, configuration.layerNorm) = (cell, layerNorm)
     configuration.initialState = initialState
-    let memory = ParameterMemory(layout: LanguageModel.layout(configuration, vocabulary: 7), shards: 0)
+    let memory = ParameterMemory(
+      layout: Blueprint(configuration, tracks: .language(vocabulary: 7)).layout, shards: 0)
     var random = RandomStream(RandomKey(seed: 5, purpose: .initialization))
     for parameter in memory.layout.parameters {
       for index in parameter.range { memory.weights[index] = Float(random.uniform() - 0.5) }
     }
-    return Generator(configuration, memory: memory)
+    return Generator(configuration, tracks: .language(vocabulary: 7), memory: memory)
   }
 
   @Test(arguments: CellKind.allCases, [false, true])
@@ -51,13 +52,14 @@ import Testing
     var configuration = ModelConfiguration()
     (configuration.embedding, configuration.hidden, configuration.layers) = (5, 6, 2)
     configuration.initialState = initialState
-    let memory = ParameterMemory(layout: LanguageModel.layout(configuration, vocabulary: 7), shards: 0)
+    let memory = ParameterMemory(
+      layout: Blueprint(configuration, tracks: .language(vocabulary: 7)).layout, shards: 0)
     var random = RandomStream(RandomKey(seed: 5, purpose: .initialization))
     for parameter in memory.layout.parameters {
       for index in parameter.range { memory.weights[index] = Float(4 * random.uniform() - 2) }
     }
     var tokens: [Int32] = []
-    Generator(configuration, memory: memory)
+    Generator(configuration, tracks: .language(vocabulary: 7), memory: memory)
       .generate(prompt: prompt, count: 60, sampler: sampler, seed: seed) { tokens.append($0) }
     return tokens
   }

@@ -81,7 +81,7 @@ import Training
   private func continuation(of context: String, by path: String) throws -> String {
     let trained = try TrainedModel(path, best: false)
     var tokens: [Int32] = []
-    Generator(trained.configuration.model, memory: trained.memory)
+    Generator(trained.configuration.model, tracks: trained.vocabulary.tracks, memory: trained.memory)
       .generate(prompt: try trained.vocabulary.encode(context), count: 40, sampler: Sampler(), seed: 1) {
         tokens.append($0)
       }

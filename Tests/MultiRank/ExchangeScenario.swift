@@ -7,7 +7,7 @@ import Training
 func exchanges(_ world: Communicator) throws {
   var configuration = ModelConfiguration()
   (configuration.embedding, configuration.hidden) = (24, 40)
-  let layout = LanguageModel.layout(configuration, vocabulary: 37)
+  let layout = Blueprint(configuration, tracks: .language(vocabulary: 37)).layout
   for shards in [5, 8] where world.size <= shards {
     let plan = ShardPlan(shards: shards, ranks: world.size)
     let shared = try SharedMemoryExchange(

@@ -1,4 +1,5 @@
 import CSupport
+import Chunks
 import Core
 import Glibc
 import MPI

@@ -1,3 +1,4 @@
+import Chunks
 import Sequences
 import TestSupport
 import Testing
@@ -13,11 +14,14 @@ private struct Copied: Equatable {
   var epoch = 0
   var index = 0
 
-  init(_ chunk: ChunkBuffer) {
-    inputs = Array(chunk.inputs)
-    targets = Array(chunk.targets)
-    weights = Array(chunk.weights)
-    resets = Array(chunk.resets)
+  init(_ chunk: Chunk) {
+    func copy<T>(_ values: UnsafePointer<T>) -> [T] {
+      Array(UnsafeBufferPointer(start: values, count: chunk.rows))
+    }
+    inputs = copy(chunk.tokens(.input))
+    targets = copy(chunk.tokens(.target))
+    weights = copy(chunk.weights)
+    resets = copy(chunk.resets)
     streams = Array(chunk.streams)
     offsets = Array(chunk.offsets)
     epoch = chunk.epoch

@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import Testing
 import Training
@@ -106,7 +107,7 @@ import Training
   @Test func rangesCoverTheSlicesAndNameWhatDecays() {
     var model = ModelConfiguration()
     (model.embedding, model.hidden) = (20, 20)
-    let layout = LanguageModel.layout(model, vocabulary: 30)
+    let layout = Blueprint(model, tracks: .language(vocabulary: 30)).layout
     for ranks in [1, 3] {
       let ownership = Ownership(layout, ranks: ranks)
       let ranges = (0..<ranks).flatMap { rank in

@@ -79,7 +79,7 @@ import Training
     let layouts = [(4, 5), (40, 70), (96, 300)].map { hidden, vocabulary in
       var model = ModelConfiguration()
       (model.embedding, model.hidden) = (hidden, hidden)
-      return LanguageModel.layout(model, vocabulary: vocabulary)
+      return Blueprint(model, tracks: .language(vocabulary: vocabulary)).layout
     }
     for layout in layouts {
       for ranks in 1...17 {

@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 import Preconditions
 
 /// What the rows of a product's input are.

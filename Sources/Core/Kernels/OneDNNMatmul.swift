@@ -1,3 +1,4 @@
+import Chunks
 import COneDNN
 import Preconditions
 

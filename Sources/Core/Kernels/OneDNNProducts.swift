@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 import Preconditions
 
 /// The matrix products of whole shards in bfloat16, by oneDNN.

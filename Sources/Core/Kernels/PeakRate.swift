@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 
 extension Precision {
   /// Measures the floating-point operations in a second that one core of this machine reaches in this precision: with

@@ -1,3 +1,4 @@
+import Chunks
 import Glibc
 
 /// Where the time of training steps goes, and how much is computed in it.

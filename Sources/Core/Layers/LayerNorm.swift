@@ -1,42 +1,47 @@
 import CKernels
+import Chunks
 
 /// Layer normalisation (Ba et al. 2016) with gain and bias, as `torch.nn.LayerNorm`.
-final class LayerNorm: Layer {
-  /// The normalised values [T B, C]; their gradient.
+final class LayerNorm: Module {
+  /// The normalised values. [T B, C]
   let output: Signal
 
-  private let context: LayerContext
+  private let context: ModuleContext
   private let input: Signal
+  private let sink: Sink?
   private let gain: ParameterView
   private let bias: ParameterView
-  private let floats: Buffer<Float>
   private let normalized: Matrix
-  private let inverseDeviation: UnsafeMutablePointer<Float>
+  /// [T B, 1]
+  private let inverseDeviation: Matrix
 
   /// Normalises the rows of `input` by the parameters `name`.weight and `name`.bias.
-  init(_ context: LayerContext, name: String, input: Signal, outputGradient: Matrix) {
+  init(_ builder: Builder, name: String, reading input: Signal) {
     let (rows, columns) = (input.value.rows, input.value.columns)
-    self.context = context
-    gain = context.gradients.parameter("\(name).weight")
-    bias = context.gradients.parameter("\(name).bias")
     self.input = input
-    floats = Buffer(count: rows * (2 * columns + 1))
-    output = Signal(value: floats.matrix(rows: rows, columns: columns), gradient: outputGradient)
-    normalized = Matrix(floats.base + rows * columns, rows: rows, columns: columns)
-    inverseDeviation = floats.base + 2 * rows * columns
+    context = builder.context
+    gain = builder.parameter("\(name).weight", [columns], .constant(1))
+    bias = builder.parameter("\(name).bias", [columns], .constant(0))
+    sink = builder.read(input)
+    normalized = builder.floats(rows, columns)
+    inverseDeviation = builder.floats(rows, 1)
+    output = builder.signal(name, columns: columns)
+    builder.add(self)
   }
 
-  func forward(_ chunk: TokenChunk) {
+  func forward(_ chunk: Chunk) {
     st_layer_norm_forward(
-      normalized.rows, normalized.columns, input.value.base, gain.weights.base,
-      bias.weights.base, 1e-5, normalized.base, inverseDeviation, output.value.base)
+      chunk.rows, normalized.columns, input.value.base, gain.weights.base, bias.weights.base, 1e-5,
+      normalized.base, inverseDeviation.base, output.value.base)
   }
 
-  func backward(_ chunk: TokenChunk) {
-    context.gradients.addColumnSums(output.gradient, to: bias.gradient)
-    context.gradients.addColumnProducts(output.gradient, normalized, to: gain.gradient)
-    st_layer_norm_backward(
-      normalized.rows, normalized.columns, output.gradient.base, normalized.base, inverseDeviation,
-      gain.weights.base, input.gradient.base)
+  func backward(_ chunk: Chunk) {
+    let (dy, normalized) = (output.gradient.prefix(chunk.rows), normalized.prefix(chunk.rows))
+    context.gradients.addColumnSums(dy, steps: chunk.steps, to: bias.gradient)
+    context.gradients.addColumnProducts(dy, normalized, steps: chunk.steps, to: gain.gradient)
+    sink?.write(rows: chunk.rows) { dx in
+      st_layer_norm_backward(
+        chunk.rows, dx.columns, dy.base, normalized.base, inverseDeviation.base, gain.weights.base, dx.base)
+    }
   }
 }

@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 import Random
 
 /// How a parameter is filled before training.

@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 import Preconditions
 
 /// Makes random orthogonal matrices: Q of the QR factorisation of a matrix of normal numbers, R's diagonal positive.

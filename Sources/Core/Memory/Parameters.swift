@@ -1,3 +1,4 @@
+import Chunks
 import Preconditions
 
 /// A named array of weights.

@@ -1,3 +1,4 @@
+import Chunks
 import Preconditions
 
 /// Memory for packed weights that several models of the same weights read, each of which packs a part.

@@ -118,14 +118,14 @@ package struct CheckpointFile {
   func verify() throws {
     try file.verify()
     let configuration = try configuration()
-    let layout = LanguageModel.layout(configuration.model, vocabulary: header.vocabulary.count)
-    try requireArrays(of: layout, in: CheckpointGroup.parameters.rawValue)
+    let blueprint = Blueprint(configuration.model, tracks: header.vocabulary.tracks)
+    try requireArrays(of: blueprint.layout, in: CheckpointGroup.parameters.rawValue)
     for name in type(of: configuration.training.optimizer.makeOptimizer([])).stateNames {
-      try requireArrays(of: layout, in: "\(CheckpointGroup.optimizer)/\(name)")
+      try requireArrays(of: blueprint.layout, in: "\(CheckpointGroup.optimizer)/\(name)")
     }
     let lanes = configuration.training.lanes
-    for name in LanguageModel.stateNames(configuration.model) {
-      try requireArray("\(CheckpointGroup.states)/\(name)", shape: [lanes, configuration.model.hidden])
+    for state in blueprint.states {
+      try requireArray("\(CheckpointGroup.states)/\(state.name)", shape: [lanes, state.width])
     }
     for name in ["stream", "offset"] {
       try requireArray("\(CheckpointGroup.cursors)/\(name)", shape: [lanes])

@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import FileSystem
 
@@ -39,11 +40,6 @@ extension Configuration {
       lanes * training.chunk <= Int32.max,
       "training.lanes \(lanes) times training.chunk \(training.chunk) are more than \(Int32.max) positions of a chunk; "
         + "set one of them lower")
-    // Far above any machine, and far enough below 2^63 for every product of sizes.
-    try require(
-      LanguageModel.layout(model, vocabulary: 1).parameterCount <= 1 << 40,
-      "model.hidden \(model.hidden) and model.layers \(model.layers) make a model of more than \(1 << 40) weights; set "
-        + "one of them lower")
     try require(
       ranks <= shards,
       "\(ranks) ranks for training.shards \(shards): each rank needs a shard; start at most "
@@ -51,6 +47,11 @@ extension Configuration {
     try require(
       !model.tied || model.embedding == model.hidden,
       "model.tied needs model.embedding \(model.embedding) and model.hidden \(model.hidden) to be equal")
+    // Far above any machine, and far enough below 2^63 for every product of sizes.
+    try require(
+      Blueprint(model, tracks: .language(vocabulary: 1)).layout.parameterCount <= 1 << 40,
+      "model.hidden \(model.hidden) and model.layers \(model.layers) make a model of more than \(1 << 40) weights; set "
+        + "one of them lower")
     try require(
       model.activation == .tanh || model.cell == .rnn,
       "model.activation \(model.activation) is for model.cell rnn, found \(model.cell)")

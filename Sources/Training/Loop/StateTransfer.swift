@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import HDF5
 import MPI
@@ -11,7 +12,7 @@ package struct StateTransfer {
   let exchange: any GradientExchange
   let optimizer: any Optimizer
   let ranges: [UpdateRange]
-  let model: LanguageModel
+  let model: Model
   let lanesOfRank: [Range<Int>]
 
   private var layout: ParameterLayout { exchange.memory.layout }
@@ -159,7 +160,7 @@ struct CollectedState {
   let states: [Buffer<Float>]
 
   init(
-    _ layout: ParameterLayout, _ optimizer: any Optimizer, _ model: LanguageModel, lanes: Int, isWriter: Bool
+    _ layout: ParameterLayout, _ optimizer: any Optimizer, _ model: Model, lanes: Int, isWriter: Bool
   ) {
     moments = optimizer.states.map { _ in Buffer(count: isWriter ? layout.count : 0) }
     states = model.states.map { Buffer(count: isWriter ? lanes * $0.values.columns : 0) }

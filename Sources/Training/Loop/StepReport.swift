@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 import Core
 import MPI
 
@@ -84,10 +85,10 @@ final class StepReport {
   func fail() { own[1] = 1 }
 
   /// Adds the losses of a chunk.
-  func add(_ losses: ChunkLosses) {
-    for lane in 0..<losses.lanes.count {
-      own[Self.headerCount + 2 * lane] += losses.lanes[lane]
-      own[Self.headerCount + 2 * lane + 1] += losses.weights[lane]
+  func add(_ sums: LaneSums) {
+    for lane in 0..<lanesOfRank[communicator.rank].count {
+      own[Self.headerCount + 2 * lane] += sums[lane, LaneSums.loss]
+      own[Self.headerCount + 2 * lane + 1] += sums[lane, LaneSums.weight]
     }
   }
 

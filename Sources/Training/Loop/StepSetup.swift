@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import MPI
 
@@ -10,26 +11,30 @@ package struct StepPlan {
   let lanesOfRank: [Range<Int>]
   /// The floats of the packed weights that ranks can share.
   let packedCount: Int
+  /// What chunks hold.
+  let tracks: TrackSet
 
-  /// The plan of a resolved configuration for a vocabulary of so many tokens.
-  package init(_ configuration: Configuration, vocabulary: Int, ranks: Int) {
+  /// The plan of a resolved configuration for chunks of these tracks.
+  package init(_ configuration: Configuration, tracks: TrackSet, ranks: Int) {
     let training = configuration.training
     let shards = ShardPlan(shards: training.shards, ranks: ranks)
     let lanesPerShard = training.lanes / training.shards
     self.configuration = configuration
     self.shards = shards
-    layout = LanguageModel.layout(configuration.model, vocabulary: vocabulary)
+    self.tracks = tracks
+    let blueprint = Blueprint(configuration.model, tracks: tracks)
+    layout = blueprint.layout
+    packedCount = blueprint.packedCount(training.precision)
     lanesOfRank = (0..<ranks).map { rank in
       let shards = shards.shards(of: rank)
       return shards.lowerBound * lanesPerShard..<shards.upperBound * lanesPerShard
     }
-    packedCount = LanguageModel.packedCount(configuration.model, precision: training.precision)
   }
 }
 
 /// What a rank computes steps with besides the exchange: its part of the model and of the optimiser.
 struct StepParts {
-  let model: LanguageModel
+  let model: Model
   let ranges: [UpdateRange]
   let optimizer: any Optimizer
   let report: StepReport
@@ -41,8 +46,8 @@ struct StepParts {
   ) {
     let training = plan.configuration.training
     let rank = communicator.rank
-    model = LanguageModel(
-      plan.configuration.model, memory: memory,
+    model = Model(
+      plan.configuration.model, tracks: plan.tracks, memory: memory,
       shape: ChunkShape(
         steps: training.chunk, shards: plan.shards.shards(of: rank).count,
         lanesPerShard: training.lanes / training.shards),
@@ -70,8 +75,8 @@ package struct StepSetup {
   /// Collective.
   ///
   /// - Throws: `JobError` where the system has not the memory that ranks share; `MPIError`, `ThreadError`.
-  package init(_ configuration: Configuration, vocabulary: Int, communicator: Communicator) throws {
-    let plan = StepPlan(configuration, vocabulary: vocabulary, ranks: communicator.size)
+  package init(_ configuration: Configuration, tracks: TrackSet, communicator: Communicator) throws {
+    let plan = StepPlan(configuration, tracks: tracks, ranks: communicator.size)
     lanesOfRank = plan.lanesOfRank
     let exchange = try makeExchange(
       communicator, layout: plan.layout, packedCount: plan.packedCount, plan: plan.shards)

@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 import Core
 import Evaluation
 import FileSystem
@@ -44,7 +45,7 @@ package final class Trainer {
     communicator: Communicator
   ) throws {
     let training = configuration.training
-    let setup = try StepSetup(configuration, vocabulary: dataset.vocabulary.count, communicator: communicator)
+    let setup = try StepSetup(configuration, tracks: dataset.tracks, communicator: communicator)
     self.configuration = configuration
     self.communicator = communicator
     self.dataset = dataset
@@ -262,7 +263,7 @@ package final class Trainer {
   }
 
   /// Where each lane goes on, on rank 0. Collective.
-  private func cursors(_ next: ChunkBuffer) throws -> [CheckpointArray] {
+  private func cursors(_ next: Chunk) throws -> [CheckpointArray] {
     func gather(_ own: UnsafeMutableBufferPointer<Int>) throws -> [Int64] {
       let all = try transfer.gather(UnsafeBufferPointer(own))
       return all.map { next.epoch == progress.epoch ? Int64($0) : -1 }

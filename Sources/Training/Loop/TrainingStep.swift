@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import Evaluation
 import MPI
@@ -28,7 +29,7 @@ package struct StepOutcome {
 ///
 /// Every rank makes the same collective calls in the same order.
 package final class TrainingStep {
-  package let model: LanguageModel
+  package let model: Model
   /// What sums gradients over the ranks and gives all of them the weights.
   package let exchange: any GradientExchange
   let optimizer: any Optimizer
@@ -67,7 +68,7 @@ package final class TrainingStep {
   /// - Throws: `JobError` where `nextChunk` has thrown on any rank; `MPIError`.
   package func run(
     step: Int, firstChunk: Int, learningRate: Double, shouldStop: () -> Bool,
-    nextChunk: () throws -> ChunkBuffer
+    nextChunk: () throws -> Chunk
   ) throws -> StepOutcome {
     for (state, copy) in zip(model.states, entering) {
       copy.base.update(from: state.values.base, count: copy.count)
@@ -108,15 +109,16 @@ package final class TrainingStep {
 
   /// Adds the gradients of the step's chunks. A rank that cannot read its data still takes part in the exchange, where
   /// all ranks learn of it.
-  private func trainOnChunks(firstChunk: Int, _ nextChunk: () throws -> ChunkBuffer) -> (any Error)? {
+  private func trainOnChunks(firstChunk: Int, _ nextChunk: () throws -> Chunk) -> (any Error)? {
     for index in 0..<accumulate {
       do {
         let chunk = try model.meter.measure(.data) { try nextChunk() }
         position = (chunk.epoch, chunk.index)
-        model.train(
-          chunk.view(number: UInt32(truncatingIfNeeded: firstChunk + index)), isLast: index + 1 == accumulate
-        ) { piece in model.meter.measure(.exchange) { exchange.finished(piece: piece) } }
-        report.add(model.losses)
+        chunk.number = UInt32(truncatingIfNeeded: firstChunk + index)
+        model.train(chunk, isLast: index + 1 == accumulate) { piece in
+          model.meter.measure(.exchange) { exchange.finished(piece: piece) }
+        }
+        report.add(model.sums)
       } catch {
         report.fail()
         return error

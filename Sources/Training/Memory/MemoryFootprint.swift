@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import Evaluation
 import MPI
@@ -71,7 +72,7 @@ extension Configuration {
     _ dataset: SequenceDataset, _ communicator: Communicator, onOneHost: Bool, resumes: Bool,
     holdsTokens: Bool
   ) throws -> MemoryFootprint {
-    let plan = StepPlan(self, vocabulary: dataset.vocabulary.count, ranks: communicator.size)
+    let plan = StepPlan(self, tracks: dataset.tracks, ranks: communicator.size)
     var evaluated = 0
     var footprint = try plan.footprint(communicator, onOneHost: onOneHost, resumes: resumes) { memory in
       guard evaluation.every > 0 else { return nil }
@@ -82,7 +83,8 @@ extension Configuration {
       return evaluator
     }
     for lanes in [plan.lanesOfRank[communicator.rank].count, evaluated] {
-      footprint.own += ChunkFeeder.byteCount(chunk: training.chunk, lanes: lanes, isHeld: holdsTokens)
+      footprint.own += ChunkFeeder.byteCount(
+        chunk: training.chunk, lanes: lanes, tracks: dataset.tracks, isHeld: holdsTokens)
     }
     return footprint
   }

@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 import Core
 
 /// A part of one parameter in the slices that a rank updates.

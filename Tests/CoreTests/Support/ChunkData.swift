@@ -1,22 +1,21 @@
+import Chunks
 import Core
 import Random
 
-/// The memory of a chunk, time-major [T, B].
+/// A chunk of a language model's data, time-major [T, B].
 final class ChunkData {
   let steps: Int
   let lanes: Int
-  private let inputs: Buffer<Int32>
-  private let targets: Buffer<Int32>
-  private let weights: Buffer<Float>
-  private let resets: Buffer<UInt8>
+  private let chunk: Chunk
+  private var inputs: UnsafeMutablePointer<Int32> { chunk.tokens(.input) }
+  private var targets: UnsafeMutablePointer<Int32> { chunk.tokens(.target) }
+  private var weights: UnsafeMutablePointer<Float> { chunk.weights }
+  private var resets: UnsafeMutablePointer<UInt8> { chunk.resets }
 
   private init(steps: Int, lanes: Int) {
     self.steps = steps
     self.lanes = lanes
-    inputs = Buffer(count: steps * lanes)
-    targets = Buffer(count: steps * lanes)
-    weights = Buffer(count: steps * lanes)
-    resets = Buffer(count: steps * lanes)
+    chunk = Chunk(steps: steps, lanes: lanes, tracks: .language(vocabulary: 1))
   }
 
   /// Random tokens below `vocabulary`, weighted and reset as `weight` and `isReset` of (step, lane) say.
@@ -29,10 +28,10 @@ final class ChunkData {
     for t in 0..<steps {
       for lane in 0..<lanes {
         let position = t * lanes + lane
-        inputs.base[position] = Int32(random.below(vocabulary))
-        targets.base[position] = Int32(random.below(vocabulary))
-        weights.base[position] = weight(t, lane)
-        resets.base[position] = isReset(t, lane) ? 1 : 0
+        inputs[position] = Int32(random.below(vocabulary))
+        targets[position] = Int32(random.below(vocabulary))
+        weights[position] = weight(t, lane)
+        resets[position] = isReset(t, lane) ? 1 : 0
       }
     }
   }
@@ -41,9 +40,9 @@ final class ChunkData {
   convenience init(lanes: Int, inputs: [Int32], targets: [Int32]) {
     self.init(steps: inputs.count / lanes, lanes: lanes)
     for position in inputs.indices {
-      self.inputs.base[position] = inputs[position]
-      self.targets.base[position] = targets[position]
-      weights.base[position] = 1
+      self.inputs[position] = inputs[position]
+      self.targets[position] = targets[position]
+      weights[position] = 1
     }
   }
 
@@ -53,32 +52,27 @@ final class ChunkData {
     for (row, t) in steps.enumerated() {
       for (column, lane) in lanes.enumerated() {
         let (to, from) = (row * lanes.count + column, t * self.lanes + lane)
-        part.inputs.base[to] = inputs.base[from]
-        part.targets.base[to] = targets.base[from]
-        part.weights.base[to] = weights.base[from]
-        part.resets.base[to] = resets.base[from]
+        part.inputs[to] = inputs[from]
+        part.targets[to] = targets[from]
+        part.weights[to] = weights[from]
+        part.resets[to] = resets[from]
       }
     }
     return part
   }
 
-  /// Lends the view that the core takes.
-  func withChunk<Result>(_ number: UInt32 = 0, _ body: (TokenChunk) -> Result) -> Result {
-    withExtendedLifetime(self) {
-      body(
-        TokenChunk(
-          inputs: inputs.base, targets: targets.base, weights: weights.base, resets: resets.base,
-          lanes: lanes,
-          number: number))
-    }
+  /// Lends it as a chunk of the run.
+  func withChunk<Result>(_ number: UInt32 = 0, _ body: (Chunk) -> Result) -> Result {
+    chunk.number = number
+    return body(chunk)
   }
 
   /// What the reference takes: a lane, whose number in the run is `firstLane` higher.
   func lane(_ lane: Int, _ number: UInt32 = 0, firstLane: Int = 0) -> LaneChunk {
     let positions = stride(from: lane, to: steps * lanes, by: lanes)
     return LaneChunk(
-      inputs: positions.map { Int(inputs.base[$0]) }, targets: positions.map { Int(targets.base[$0]) },
-      weights: positions.map { Double(weights.base[$0]) }, resets: positions.map { resets.base[$0] != 0 },
+      inputs: positions.map { Int(inputs[$0]) }, targets: positions.map { Int(targets[$0]) },
+      weights: positions.map { Double(weights[$0]) }, resets: positions.map { resets[$0] != 0 },
       lane: firstLane + lane, number: number)
   }
 }

@@ -1,3 +1,4 @@
+import Chunks
 import Core
 
 /// A model of the core with random weights, and its reference with the same.
@@ -5,7 +6,7 @@ final class ModelUnderTest {
   let configuration: ModelConfiguration
   let cell: CellUnderTest
   let memory: ParameterMemory
-  let model: LanguageModel
+  let model: Model
   let firstLane: Int
   private let dropoutSeed: UInt64?
 
@@ -21,7 +22,7 @@ final class ModelUnderTest {
     self.cell = cell
     self.firstLane = firstLane
     self.dropoutSeed = dropoutSeed
-    let layout = LanguageModel.layout(configuration, vocabulary: vocabulary)
+    let layout = Blueprint(configuration, tracks: .language(vocabulary: vocabulary)).layout
     memory = ParameterMemory(layout: layout, trees: trees ?? (0..<shape.shards).map { $0..<$0 + 1 })
     for (index, parameter) in layout.parameters.enumerated() {
       // Large enough that no gate is near linear, and biases and gains that the usual start would make zero or one.
@@ -30,8 +31,9 @@ final class ModelUnderTest {
         memory.weights[parameter.offset + i] = scale * value
       }
     }
-    model = LanguageModel(
-      configuration, memory: memory, shape: shape, precision: arithmetic.precision,
+    model = Model(
+      configuration, tracks: .language(vocabulary: vocabulary), memory: memory, shape: shape,
+      precision: arithmetic.precision,
       bfloat16: arithmetic.bfloat16, firstLane: firstLane, dropoutSeed: dropoutSeed)
   }
 

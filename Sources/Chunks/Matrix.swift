@@ -1,4 +1,3 @@
-import CKernels
 import Preconditions
 
 /// A view of float32 values in memory that something else owns: row-major, `stride` elements from row to row.
@@ -32,6 +31,9 @@ package struct Matrix {
     return Matrix(base + range.lowerBound * stride, rows: range.count, columns: columns, stride: stride)
   }
 
+  /// The first rows.
+  package func prefix(_ count: Int) -> Matrix { rows(0..<count) }
+
   /// The columns of a range.
   package func columns(_ range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns beyond the matrix")
@@ -47,23 +49,13 @@ package struct Matrix {
   package subscript(row: Int) -> UnsafeMutablePointer<Float> { base + row * stride }
 
   /// Sets every element to zero; the rows must follow each other without a gap.
-  func clear() {
+  package func clear() {
     precondition(stride == columns, "a matrix with gaps can't be cleared as a whole")
     base.update(repeating: 0, count: count)
   }
 
-  /// Adds a matrix of the same shape.
-  func add(_ other: Matrix) {
-    precondition(rows == other.rows && columns == other.columns, "added matrices have one shape")
-    if stride == columns && other.stride == columns {
-      st_add(count, base, other.base, base)
-    } else {
-      for row in 0..<rows { st_add(columns, self[row], other[row], self[row]) }
-    }
-  }
-
   /// Copies all elements of a matrix of the same shape; neither has gaps.
-  func copy(from other: Matrix) {
+  package func copy(from other: Matrix) {
     precondition(
       count == other.count && stride == columns && other.stride == other.columns,
       "copied matrices have one shape and no gaps")

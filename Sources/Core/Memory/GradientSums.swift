@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 import Preconditions
 
 /// Adds what the shards of a rank contribute to the gradients of its parameters, in the order of `ShardTree`.
@@ -111,8 +112,8 @@ final class GradientSums {
     }
   }
 
-  /// gradient += dy^T x over each shard's rows of a time-major array, of all steps unless fewer are given.
-  func addProduct(_ dy: Matrix, _ x: Matrix, steps: Int? = nil, to gradient: Gradient) {
+  /// gradient += dy^T x over each shard's rows of time-major arrays of `steps` steps.
+  func addProduct(_ dy: Matrix, _ x: Matrix, steps: Int, to gradient: Gradient) {
     addProduct(dy, x, to: gradient) { shape.shardRows($0, steps: steps) }
   }
 
@@ -129,7 +130,7 @@ final class GradientSums {
   }
 
   /// gradient += the sums of the columns of x over each shard's rows.
-  func addColumnSums(_ x: Matrix, steps: Int? = nil, to gradient: Gradient) {
+  func addColumnSums(_ x: Matrix, steps: Int, to gradient: Gradient) {
     add(to: gradient) { shard, block, sum in
       let (x, rows) = (x.columns(block.columns), shape.shardRows(shard, steps: steps))
       st_add_column_sums(x.columns, rows.count, rows.lanes, rows.stride, x[rows.first], x.stride, sum.base)
@@ -137,10 +138,12 @@ final class GradientSums {
   }
 
   /// gradient += the sums of the columns of the products of x's and y's elements over each shard's rows.
-  func addColumnProducts(_ x: Matrix, _ y: Matrix, to gradient: Gradient) {
+  func addColumnProducts(_ x: Matrix, _ y: Matrix, steps: Int, to gradient: Gradient) {
     precondition(x.stride == y.stride, "both factors have the same gaps")
     add(to: gradient) { shard, block, sum in
-      let (x, y, rows) = (x.columns(block.columns), y.columns(block.columns), shape.shardRows(shard))
+      let (x, y, rows) = (
+        x.columns(block.columns), y.columns(block.columns), shape.shardRows(shard, steps: steps)
+      )
       st_add_column_products(
         x.columns, rows.count, rows.lanes, rows.stride, x[rows.first], y[rows.first], x.stride, sum.base)
     }

@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 
 /// Long short-term memory (Hochreiter & Schmidhuber 1997) with forget gates (Gers et al. 2000), as `torch.nn.LSTM`:
 ///
@@ -10,34 +11,32 @@ import CKernels
 ///     dc += dh o (1 - tanh(c)^2)   do = dh tanh(c)   di = dc g   dg = dc i   df = dc c_prev   dc_prev = dc f
 ///
 /// each gate's gradient times the derivative of its activation.
-final class LSTMCell: RecurrentCell {
+final class LSTMCell: RecurrentCell, LayerKind {
   static let gateCount = 4
+  /// f
+  static let keepingGate: Int? = 1
 
   let gates: Matrix
   let recurrentGradients: [RecurrentGradient]
   var cellStates: [StateSequence] { [c] }
 
-  private let context: LayerContext
+  private let context: ModuleContext
   private let biasInput: Matrix
   private let biasRecurrent: Matrix
   private let c: StateSequence
   private let tanhC: Matrix
-  private let activations: Buffer<Float>
   private let hidden: Int
 
-  init(_ context: LayerContext, _ names: RecurrentNames, _ configuration: ModelConfiguration) {
-    let (rows, width) = (context.shape.rows, 4 * configuration.hidden)
-    self.context = context
-    biasInput = context.memory.view(names.biasInput).weights
-    biasRecurrent = context.memory.view(names.biasRecurrent).weights
-    hidden = configuration.hidden
-    activations = Buffer(rows: rows, columns: width + hidden)
-    gates = activations.matrix(rows: rows, columns: width)
-    tanhC = Matrix(activations.base + rows * width, rows: rows, columns: hidden)
+  init(_ builder: Builder, _ parts: RecurrentParts) {
+    let (rows, width) = (builder.shape.rows, 4 * parts.configuration.hidden)
+    context = builder.context
+    biasInput = parts.biasInput.weights
+    biasRecurrent = parts.biasRecurrent.weights
+    hidden = parts.configuration.hidden
+    gates = builder.floats(rows, width)
+    tanhC = builder.floats(rows, hidden)
     recurrentGradients = [RecurrentGradient(gates: gates, rows: 0..<width)]
-    c = StateSequence(
-      names.state("c"), context, hidden: hidden, initialState: configuration.initialState,
-      learntName: names.initial("c"))
+    c = parts.state("c", builder)
   }
 
   func writeInputBias(to bias: Matrix) {
@@ -45,7 +44,7 @@ final class LSTMCell: RecurrentCell {
   }
 
   func forward(
-    _ t: Int, _ chunk: TokenChunk, x: ProjectedStep, recurrent: Matrix, previous: Matrix, h: Matrix
+    _ t: Int, _ chunk: Chunk, x: ProjectedStep, recurrent: Matrix, previous: Matrix, h: Matrix
   ) {
     let lanes = context.shape.lanes
     st_lstm_forward(
@@ -53,7 +52,7 @@ final class LSTMCell: RecurrentCell {
       c.after(t).base, tanhC.step(t, of: lanes).base, h.base)
   }
 
-  func backward(_ t: Int, _ chunk: TokenChunk, dh: Matrix, h: Matrix, previous: Matrix, dPrevious: Matrix) {
+  func backward(_ t: Int, _ chunk: Chunk, dh: Matrix, h: Matrix, previous: Matrix, dPrevious: Matrix) {
     let lanes = context.shape.lanes
     st_lstm_backward(
       lanes, hidden, dh.base, c.before(t, chunk).base, tanhC.step(t, of: lanes).base,

@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 
 /// The gated recurrent unit (Cho et al. 2014) with the reset gate behind the recurrent product, as `torch.nn.GRU`:
 ///
@@ -9,29 +10,28 @@ import CKernels
 ///
 ///     dn = dh (1 - z)   dz = dh (h_prev - n)   da_n = dn (1 - n^2)
 ///     dr = da_n m       dm = da_n r           dh_prev += dh z
-final class GRUCell: RecurrentCell {
+final class GRUCell: RecurrentCell, LayerKind {
   static let gateCount = 3
+  /// z
+  static let keepingGate: Int? = 1
 
   let gates: Matrix
   let recurrentGradients: [RecurrentGradient]
-  var cellStates: [StateSequence] { [] }
 
-  private let context: LayerContext
+  private let context: ModuleContext
   private let biasInput: Matrix
   private let biasRecurrent: Matrix
   private let m: Matrix
-  private let activations: Buffer<Float>
   private let hidden: Int
 
-  init(_ context: LayerContext, _ names: RecurrentNames, _ configuration: ModelConfiguration) {
-    let rows = context.shape.rows
-    self.context = context
-    biasInput = context.memory.view(names.biasInput).weights
-    biasRecurrent = context.memory.view(names.biasRecurrent).weights
-    hidden = configuration.hidden
-    activations = Buffer(rows: rows, columns: 4 * hidden)
-    gates = activations.matrix(rows: rows, columns: 3 * hidden)
-    m = Matrix(activations.base + rows * 3 * hidden, rows: rows, columns: hidden)
+  init(_ builder: Builder, _ parts: RecurrentParts) {
+    let rows = builder.shape.rows
+    context = builder.context
+    biasInput = parts.biasInput.weights
+    biasRecurrent = parts.biasRecurrent.weights
+    hidden = parts.configuration.hidden
+    gates = builder.floats(rows, 3 * hidden)
+    m = builder.floats(rows, hidden)
     recurrentGradients = [
       RecurrentGradient(gates: gates.columns(0..<2 * hidden), rows: 0..<2 * hidden),
       RecurrentGradient(gates: m, rows: 2 * hidden..<3 * hidden),
@@ -44,7 +44,7 @@ final class GRUCell: RecurrentCell {
   }
 
   func forward(
-    _ t: Int, _ chunk: TokenChunk, x: ProjectedStep, recurrent: Matrix, previous: Matrix, h: Matrix
+    _ t: Int, _ chunk: Chunk, x: ProjectedStep, recurrent: Matrix, previous: Matrix, h: Matrix
   ) {
     let lanes = context.shape.lanes
     st_gru_forward(
@@ -52,7 +52,7 @@ final class GRUCell: RecurrentCell {
       gates.step(t, of: lanes).base, m.step(t, of: lanes).base, h.base)
   }
 
-  func backward(_ t: Int, _ chunk: TokenChunk, dh: Matrix, h: Matrix, previous: Matrix, dPrevious: Matrix) {
+  func backward(_ t: Int, _ chunk: Chunk, dh: Matrix, h: Matrix, previous: Matrix, dPrevious: Matrix) {
     let lanes = context.shape.lanes
     st_gru_backward(
       lanes, hidden, dh.base, previous.base, gates.step(t, of: lanes).base, m.step(t, of: lanes).base,

@@ -5,7 +5,7 @@ import Synchronization
 /// What is needed is so known from the very code that takes it. While a measurement is on, buffers have an address
 /// that belongs to nobody: whatever is made then may be put together and thrown away, but not used.
 package final class MemoryMeasurement: Sendable {
-  @TaskLocal static var current: MemoryMeasurement?
+  @TaskLocal package static var current: MemoryMeasurement?
 
   private let bytes = Atomic(0)
   private let peak = Atomic(0)

@@ -45,10 +45,10 @@ package final class Buffer<Element: BitwiseCopyable> {
 
 extension Buffer where Element == Float {
   /// A buffer for a row-major matrix of this shape.
-  convenience init(rows: Int, columns: Int) { self.init(count: rows * columns) }
+  package convenience init(rows: Int, columns: Int) { self.init(count: rows * columns) }
 
   /// The first rows x columns elements as a row-major matrix.
-  func matrix(rows: Int, columns: Int) -> Matrix {
+  package func matrix(rows: Int, columns: Int) -> Matrix {
     precondition(rows * columns <= count, "a matrix reaches beyond its buffer")
     return Matrix(base, rows: rows, columns: columns)
   }

@@ -24,7 +24,7 @@ package struct ChunkShape: Sendable, Equatable {
   package var rows: Int { steps * lanes }
 
   /// The rows of a time-major array that belong to one shard.
-  var rowsPerShard: Int { steps * lanesPerShard }
+  package var rowsPerShard: Int { steps * lanesPerShard }
 
   /// The rows that belong to a shard, as the kernels count them: `count` rows, `lanes` of every `stride`, the first
   /// of them `first`. In an array of all steps, or of as many as are given.
@@ -37,18 +37,18 @@ package struct ChunkShape: Sendable, Equatable {
 
 /// Rows of a time-major array that belong to one shard: row(r) = first + (r / lanes) stride + r % lanes.
 package struct ShardRows {
-  let first: Int
+  package let first: Int
   package let count: Int
-  let lanes: Int
-  let stride: Int
+  package let lanes: Int
+  package let stride: Int
 
   /// All rows of a matrix of `count`.
-  static func all(_ count: Int) -> ShardRows {
+  package static func all(_ count: Int) -> ShardRows {
     ShardRows(first: 0, count: count, lanes: count, stride: count)
   }
 
   /// Rows that follow each other.
-  static func together(_ range: Range<Int>) -> ShardRows {
+  package static func together(_ range: Range<Int>) -> ShardRows {
     ShardRows(first: range.lowerBound, count: range.count, lanes: range.count, stride: range.count)
   }
 

@@ -1,4 +1,5 @@
 import CKernels
+import Chunks
 import Preconditions
 
 /// The embedding of tokens and its projection in one.
@@ -9,7 +10,7 @@ import Preconditions
 /// then products over tokens rather than positions. Both are exactly the equations of a lookup followed by a linear
 /// map, summed in another order. Each shard has a table of its own, so that its sums depend on nothing else.
 final class TokenProjection: InputProjection {
-  private let context: LayerContext
+  private let context: ModuleContext
   private let weight: ParameterView
   private let embedding: ParameterView
   private let tableRows: Int
@@ -26,16 +27,15 @@ final class TokenProjection: InputProjection {
   private let embeddedGradient: Matrix
   /// Forward, the projected tokens; backward, the gradients summed by token, shard after shard. [shards x tableRows, G H]
   private let table: Matrix
-  private let floats: Buffer<Float>
 
-  /// Embeds by the parameter `embedding` [V, E], which may be another layer's too, and projects by `weight` [G H, E].
-  init(_ context: LayerContext, weight: String, embedding: String, embeddingIsShared: Bool) {
-    let shape = context.shape
-    self.context = context
-    self.weight = context.gradients.parameter(weight)
-    self.embedding = context.gradients.parameter(embedding, embeddingIsShared ? .inParts : .atOnce)
-    let (vocabulary, width) = (self.embedding.weights.rows, self.embedding.weights.columns)
-    let outputs = self.weight.weights.rows
+  /// Embeds by `embedding` [V, E], and projects by `weight` [G H, E].
+  init(_ builder: Builder, weight: ParameterView, embedding: ParameterView) {
+    let shape = builder.shape
+    context = builder.context
+    self.weight = weight
+    self.embedding = embedding
+    let (vocabulary, width) = (embedding.weights.rows, embedding.weights.columns)
+    let outputs = weight.weights.rows
     tableRows = min(vocabulary, shape.rowsPerShard)
     context.products.reserve(rows: tableRows, outputs: outputs, inputs: width)
     index = Buffer(count: shape.rows)
@@ -44,13 +44,12 @@ final class TokenProjection: InputProjection {
     starts = Buffer(count: shape.shards + 1)
     counts = Buffer(count: shape.shards)
     let rows = shape.shards * tableRows
-    floats = Buffer(rows: rows, columns: 2 * width + outputs)
-    embedded = floats.matrix(rows: rows, columns: width)
-    embeddedGradient = Matrix(floats.base + rows * width, rows: rows, columns: width)
-    table = Matrix(floats.base + 2 * rows * width, rows: rows, columns: outputs)
+    embedded = builder.floats(rows, width)
+    embeddedGradient = builder.floats(rows, width)
+    table = builder.floats(rows, outputs)
   }
 
-  func forward(_ chunk: TokenChunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput {
+  func forward(_ chunk: Chunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput {
     for shard in 0..<context.shape.shards { listTokens(chunk, shard) }
     let (embedded, projected) = (embedded.rows(rowsInUse), table.rows(rowsInUse))
     st_gather_rows(embedded.rows, embedded.columns, embedding.weights.base, tokens.base, embedded.base)
@@ -59,11 +58,11 @@ final class TokenProjection: InputProjection {
     return ProjectedInput(table: table, index: index.base, lanes: chunk.lanes)
   }
 
-  func backward(_ chunk: TokenChunk, gateGradients: Matrix) {
+  func backward(_ chunk: Chunk, gateGradients: Matrix) {
     let (summed, gradient) = (table.rows(rowsInUse), embeddedGradient.rows(rowsInUse))
     summed.clear()
     for shard in 0..<context.shape.shards {
-      let positions = context.shape.shardRows(shard)
+      let positions = context.shape.shardRows(shard, steps: chunk.steps)
       st_scatter_add_rows(
         summed.columns, positions.count, positions.lanes, positions.stride, gateGradients[positions.first],
         gateGradients.stride, index.base + positions.first, summed.base)
@@ -88,13 +87,14 @@ final class TokenProjection: InputProjection {
   private func tableRange(_ shard: Int) -> Range<Int> { starts.base[shard]..<starts.base[shard + 1] }
 
   /// Lists the tokens of a shard in the order of their first occurrence, and the row of each position.
-  private func listTokens(_ chunk: TokenChunk, _ shard: Int) {
-    let positions = context.shape.shardRows(shard)
+  private func listTokens(_ chunk: Chunk, _ shard: Int) {
+    let positions = context.shape.shardRows(shard, steps: chunk.steps)
+    let inputs = chunk.tokens(.input)
     let first = starts.base[shard]
     var end = first
     for r in 0..<positions.count {
       let position = positions.row(r)
-      let token = Int(chunk.inputs[position])
+      let token = Int(inputs[position])
       precondition(token >= 0 && token < rowOfToken.count, "a token outside the vocabulary")
       if rowOfToken.base[token] == 0 {
         tokens.base[end] = Int32(token)

@@ -1,0 +1,109 @@
+import Preconditions
+
+/// One chunk of some lanes: up to T steps of B lanes, in memory that is allocated once and reused.
+///
+/// All arrays are time-major, [T, B] or [T B, D]: position (t, b) is row t * B + b. Nothing is written before the first
+/// chunk is.
+package final class Chunk: @unchecked Sendable {
+  /// The most steps that a chunk may have.
+  package let capacity: Int
+  /// B.
+  package let lanes: Int
+  /// The tracks that it holds.
+  package let tracks: TrackSet
+  /// T, the steps of this chunk: the capacity, unless it is shorter.
+  package var steps: Int
+  /// The weight of each position in the loss; 0 where none counts, and where the lane is padded. [T, B]
+  package let weights: UnsafeMutablePointer<Float>
+  /// 1 where the lane's state is reset before the step, else 0. [T, B]
+  package let resets: UnsafeMutablePointer<UInt8>
+  /// The stream of each lane's first position, by its number in the split; -1 where the lane has none. [B]
+  package let streams: UnsafeMutableBufferPointer<Int>
+  /// How many of that stream's positions lie before; -1 where the lane has none. [B]
+  package let offsets: UnsafeMutableBufferPointer<Int>
+  /// The chunk's epoch, from 0.
+  package var epoch = 0
+  /// The chunk's number in the epoch, from 0.
+  package var index = 0
+  /// The chunk's number in the run, from 0: part of the keys of random numbers.
+  package var number: UInt32 = 0
+
+  private let floats: Buffer<Float>
+  private let flags: Buffer<UInt8>
+  private let places: Buffer<Int>
+  /// By role.
+  private let storage: [Storage?]
+
+  private enum Storage {
+    case tokens(Buffer<Int32>)
+    case frames(Buffer<Float>, width: Int)
+  }
+
+  /// Memory for chunks of up to `steps` steps of `lanes` lanes.
+  package init(steps: Int, lanes: Int, tracks: TrackSet) {
+    precondition(steps > 0 && lanes > 0, "a chunk has at least one step and one lane")
+    capacity = steps
+    self.lanes = lanes
+    self.steps = steps
+    self.tracks = tracks
+    floats = Buffer(count: steps * lanes)
+    flags = Buffer(count: steps * lanes)
+    places = Buffer(count: 2 * lanes)
+    weights = floats.base
+    resets = flags.base
+    streams = UnsafeMutableBufferPointer(start: places.base, count: lanes)
+    offsets = UnsafeMutableBufferPointer(start: places.base + lanes, count: lanes)
+    storage = TrackRole.allCases.map { role in
+      switch tracks[role] {
+      case .tokens: .tokens(Buffer(count: steps * lanes))
+      case .frames(let width): .frames(Buffer(count: steps * lanes * width), width: width)
+      case nil: nil
+      }
+    }
+  }
+
+  /// T B, the positions of this chunk.
+  package var rows: Int { steps * lanes }
+
+  /// The numbers of a track of tokens. [T, B]
+  package func tokens(_ role: TrackRole) -> UnsafeMutablePointer<Int32> {
+    guard case .tokens(let buffer) = storage[role.rawValue] else {
+      preconditionFailure("the chunk has no tokens with the role \(role)")
+    }
+    return buffer.base
+  }
+
+  /// The values of a track of frames. [T B, D]
+  package func frames(_ role: TrackRole) -> Matrix {
+    guard case .frames(let buffer, let width) = storage[role.rawValue] else {
+      preconditionFailure("the chunk has no frames with the role \(role)")
+    }
+    return Matrix(buffer.base, rows: rows, columns: width)
+  }
+
+  /// Makes a chunk of `steps` steps of it, all of them padding: tokens and frames 0, weight 0, state reset.
+  package func clear(steps: Int) {
+    precondition(steps > 0 && steps <= capacity, "a chunk of \(steps) steps, of at most \(capacity)")
+    self.steps = steps
+    weights.update(repeating: 0, count: rows)
+    resets.update(repeating: 1, count: rows)
+    places.base.update(repeating: -1, count: 2 * lanes)
+    for track in storage {
+      switch track {
+      case .tokens(let buffer): buffer.base.update(repeating: 0, count: rows)
+      case .frames(let buffer, let width): buffer.base.update(repeating: 0, count: rows * width)
+      case nil: break
+      }
+    }
+  }
+
+  /// Whether the lane's state is reset before step t.
+  @inlinable
+  package func isReset(_ t: Int, lane: Int) -> Bool { resets[t * lanes + lane] != 0 }
+
+  /// Whether any lane's state is reset before step t.
+  package func hasReset(_ t: Int) -> Bool {
+    for lane in 0..<lanes where isReset(t, lane: lane) { return true }
+    return false
+  }
+}

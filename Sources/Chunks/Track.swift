@@ -1,0 +1,35 @@
+/// What each position of a track holds.
+package enum TrackKind: Sendable, Hashable {
+  /// A whole number below `count`: a token, or a label.
+  case tokens(count: Int)
+  /// `width` real numbers.
+  case frames(width: Int)
+}
+
+/// What a track is to a model.
+package enum TrackRole: Int, Sendable, Hashable, CaseIterable {
+  /// What the model reads.
+  case input
+  /// What it should say of each position.
+  case target
+  /// How much each unit of a target counts, besides the weight of its position.
+  case weight
+  /// What a stream begins with; it stands where the lane's state is reset.
+  case initial
+}
+
+/// The tracks that a model reads, one for each role.
+package struct TrackSet: Sendable, Hashable {
+  private var kinds: [TrackRole: TrackKind]
+
+  /// Tracks of these kinds.
+  package init(_ kinds: [TrackRole: TrackKind]) { self.kinds = kinds }
+
+  /// The tracks of a language model: tokens, and the token that follows each.
+  package static func language(vocabulary: Int) -> TrackSet {
+    TrackSet([.input: .tokens(count: vocabulary), .target: .tokens(count: vocabulary)])
+  }
+
+  /// The kind of the track with that role, if there is one.
+  package subscript(role: TrackRole) -> TrackKind? { kinds[role] }
+}

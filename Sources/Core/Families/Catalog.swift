@@ -1,0 +1,42 @@
+import Chunks
+import Preconditions
+
+/// What models are put together from: each member is a file of its own and a line here.
+enum Catalog {
+  /// The layers of a stack.
+  static func layer(_ kind: CellKind) -> any LayerKind.Type {
+    switch kind {
+    case .rnn: RNNCell.self
+    case .lstm: LSTMCell.self
+    case .gru: GRUCell.self
+    }
+  }
+
+  /// The objective for a target.
+  static func objective(_ builder: Builder) -> any Objective {
+    switch builder.tracks[.target] {
+    case .tokens(let count): CrossEntropy(builder, count: count)
+    case .frames, nil: preconditionFailure("there is no objective for these targets")
+    }
+  }
+
+  /// Puts a model together; the head is its last module.
+  @discardableResult
+  static func build(_ configuration: ModelConfiguration, _ builder: Builder) -> Head {
+    Stack(configuration).build(builder)
+  }
+}
+
+/// A kind of layer that stacks are made of.
+protocol LayerKind {
+  /// Adds layer `index` of a stack; returns its output.
+  static func add(
+    to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput
+  ) -> Signal
+}
+
+/// A way to put modules together from settings and the tracks of the data.
+protocol ModelFamily {
+  /// Adds all modules; the head is the last.
+  func build(_ builder: Builder) -> Head
+}

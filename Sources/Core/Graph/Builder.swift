@@ -1,0 +1,168 @@
+import CKernels
+import Chunks
+import Preconditions
+
+/// What all modules of a model compute with.
+struct ModuleContext {
+  let shape: ChunkShape
+  /// The number of the rank's first lane among the lanes of the run.
+  let firstLane: Int
+  let products: MatrixProducts
+  /// Adds up the gradients of parameters.
+  let gradients: GradientSums
+  let meter: StepMeter
+}
+
+/// What a model is built for, besides its configuration.
+package struct BuildOptions {
+  /// The shape of the chunks.
+  var shape: ChunkShape
+  /// The tracks that chunks hold.
+  var tracks: TrackSet
+  /// The number of the rank's first lane among the lanes of the run, a part of the keys of random numbers.
+  var firstLane = 0
+  /// The seed of the dropout masks in training; nil for evaluation, which drops nothing.
+  var dropoutSeed: UInt64?
+}
+
+/// Hands out to modules what they need while a family puts a model together.
+///
+/// That happens twice. The measuring pass takes no memory; it finds out what there is: parameters and the order in which
+/// backward completes them, states, and who reads which signal. The placing pass then gives everything its place.
+package final class Builder {
+  let context: ModuleContext
+  let tracks: TrackSet
+  let dropoutSeed: UInt64?
+
+  private(set) var modules: [any Module] = []
+  private(set) var states: [CarriedState] = []
+  private(set) var signals: [Signal] = []
+  private(set) var declarations: [Blueprint.Declaration] = []
+  private(set) var uses: [Blueprint.Use] = []
+  private(set) var packedCount = 0
+  private let plan: Plan?
+  private var owned: [AnyObject] = []
+
+  /// What the placing pass knows.
+  private struct Plan {
+    let blueprint: Blueprint
+    /// All signals' gradients.
+    let signalGradients: Buffer<Float>
+    let scratch: Buffer<Float>
+  }
+
+  /// A builder of the measuring pass.
+  init(measuring options: BuildOptions) {
+    let meter = StepMeter()
+    let products = MatrixProducts(
+      precision: .float32, bfloat16: .rounded, shape: options.shape, meter: meter, sharing: nil)
+    let nothing = ParameterMemory(layout: ParameterLayout(pieces: []), shards: 0)
+    context = ModuleContext(
+      shape: options.shape, firstLane: options.firstLane, products: products,
+      gradients: GradientSums(nothing, shape: options.shape, products: products, accumulates: false),
+      meter: meter)
+    (tracks, dropoutSeed) = (options.tracks, options.dropoutSeed)
+    plan = nil
+  }
+
+  /// A builder of the placing pass, by a blueprint of the same shape.
+  ///
+  /// - Parameter accumulates: Whether gradients of several chunks make one update.
+  init(
+    placing blueprint: Blueprint, _ options: BuildOptions, memory: ParameterMemory, products: MatrixProducts,
+    meter: StepMeter, accumulates: Bool
+  ) {
+    context = ModuleContext(
+      shape: options.shape, firstLane: options.firstLane, products: products,
+      gradients: GradientSums(memory, shape: options.shape, products: products, accumulates: accumulates),
+      meter: meter)
+    (tracks, dropoutSeed) = (options.tracks, options.dropoutSeed)
+    plan = Plan(
+      blueprint: blueprint, signalGradients: Buffer(count: blueprint.gradientCount),
+      scratch: Buffer(count: blueprint.scratchCount))
+  }
+
+  /// The shape of the chunks.
+  var shape: ChunkShape { context.shape }
+
+  /// A parameter, named and shaped as PyTorch has it. Modules that ask for the same name share it.
+  ///
+  /// - Parameter contributions: When the module adds to its gradient. What several modules share is added to in parts.
+  func parameter(
+    _ name: String, _ shape: [Int], _ initializer: Initializer,
+    _ contributions: GradientSums.Contributions = .atOnce
+  ) -> ParameterView {
+    if let plan {
+      let isShared = plan.blueprint.sharedParameters.contains(name)
+      return context.gradients.parameter(name, isShared ? .inParts : contributions)
+    }
+    declarations.append(
+      Blueprint.Declaration(parameter: Parameter(name, shape, initializer), module: modules.count))
+    let columns = shape.last ?? 1
+    let values = Buffer<Float>(count: 0)
+    owned.append(values)
+    return ParameterView(
+      weights: Matrix(values.base, rows: shape.reduce(1, *) / columns, columns: columns),
+      gradient: Gradient(trees: []))
+  }
+
+  /// The output of the module that is added next, in memory of its own. [T B, C]
+  func signal(_ name: String, columns: Int) -> Signal {
+    signal(name, value: floats(shape.rows, columns))
+  }
+
+  /// The same for data, of which nobody wants a gradient.
+  func data(_ name: String, columns: Int) -> Signal {
+    let values = floats(shape.rows, columns)
+    signals.append(Signal(name: name, value: values, gradient: values, index: signals.count, isData: true))
+    return signals[signals.count - 1]
+  }
+
+  /// The same, in memory of the module's.
+  func signal(_ name: String, value: Matrix) -> Signal {
+    let index = signals.count
+    uses.append(.makes(signal: index, module: modules.count))
+    let base = plan.map { $0.signalGradients.base + $0.blueprint.gradientOffsets[index] } ?? value.base
+    let signal = Signal(
+      name: name, value: value, gradient: Matrix(base, rows: value.rows, columns: value.columns), index: index
+    )
+    signals.append(signal)
+    return signal
+  }
+
+  /// Registers the module that is added next as a reader; nil where nobody wants the signal's gradient.
+  func read(_ signal: Signal) -> Sink? {
+    guard !signal.isData else { return nil }
+    let gradient = signal.gradient
+    let earlier = uses.count { if case .reads(signal.index, _) = $0 { true } else { false } }
+    uses.append(.reads(signal: signal.index, module: modules.count))
+    let readers = plan?.blueprint.readers[signal.index] ?? 0
+    let scratch = plan?.scratch.base ?? gradient.base
+    return Sink(
+      gradient: gradient, adds: earlier + 1 < readers,
+      scratch: Matrix(scratch, rows: gradient.rows, columns: gradient.columns))
+  }
+
+  /// Has a state carried from chunk to chunk.
+  func carry(_ state: CarriedState) { states.append(state) }
+
+  /// Memory that lives as long as the model, zeroed. [rows, columns]
+  func floats(_ rows: Int, _ columns: Int) -> Matrix {
+    let buffer = Buffer<Float>(rows: rows, columns: columns)
+    owned.append(buffer)
+    return buffer.matrix(rows: rows, columns: columns)
+  }
+
+  /// Room for weights that are packed for products of one time step: `outputs` columns of the result, sums over
+  /// `inputs`, added to the result with `accumulate`.
+  func packed(outputs: Int, inputs: Int, accumulate: Bool) -> MatrixProducts.Packed {
+    packedCount += st_packed_size(outputs, inputs)
+    return context.products.makePacked(outputs: outputs, inputs: inputs, accumulate: accumulate)
+  }
+
+  /// Adds a module behind all others.
+  func add(_ module: any Module) { modules.append(module) }
+
+  /// What keeps the memory of signals and scratch; the model's to hold.
+  var memories: [AnyObject] { owned + (plan.map { [$0.signalGradients, $0.scratch] } ?? []) }
+}

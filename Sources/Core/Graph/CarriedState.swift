@@ -1,0 +1,14 @@
+import Chunks
+
+/// A state that is carried from chunk to chunk.
+package struct CarriedState {
+  /// Its name, such as `rnn.h_l0`.
+  package let name: String
+  /// What the last chunk left, which the next one begins with. [B, W]
+  package let values: Matrix
+  /// What entered the last chunk. [B, W]
+  let entering: Matrix
+  /// Before the backward pass, the gradient of the state that leaves the chunk; after it, of the state that entered. Zero
+  /// in training, where no gradient crosses chunks. [B, W]
+  package let gradient: Matrix
+}

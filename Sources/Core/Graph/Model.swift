@@ -1,0 +1,139 @@
+import CKernels
+import Chunks
+import Preconditions
+
+/// A model: modules that a family has put together, and the head with its objective at their end.
+///
+/// It computes with chunks of up to a fixed size, in memory that is allocated once, here.
+package final class Model {
+  /// The memory of the parameters.
+  package let memory: ParameterMemory
+  /// The shape of the chunks.
+  package let shape: ChunkShape
+  /// The states that are carried from chunk to chunk, in the order of the modules.
+  package let states: [CarriedState]
+  /// What the head reads of each position of the last chunk, [T B, H]. Of a recurrent layer `train` leaves the initial
+  /// state in place of an output that the next time step's reset follows.
+  package let hidden: Matrix
+  /// Losses, weights and measures of the last chunk, by lane.
+  package var sums: LaneSums { head.sums }
+  /// Where the time of its passes goes.
+  package let meter = StepMeter()
+
+  private let gradients: GradientSums
+  /// All but the head.
+  private let modules: [any Module]
+  private let head: Head
+  private let pieces: [Int?]
+  private let signals: [Signal]
+  /// Keeps the memory that signals point to.
+  private let memories: [AnyObject]
+
+  /// A model over the weights of `memory`, which has the layout of its blueprint, in zero state.
+  ///
+  /// - Parameters:
+  ///   - tracks: What chunks hold.
+  ///   - bfloat16: What computes the products where `precision` is `.bfloat16`.
+  ///   - sharing: Memory for the packed weights that the models of several ranks share. They wait for each other before
+  ///     and after `prepareWeights`, and after this.
+  ///   - firstLane: The number of the rank's first lane among all lanes of the run, a part of the key of dropout masks.
+  ///   - dropoutSeed: The seed of the dropout masks in training; nil for evaluation, which drops nothing.
+  ///   - accumulates: Whether gradients of several chunks make one update. Each shard of the rank then has a vector of
+  ///     gradients of its own.
+  package init(
+    _ configuration: ModelConfiguration, tracks: TrackSet, memory: ParameterMemory, shape: ChunkShape,
+    precision: Precision, bfloat16: BFloat16Products = .preferred, sharing: SharedPacking? = nil,
+    firstLane: Int = 0, dropoutSeed: UInt64? = nil, accumulates: Bool = false
+  ) {
+    let options = BuildOptions(shape: shape, tracks: tracks, firstLane: firstLane, dropoutSeed: dropoutSeed)
+    let blueprint = Blueprint(configuration, options)
+    let builder = Builder(
+      placing: blueprint, options, memory: memory,
+      products: MatrixProducts(
+        precision: precision, bfloat16: bfloat16, shape: shape, meter: meter, sharing: sharing),
+      meter: meter, accumulates: accumulates)
+    head = Catalog.build(configuration, builder)
+    modules = builder.modules.dropLast()
+    self.memory = memory
+    self.shape = shape
+    gradients = builder.context.gradients
+    pieces = blueprint.pieces
+    states = builder.states
+    signals = builder.signals
+    memories = builder.memories
+    hidden = head.input.value
+    if MemoryMeasurement.current == nil { prepareWeights() }
+  }
+
+  /// Call when the weights have changed.
+  package func prepareWeights() {
+    for module in modules { module.prepareWeights() }
+  }
+
+  /// Sets the gradients to zero: call before the first chunk of an update.
+  package func clearGradients() { gradients.clear() }
+
+  /// Computes the chunk's losses and adds the gradients of their sum to those of the parameters. In the last chunk of an
+  /// update `finished` is told each piece of the layout when its gradients are complete.
+  package func train(_ chunk: Chunk, isLast: Bool = true, finished: (Int) -> Void = { _ in }) {
+    meter.measure(.pointwise) {
+      computeLosses(chunk)
+      for state in states { state.gradient.clear() }
+      backpropagate(chunk) { piece in
+        guard isLast else { return }
+        gradients.finish(piece: piece)
+        finished(piece)
+      }
+    }
+  }
+
+  /// The first half of `train`: as far as the gradient of what the head reads, and those of the head.
+  package func computeLosses(_ chunk: Chunk) {
+    for module in modules { module.forward(chunk) }
+    head.computeLosses(chunk, gradient: true)
+  }
+
+  /// The second half of `train`, from the gradients of the states that leave the chunk.
+  package func backpropagate(_ chunk: Chunk, finished: (Int) -> Void = { _ in }) {
+    if let piece = pieces[modules.count] { finished(piece) }
+    for index in modules.indices.reversed() {
+      modules[index].backward(chunk)
+      if let piece = pieces[index] { finished(piece) }
+    }
+  }
+
+  /// Computes the chunk's losses, and all that the objective measures and records.
+  package func evaluate(_ chunk: Chunk) {
+    for module in modules { module.forward(chunk) }
+    head.computeLosses(chunk, gradient: false)
+  }
+
+  /// What the head makes of the last step of the chunk for each lane, [B, O]; runs the modules, not the loss.
+  package func predict(_ chunk: Chunk) -> Matrix {
+    for module in modules { module.forward(chunk) }
+    return head.computeOutputs(chunk.rows - chunk.lanes..<chunk.rows)
+  }
+
+  /// What there is of each position of the last chunk.
+  package var records: [Record] { head.records }
+
+  /// The first tensor that holds a value that is not finite, in the order in which the forward pass makes them: a
+  /// parameter, what enters from the chunk before, the output of a module, the losses; with the lane where it has one.
+  package func firstNonFinite() -> (name: String, lane: Int?)? {
+    for parameter in memory.layout.parameters
+    where st_first_non_finite(parameter.count, memory.weights + parameter.offset) >= 0 {
+      return (parameter.name, nil)
+    }
+    let tensors = states.map { ($0.name, $0.entering) } + signals.map { ($0.name, $0.value) }
+    for (name, values) in tensors {
+      let element = st_first_non_finite(values.count, values.base)
+      if element >= 0 { return (name, element / values.columns % shape.lanes) }
+    }
+    return head.firstNonFinite.map { ("head", $0 % shape.lanes) }
+  }
+
+  /// Sets all states to zero.
+  package func clearStates() {
+    for state in states { state.values.clear() }
+  }
+}

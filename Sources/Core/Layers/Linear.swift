@@ -1,0 +1,43 @@
+import CKernels
+import Chunks
+
+/// A linear map of a signal, as `torch.nn.Linear`: y = x weight^T + bias.
+final class Linear: Module {
+  /// [T B, outputs]
+  let output: Signal
+
+  private let context: ModuleContext
+  private let input: Signal
+  private let sink: Sink?
+  private let weight: ParameterView
+  private let bias: ParameterView
+
+  /// Maps `input` by the parameters `name`.weight [outputs, C] and `name`.bias [outputs].
+  init(_ builder: Builder, name: String, reading input: Signal, outputs: Int, initializer: Initializer) {
+    context = builder.context
+    self.input = input
+    weight = builder.parameter("\(name).weight", [outputs, input.value.columns], initializer)
+    bias = builder.parameter("\(name).bias", [outputs], .constant(0))
+    sink = builder.read(input)
+    context.products.reserve(
+      rows: context.shape.rowsPerShard, outputs: outputs, inputs: input.value.columns)
+    output = builder.signal(name, columns: outputs)
+    builder.add(self)
+  }
+
+  func forward(_ chunk: Chunk) {
+    let y = output.value.prefix(chunk.rows)
+    st_fill_rows(y.rows, y.columns, bias.weights.base, y.base, y.stride)
+    context.products.forward(input.value.prefix(chunk.rows), weight.weights, into: y, accumulate: true)
+  }
+
+  func backward(_ chunk: Chunk) {
+    let dy = output.gradient.prefix(chunk.rows)
+    context.gradients.addProduct(
+      dy, input.value.prefix(chunk.rows), steps: chunk.steps, to: weight.gradient)
+    context.gradients.addColumnSums(dy, steps: chunk.steps, to: bias.gradient)
+    guard let sink else { return }
+    context.products.inputGradient(
+      dy, weight.weights, into: sink.gradient.prefix(chunk.rows), accumulate: sink.adds)
+  }
+}

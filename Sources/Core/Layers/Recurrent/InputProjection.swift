@@ -1,0 +1,64 @@
+import CKernels
+import Chunks
+
+/// The projected inputs of one time step: lane b reads row `index ? index[b] : b`.
+struct ProjectedStep {
+  let rows: UnsafePointer<Float>
+  let index: UnsafePointer<Int32>?
+}
+
+/// The projected inputs of a chunk, either a row for each of its T B positions, or a table with an index [T, B] into
+/// it.
+struct ProjectedInput {
+  let table: Matrix
+  let index: UnsafePointer<Int32>?
+  let lanes: Int
+
+  func step(_ t: Int) -> ProjectedStep {
+    if let index { return ProjectedStep(rows: table.base, index: index + t * lanes) }
+    return ProjectedStep(rows: table.step(t, of: lanes).base, index: nil)
+  }
+}
+
+/// How a recurrent layer reads its input: x weight_ih^T + bias over the whole chunk.
+protocol InputProjection: AnyObject {
+  /// Projects the chunk's input, into `gates` [T B, G H] or into memory of its own; `bias` [G H] is added.
+  func forward(_ chunk: Chunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput
+  /// From the gradients of the projected inputs [T B, G H] to those of weight_ih and of the input.
+  func backward(_ chunk: Chunk, gateGradients: Matrix)
+}
+
+/// The projection of a signal.
+final class SignalProjection: InputProjection {
+  private let context: ModuleContext
+  private let weight: ParameterView
+  private let input: Signal
+  private let sink: Sink?
+
+  /// Projects `input` by `weight` [G H, E].
+  init(_ builder: Builder, weight: ParameterView, reading input: Signal) {
+    context = builder.context
+    self.weight = weight
+    self.input = input
+    sink = builder.read(input)
+    context.products.reserve(
+      rows: context.shape.rowsPerShard, outputs: weight.weights.rows, inputs: input.value.columns)
+  }
+
+  func forward(_ chunk: Chunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput {
+    let gates = gates.prefix(chunk.rows)
+    st_fill_rows(gates.rows, gates.columns, bias, gates.base, gates.stride)
+    context.products.forward(
+      input.value.prefix(chunk.rows), weight.weights, into: gates, accumulate: true)
+    return ProjectedInput(table: gates, index: nil, lanes: chunk.lanes)
+  }
+
+  func backward(_ chunk: Chunk, gateGradients: Matrix) {
+    let gradients = gateGradients.prefix(chunk.rows)
+    context.gradients.addProduct(
+      gradients, input.value.prefix(chunk.rows), steps: chunk.steps, to: weight.gradient)
+    guard let sink else { return }
+    context.products.inputGradient(
+      gradients, weight.weights, into: sink.gradient.prefix(chunk.rows), accumulate: sink.adds)
+  }
+}

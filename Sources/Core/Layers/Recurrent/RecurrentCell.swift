@@ -1,0 +1,90 @@
+import Chunks
+
+/// The equations of a recurrent cell, and their gradients, a step at a time.
+protocol RecurrentCell: AnyObject {
+  /// G, the number of gates, each H wide.
+  static var gateCount: Int { get }
+  /// The gate that keeps the state, whose bias begins at `forget_bias`; nil where there is none.
+  static var keepingGate: Int? { get }
+
+  /// A cell whose layer has the parameters of `parts`.
+  init(_ builder: Builder, _ parts: RecurrentParts)
+
+  /// Forward: the activated gates; the input projection may be written here before. After `backward` of a step: the
+  /// gradient of its input projection. [T B, G H]
+  var gates: Matrix { get }
+  /// After `backward` of all steps: the gradients of the recurrent products h_prev weight_hh^T + bias_hh, in parts.
+  var recurrentGradients: [RecurrentGradient] { get }
+  /// The states that the cell has besides h.
+  var cellStates: [StateSequence] { get }
+
+  /// The bias that belongs to the input projection, [G H].
+  func writeInputBias(to bias: Matrix)
+  /// Step t: `x` holds the projected input, `recurrent` [B, G H] the product of h_prev; writes h.
+  func forward(_ t: Int, _ chunk: Chunk, x: ProjectedStep, recurrent: Matrix, previous: Matrix, h: Matrix)
+  /// Step t: from dh, the whole gradient of h, to the gradients of the gates; adds to `dPrevious` what reaches
+  /// h_prev other than through the recurrent product.
+  func backward(_ t: Int, _ chunk: Chunk, dh: Matrix, h: Matrix, previous: Matrix, dPrevious: Matrix)
+}
+
+extension RecurrentCell {
+  var cellStates: [StateSequence] { [] }
+}
+
+/// A part of the gradients of a cell's gates, and the rows of weight_hh that it belongs to.
+struct RecurrentGradient {
+  /// [T B, rows.count]
+  let gates: Matrix
+  /// The rows of weight_hh and bias_hh.
+  let rows: Range<Int>
+}
+
+/// What a recurrent layer and its cell share: the parameters, named as those of `torch.nn.LSTM`, `GRU` and `RNN`.
+struct RecurrentParts {
+  let configuration: ModelConfiguration
+  let direction: Direction
+  /// [G H, E] and [G H, H]
+  let weightInput: ParameterView
+  let weightRecurrent: ParameterView
+  /// [G H]
+  let biasInput: ParameterView
+  let biasRecurrent: ParameterView
+  private let suffix: String
+
+  /// Those of layer `index`, of G gates, which reads `inputs` columns.
+  init(
+    _ builder: Builder, _ configuration: ModelConfiguration, layer index: Int, direction: Direction,
+    inputs: Int,
+    gates: Int, keepingGate: Int?
+  ) {
+    let suffix = "l\(index)" + (direction == .forward ? "" : "_reverse")
+    let rule = configuration.initialization
+    let hidden = configuration.hidden
+    func weights(_ name: String, _ rule: WeightInitialization, inputs: Int) -> ParameterView {
+      builder.parameter(
+        "rnn.\(name)_\(suffix)", [gates * hidden, inputs],
+        .weights(rule, outputs: hidden, inputs: inputs, blocks: gates, hidden: hidden))
+    }
+    func bias(_ name: String, _ initializer: Initializer) -> ParameterView {
+      builder.parameter("rnn.\(name)_\(suffix)", [gates * hidden], initializer)
+    }
+    self.configuration = configuration
+    self.direction = direction
+    self.suffix = suffix
+    weightInput = weights("weight_ih", rule.input, inputs: inputs)
+    weightRecurrent = weights("weight_hh", rule.recurrent, inputs: hidden)
+    biasInput = bias(
+      "bias_ih",
+      keepingGate.map { .constantIn($0 * hidden..<($0 + 1) * hidden, Float(rule.forgetBias)) } ?? .constant(0)
+    )
+    biasRecurrent = bias("bias_hh", .constant(0))
+  }
+
+  /// The state of that letter, `h` or `c`.
+  func state(_ letter: String, _ builder: Builder) -> StateSequence {
+    StateSequence(
+      builder, "rnn.\(letter)_\(suffix)", hidden: configuration.hidden,
+      initialState: configuration.initialState, learntName: "rnn.initial_\(letter)_\(suffix)",
+      direction: direction)
+  }
+}

@@ -1,0 +1,126 @@
+import CKernels
+import Chunks
+
+/// A layer of recurrent cells: the loop over the time steps of a chunk, state and resets, and the products that all
+/// cells have in common.
+///
+/// h_t = cell(x_t weight_ih^T + bias, h_{t-1} weight_hh^T). The input projection and the gradients of the weights
+/// are one product over the whole chunk; only the recurrent product runs step by step, with weights packed
+/// when they change. Truncated backpropagation through time (Williams & Peng 1990): the state is carried to the next
+/// chunk, the gradient stops at the boundary, and at resets. In reverse, h_t follows h_{t+1}.
+final class RecurrentLayer<Cell: RecurrentCell>: Module {
+  /// h of all steps. [T B, H]
+  let output: Signal
+
+  private let context: ModuleContext
+  private let parts: RecurrentParts
+  private let cell: Cell
+  private let projection: any InputProjection
+  private let h: StateSequence
+  private let states: [StateSequence]
+  private let inputBias: Matrix
+  private let recurrent: Matrix
+  private let packedForward: MatrixProducts.Packed
+  private let packedGradients: [(part: RecurrentGradient, weights: MatrixProducts.Packed)]
+  private let partGradients: [(weights: Gradient, bias: Gradient)]
+
+  /// Layer `index` of a stack.
+  init(
+    _ builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput,
+    direction: Direction = .forward
+  ) {
+    let hidden = configuration.hidden
+    let width = Cell.gateCount * hidden
+    let context = builder.context
+    self.context = context
+    let parts = RecurrentParts(
+      builder, configuration, layer: index, direction: direction, inputs: input.width, gates: Cell.gateCount,
+      keepingGate: Cell.keepingGate)
+    self.parts = parts
+    h = parts.state("h", builder)
+    cell = Cell(builder, parts)
+    projection = input.projection(builder, weight: parts.weightInput)
+    states = [h] + cell.cellStates
+    inputBias = builder.floats(1, width)
+    recurrent = builder.floats(context.shape.lanes, width)
+    context.products.reserve(rows: context.shape.rowsPerShard, outputs: width, inputs: hidden)
+    packedForward = builder.packed(outputs: width, inputs: hidden, accumulate: false)
+    packedGradients = cell.recurrentGradients.map {
+      (part: $0, weights: builder.packed(outputs: hidden, inputs: $0.rows.count, accumulate: true))
+    }
+    partGradients = cell.recurrentGradients.map {
+      (parts.weightRecurrent.gradient.rows($0.rows), parts.biasRecurrent.gradient.columns($0.rows))
+    }
+    output = builder.signal(h.name, value: h.output)
+    builder.add(self)
+  }
+
+  func prepareWeights() {
+    let weights = parts.weightRecurrent.weights
+    context.products.packForward(weights, into: packedForward)
+    for (part, packed) in packedGradients {
+      context.products.packInputGradient(weights.rows(part.rows), into: packed)
+    }
+    cell.writeInputBias(to: inputBias)
+  }
+
+  func forward(_ chunk: Chunk) {
+    for state in states { state.enter(chunk) }
+    let x = projection.forward(chunk, bias: inputBias.base, gates: cell.gates)
+    for k in 0..<chunk.steps {
+      let t = step(k, chunk)
+      let previous = h.before(t, chunk)
+      context.products.multiply(previous, packedForward, into: recurrent)
+      cell.forward(t, chunk, x: x.step(t), recurrent: recurrent, previous: previous, h: h.after(t))
+    }
+    for state in states { state.leave(chunk) }
+  }
+
+  func backward(_ chunk: Chunk) {
+    let (gradient, lanes) = (output.gradient, chunk.lanes)
+    let last = gradient.step(step(chunk.steps - 1, chunk), of: lanes)
+    st_add(last.count, last.base, h.gradient.base, last.base)
+    h.gradient.clear()
+    for k in (0..<chunk.steps).reversed() {
+      let t = step(k, chunk)
+      // The gradient of h_{k-1} gathers where its readers left their part, unless it leaves the chunk. A lane that is
+      // reset sets that part aside; what the others compute must not depend on it.
+      let dPrevious = k > 0 ? gradient.step(step(k - 1, chunk), of: lanes) : h.gradient
+      if k > 0 { h.exchangeGradient(dPrevious, at: t, chunk) }
+      cell.backward(
+        t, chunk, dh: gradient.step(t, of: lanes), h: h.after(t), previous: h.before(t, chunk),
+        dPrevious: dPrevious)
+      for (part, packed) in packedGradients {
+        context.products.multiply(part.gates.step(t, of: lanes), packed, into: dPrevious)
+      }
+      if k > 0 { h.exchangeGradient(dPrevious, at: t, chunk) }
+      h.cutGradient(at: t, chunk)
+    }
+    h.applyResets(chunk)
+    addWeightGradients(chunk)
+    projection.backward(chunk, gateGradients: cell.gates)
+  }
+
+  /// The time of the k-th step.
+  private func step(_ k: Int, _ chunk: Chunk) -> Int {
+    parts.direction == .forward ? k : chunk.steps - 1 - k
+  }
+
+  private func addWeightGradients(_ chunk: Chunk) {
+    let (gradients, rows) = (context.gradients, chunk.rows)
+    gradients.addColumnSums(cell.gates.prefix(rows), steps: chunk.steps, to: parts.biasInput.gradient)
+    for (part, gradient) in zip(cell.recurrentGradients, partGradients) {
+      let gates = part.gates.prefix(rows)
+      gradients.addProduct(gates, h.previous.prefix(rows), steps: chunk.steps, to: gradient.weights)
+      gradients.addColumnSums(gates, steps: chunk.steps, to: gradient.bias)
+    }
+  }
+}
+
+extension LayerKind where Self: RecurrentCell {
+  static func add(
+    to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput
+  ) -> Signal {
+    RecurrentLayer<Self>(builder, configuration, layer: index, reading: input).output
+  }
+}

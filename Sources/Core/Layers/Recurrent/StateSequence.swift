@@ -1,0 +1,133 @@
+import CKernels
+import Chunks
+
+/// The way in which a layer goes through the time steps of a chunk.
+enum Direction {
+  case forward, reverse
+}
+
+/// One state of a recurrent layer over a chunk: what enters it, and what each step leaves.
+///
+/// Going forward, the state is carried from chunk to chunk; its gradient is not, unless the caller leaves one in
+/// `gradient`. In reverse every chunk begins anew, and a stream at its end: there is a reset before step t where one
+/// begins at t + 1.
+final class StateSequence {
+  /// The name in checkpoints.
+  let name: String
+  /// Before `backward`: the gradient of the state that leaves the chunk. After: of the state that entered it. [B, H]
+  let gradient: Matrix
+  /// The states that the steps leave. [T B, H]
+  let output: Matrix
+  /// The state before each step, [T B, H]: `output` a step later. A reset is not in it before `applyResets`.
+  let previous: Matrix
+
+  private let context: ModuleContext
+  private let direction: Direction
+  private let carries: Bool
+  private let learnt: ParameterView?
+  /// What enters and what the steps leave, in the order of time. [(T + 1) B, H]
+  private let values: Matrix
+  private let afterReset: Matrix
+
+  /// A state of width `hidden`. Where `initialState` is learnt, its initial value is the parameter `learntName`.
+  init(
+    _ builder: Builder, _ name: String, hidden: Int, initialState: InitialState, learntName: String,
+    direction: Direction = .forward
+  ) {
+    let (rows, lanes) = (builder.shape.rows, builder.shape.lanes)
+    self.name = name
+    self.direction = direction
+    context = builder.context
+    carries = direction == .forward && initialState != .zero
+    learnt =
+      initialState == .learnt ? builder.parameter(learntName, [hidden], .constant(0), .inParts) : nil
+    values = builder.floats(rows + lanes, hidden)
+    let (first, second) = (values.rows(0..<rows), values.rows(lanes..<rows + lanes))
+    (previous, output) = direction == .forward ? (first, second) : (second, first)
+    gradient = builder.floats(lanes, hidden)
+    afterReset = builder.floats(lanes, hidden)
+    guard direction == .forward else { return }
+    builder.carry(
+      CarriedState(name: name, values: carried, entering: first.prefix(lanes), gradient: gradient))
+  }
+
+  private var lanes: Int { context.shape.lanes }
+
+  /// The state that the last chunk left, [B, H]: what the next one begins with.
+  private var carried: Matrix { values.step(context.shape.steps, of: lanes) }
+
+  /// The state that step t leaves. [B, H]
+  func after(_ t: Int) -> Matrix { output.step(t, of: lanes) }
+
+  /// Begins a chunk: what the last one left enters it.
+  func enter(_ chunk: Chunk) {
+    let entering = values.step(direction == .forward ? 0 : chunk.steps, of: lanes)
+    if carries { entering.copy(from: carried) } else { entering.clear() }
+  }
+
+  /// Ends the forward pass of a chunk.
+  func leave(_ chunk: Chunk) {
+    if carries && chunk.steps < chunk.capacity { carried.copy(from: after(chunk.steps - 1)) }
+  }
+
+  /// The state before step t, with resets applied, [B, H]; valid until the next call.
+  func before(_ t: Int, _ chunk: Chunk) -> Matrix {
+    let state = previous.step(t, of: lanes)
+    guard hasReset(t, chunk) else { return state }
+    // Nobody but this chunk reads what enters it, while the outputs of later steps belong to other readers too.
+    guard t != firstStep(of: chunk) else {
+      reset(state, t, chunk)
+      return state
+    }
+    afterReset.copy(from: state)
+    reset(afterReset, t, chunk)
+    return afterReset
+  }
+
+  /// Applies the resets to `previous` for good, once nobody needs `output` any more.
+  func applyResets(_ chunk: Chunk) {
+    for t in 0..<chunk.steps where hasReset(t, chunk) { reset(previous.step(t, of: lanes), t, chunk) }
+  }
+
+  /// Where step t resets lanes, `gradient` (of the state before the step) ends there: it goes to the learnt initial
+  /// state, if there is one, and is zero from there back.
+  func cutGradient(at t: Int, _ chunk: Chunk) {
+    for lane in 0..<lanes where isReset(t, lane: lane, chunk) {
+      if let learnt {
+        let initial = learnt.gradient.shards[lane / context.shape.lanesPerShard]
+        st_add(gradient.columns, initial.base, gradient[lane], initial.base)
+      }
+      gradient[lane].update(repeating: 0, count: gradient.columns)
+    }
+  }
+
+  /// Exchanges `gradient` with another [B, H], in the lanes that step t resets.
+  func exchangeGradient(_ other: Matrix, at t: Int, _ chunk: Chunk) {
+    for lane in 0..<lanes where isReset(t, lane: lane, chunk) {
+      let (own, others) = (gradient[lane], other[lane])
+      for i in 0..<gradient.columns { swap(&own[i], &others[i]) }
+    }
+  }
+
+  private func reset(_ state: Matrix, _ t: Int, _ chunk: Chunk) {
+    let initial = learnt?.weights.base
+    for lane in 0..<lanes where isReset(t, lane: lane, chunk) {
+      if let initial {
+        state[lane].update(from: initial, count: state.columns)
+      } else {
+        state[lane].update(repeating: 0, count: state.columns)
+      }
+    }
+  }
+
+  private func firstStep(of chunk: Chunk) -> Int { direction == .forward ? 0 : chunk.steps - 1 }
+
+  private func isReset(_ t: Int, lane: Int, _ chunk: Chunk) -> Bool {
+    direction == .forward
+      ? chunk.isReset(t, lane: lane) : t + 1 == chunk.steps || chunk.isReset(t + 1, lane: lane)
+  }
+
+  private func hasReset(_ t: Int, _ chunk: Chunk) -> Bool {
+    direction == .forward ? chunk.hasReset(t) : t + 1 == chunk.steps || chunk.hasReset(t + 1)
+  }
+}

@@ -1,0 +1,88 @@
+import Chunks
+
+/// What a model is trained for: turns the head's outputs into losses and, in training, into their gradient.
+///
+/// Losses are in nats where they are likelihoods. Each is multiplied by the weight of its position; nothing is divided by
+/// the sum of weights here.
+package protocol Objective: AnyObject {
+  /// O, the outputs that it reads of each position.
+  var outputs: Int { get }
+  /// What there is of each position of the last chunk that was evaluated.
+  var records: [Record] { get }
+
+  /// Checks a chunk's targets before they are used.
+  func check(_ chunk: Chunk)
+  /// Writes the losses of some rows of the chunk to `losses`, and with `gradient` their gradient in place of `outputs`;
+  /// otherwise fills the records.
+  ///
+  /// - Parameters:
+  ///   - outputs: The head's, of these rows. [rows, O]
+  ///   - losses: Of all rows of the chunk. [T B]
+  func compute(
+    _ outputs: Matrix, rows: Range<Int>, of chunk: Chunk, losses: UnsafeMutablePointer<Double>, gradient: Bool
+  )
+}
+
+/// An array with something of each position of a chunk.
+package struct Record {
+  /// Its name, such as `prediction`.
+  package let name: String
+  /// What it is, and in which unit.
+  package let description: String
+  package let unit: String
+  /// Where it goes.
+  package let use: Use
+  /// Numbers a position.
+  package let columns: Int
+  /// The values of the last chunk. [T B, columns]
+  package let values: Values
+
+  /// Where a record goes in evaluations.
+  package struct Use: OptionSet, Sendable {
+    package let rawValue: Int
+    package init(rawValue: Int) { self.rawValue = rawValue }
+    /// Every target's value is kept.
+    package static let kept = Use(rawValue: 1)
+    /// It is a measure: summed by stream, and over all. Zero where no target counts.
+    package static let summed = Use(rawValue: 2)
+  }
+
+  package enum Values {
+    case doubles(UnsafePointer<Double>)
+    case floats(UnsafePointer<Float>)
+    case integers(UnsafePointer<Int32>)
+    case counts(UnsafePointer<UInt8>)
+  }
+
+  /// The value at a position, where it is a measure.
+  func measure(_ position: Int) -> Double {
+    switch values {
+    case .doubles(let values): values[position]
+    case .floats(let values): Double(values[position])
+    case .integers(let values): Double(values[position])
+    case .counts(let values): Double(values[position])
+    }
+  }
+}
+
+/// Sums of a chunk's positions for each lane, in Double: the losses, the weights, then what the objective measures.
+package struct LaneSums {
+  /// The names of the sums.
+  package let names: [String]
+  /// [B, names]
+  private let values: UnsafeMutablePointer<Double>
+
+  /// The place of the losses, and of the weights, among the sums.
+  package static let (loss, weight) = (0, 1)
+
+  init(_ names: [String], _ values: UnsafeMutablePointer<Double>) {
+    self.names = names
+    self.values = values
+  }
+
+  /// A sum of a lane.
+  package subscript(lane: Int, measure: Int) -> Double {
+    get { values[lane * names.count + measure] }
+    nonmutating set { values[lane * names.count + measure] = newValue }
+  }
+}
