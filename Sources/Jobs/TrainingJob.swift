@@ -29,11 +29,10 @@ package struct TrainingJob: Sendable {
     self.fresh = fresh
   }
 
-  /// Trains until the run is finished, or until a signal asks any rank to stop. Collective.
+  /// Trains until the run is finished, or until a signal asks any rank to stop (see `StopSignal`). Collective.
   ///
   /// - Throws: `JobError` where the ranks agree that the job cannot go on; any other error is one rank's alone.
   package func run(_ communicator: Communicator) throws -> ExitStatus {
-    StopSignal.install(speaks: communicator.rank == 0)
     let isFirst = communicator.rank == 0
     let run = RunDirectory(runPath ?? RunDirectory.defaultPath(configuration: configurationPath))
     let plan = try communicator.agree { isFirst ? try resolve(run, ranks: communicator.size) : nil }

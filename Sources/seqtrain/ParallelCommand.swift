@@ -5,12 +5,18 @@ import MPI
 
 /// A command that runs on all ranks of a job.
 protocol ParallelCommand: ParsableCommand {
+  /// Prepares this process, before MPI starts and others can be waited for.
+  func prepare()
+
   /// Does the work. Collective.
   func run(_ communicator: Communicator) throws -> ExitStatus
 }
 
 extension ParallelCommand {
+  func prepare() {}
+
   func run() throws {
+    prepare()
     do {
       // A job that has failed is ended by mpirun, which is no request of anybody's.
       let status = try Environment.run(reporting: {

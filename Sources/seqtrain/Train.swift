@@ -38,6 +38,9 @@ struct Train: ParallelCommand {
     if run == "" { throw ValidationError("--run: expected a directory, found an empty name") }
   }
 
+  /// The start of MPI takes some tenths of a second, in which a signal may come too.
+  func prepare() { StopSignal.install(speaks: Environment.launchedRank == 0) }
+
   func run(_ communicator: Communicator) throws -> ExitStatus {
     let settings = set + (data.map { ["data.path=\($0)"] } ?? [])
     return try TrainingJob(configurationPath: configuration, settings: settings, runPath: run, fresh: fresh)

@@ -86,6 +86,33 @@ import Testing
     }
   }
 
+  /// MPI has not started on any rank before it has on the last, which waits for a file.
+  @Test func `a signal before MPI has started stops the run before its first step`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      let wait = #"[ "$OMPI_COMM_WORLD_RANK" = 0 ] || until [ -e go ]; do sleep 0.1; done; exec "$@""#
+      let job = try RunningProcess(
+        "mpirun",
+        [
+          "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "2", "sh", "-c", wait, "sh",
+          try builtProgram("seqtrain"),
+        ] + Workspace.slowCommand("run"), directory: place.path)
+      try #require(job.wait { try job.ranks().first.map { catches(SIGUSR1, $0) } == true })
+      kill(try #require(try job.ranks().first), SIGUSR1)
+      try place.write("go", "")
+      let result = try job.wait()
+      #expect(result.status == 3 && result.errors.contains(Self.stopping), "\(result)")
+      #expect(result.output.contains("SIGUSR1: stopped before the first step; the same command begins"))
+    }
+  }
+
+  /// Whether a process has a handler for a signal.
+  private func catches(_ number: Int32, _ process: pid_t) -> Bool {
+    let status = (try? readBytes("/proc/\(process)/status")).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    let mask = status.firstMatch(of: /SigCgt:\s*([0-9a-f]+)/).flatMap { UInt64($0.1, radix: 16) } ?? 0
+    return mask & 1 << UInt64(number - 1) != 0
+  }
+
   @Test(arguments: [SIGUSR1, SIGTERM, SIGINT, SIGHUP])
   func `a process by itself stops so too`(_ number: Int32) throws {
     try Workspace.with { place in
