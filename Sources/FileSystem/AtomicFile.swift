@@ -82,7 +82,7 @@ extension Files {
 
   /// Waits until the file or directory at `path` has reached the disk; errors call it `name`.
   private static func synchronize(_ path: String, named name: String) throws {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw FileError(name, "open") }
     defer { close(descriptor) }
     // Some file systems cannot synchronise a directory and say EINVAL; they have nothing to do then.

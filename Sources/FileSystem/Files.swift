@@ -2,6 +2,34 @@ import Glibc
 
 /// Files as bytes, and directories.
 package enum Files {
+  /// Opens a regular file with these flags, and makes it where they say so. What is there but no such file is refused at
+  /// once: a FIFO could have the caller wait for ever.
+  ///
+  /// - Throws: `FileError`.
+  package static func open(_ path: String, _ flags: Int32) throws -> Int32 {
+    let descriptor = Glibc.open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o644)
+    let code = errno
+    var status = stat()
+    let isKnown = (descriptor < 0 ? stat(path, &status) : fstat(descriptor, &status)) == 0
+    if isKnown, let kind = otherKind(status) {
+      close(descriptor)
+      throw FileError(path, problem: "is \(kind), not a regular file; move it away, or name another")
+    }
+    guard descriptor >= 0 else { throw FileError(path, "open", code: code) }
+    return descriptor
+  }
+
+  /// What the status is of, in words; nil for a regular file.
+  package static func otherKind(_ status: stat) -> String? {
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: nil
+    case S_IFDIR: "a directory"
+    case S_IFIFO: "a FIFO"
+    case S_IFSOCK: "a socket"
+    default: "a device"
+    }
+  }
+
   /// The bytes of a file, which may have no more than `limit`.
   package static func read(_ path: String, atMost limit: Int = .max) throws -> [UInt8] {
     var bytes: [UInt8] = []
@@ -16,8 +44,7 @@ package enum Files {
 
   /// Calls `body` with a file's bytes, block by block.
   package static func forEachBlock(of path: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw FileError(path, "open") }
+    let descriptor = try open(path, O_RDONLY)
     defer { close(descriptor) }
     try forEachBlock(of: descriptor, named: path, body)
   }
@@ -40,7 +67,7 @@ package enum Files {
   /// Replaces a file by one with these bytes: a reader, or who comes after a power cut, finds the old or the new one.
   package static func replace(_ path: String, with bytes: some Collection<UInt8>) throws {
     try createAtomically(path, existing: .replace) { temporary in
-      let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+      let descriptor = Glibc.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
       guard descriptor >= 0 else { throw FileError(path, "create") }
       defer { close(descriptor) }
       try write(Array(bytes), to: descriptor, path: path)
@@ -52,7 +79,7 @@ package enum Files {
   package static func copy(_ path: String, to copy: String) throws {
     var status = stat()
     guard stat(path, &status) == 0 else { throw FileError(path, "examine") }
-    let descriptor = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, status.st_mode & 0o777)
+    let descriptor = Glibc.open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, status.st_mode & 0o777)
     guard descriptor >= 0 else { throw FileError(copy, "create") }
     defer { close(descriptor) }
     try forEachBlock(of: path) { try write(Array($0), to: descriptor, path: copy) }
@@ -113,8 +140,7 @@ package enum Files {
 
   /// Whether a file begins as those of HDF5 do.
   package static func isHDF5(_ path: String) -> Bool {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { return false }
+    guard let descriptor = try? open(path, O_RDONLY) else { return false }
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: 8)
     return Glibc.read(descriptor, &bytes, bytes.count) == bytes.count

@@ -1,4 +1,5 @@
 import CHDF5
+import FileSystem
 import Glibc
 
 /// An HDF5 file, which is also its root group.
@@ -120,10 +121,7 @@ package final class File: Group, @unchecked Sendable {
     defer { _ = Glibc.close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw HDF5Error.system("cannot be examined", path: path) }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      let isDirectory = status.st_mode & S_IFMT == S_IFDIR
-      throw refuse("is \(isDirectory ? "a directory" : "not a regular file"), not an HDF5 file")
-    }
+    if let kind = Files.otherKind(status) { throw refuse("is \(kind), not an HDF5 file") }
     guard status.st_size > 0 else { throw refuse("is empty, not an HDF5 file") }
     // The signature stands at the start; behind a user block, which nothing of ours writes, the library looks for it.
     guard try Library.call("H5Fis_hdf5", path: path, { H5Fis_hdf5(location) }) > 0 else {

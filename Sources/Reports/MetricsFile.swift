@@ -112,8 +112,7 @@ package final class MetricsFile {
     }
     secondsBefore = rows.seconds
     damage = rows.damage.map { "\(path): \($0)" }
-    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw FileError(path, "open") }
+    descriptor = try Files.open(path, O_WRONLY | O_CREAT | O_APPEND)
   }
 
   deinit { close(descriptor) }

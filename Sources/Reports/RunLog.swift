@@ -34,8 +34,7 @@ final class RunLogFile: Sendable {
 
   init(path: String) throws {
     self.path = path
-    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw FileError(path, "open") }
+    descriptor = try Files.open(path, O_WRONLY | O_CREAT | O_APPEND)
   }
 
   deinit { close(descriptor) }

@@ -1,23 +1,40 @@
 import FileSystem
 import Glibc
 
-/// A text to be read: a file, or standard input.
+/// A text to be read: a file, standard input, or a pipe that the shell has made for `<(...)`.
 package struct TextSource: Sendable {
   /// What messages and datasets call it: the path, or `-` for standard input.
   package let name: String
-  /// Standard input, kept in a file without a name: texts are read more than once.
+  /// What comes only once, kept in a file without a name: texts are read more than once.
   private let spool: Spool?
 
   private static let standardInputName = "-"
 
-  /// The text of a file, which is opened only when it is read, or of standard input, which is read to its end now.
+  /// The text of a file, which is opened only when it is read, or of standard input or a pipe, which is read to its end
+  /// now.
   ///
-  /// - Parameter directory: Where standard input is kept; by default where temporary files are.
-  /// - Throws: `FileError` where standard input cannot be read, or there is no room for it.
+  /// - Parameter directory: Where such input is kept; by default where temporary files are.
+  /// - Throws: `FileError` where such input cannot be read, or there is no room for it.
   package static func named(_ name: String, keptIn directory: String? = nil) throws -> TextSource {
-    guard name == standardInputName else { return TextSource(name: name, spool: nil) }
     let directory = directory ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    return TextSource(name: name, spool: try Spool(STDIN_FILENO, in: directory))
+    if name == standardInputName {
+      return TextSource(name: name, spool: try Spool(STDIN_FILENO, named: "standard input", in: directory))
+    }
+    guard isOpenStream(name) else { return TextSource(name: name, spool: nil) }
+    let descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw FileError(name, "open") }
+    defer { close(descriptor) }
+    // Only the opening must not wait, for a pipe that no one writes to.
+    _ = fcntl(descriptor, F_SETFL, 0)
+    return TextSource(name: name, spool: try Spool(descriptor, named: name, in: directory))
+  }
+
+  /// Whether a path leads to a pipe or terminal that this process has open, as `/dev/stdin` and `/dev/fd/63` do. It is a
+  /// link then; a FIFO of that name is not.
+  private static func isOpenStream(_ path: String) -> Bool {
+    var (link, target) = (stat(), stat())
+    return lstat(path, &link) == 0 && link.st_mode & S_IFMT == S_IFLNK && stat(path, &target) == 0
+      && [S_IFIFO, S_IFCHR].contains(target.st_mode & S_IFMT)
   }
 
   /// Lends a descriptor at the beginning of the text to `body`.
@@ -32,10 +49,10 @@ package struct TextSource: Sendable {
     let descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw DataError(systemCall: "cannot be opened", path: name) }
     defer { close(descriptor) }
-    guard try Self.status(of: descriptor, name).st_mode & S_IFMT == S_IFREG else {
+    if let kind = Files.otherKind(try Self.status(of: descriptor, name)) {
       throw DataError(
-        "is not a regular file; text is read from files, or from standard input where it is named -",
-        path: name)
+        "is \(kind), not a regular file; text is read from files, from standard input where it is named -, and from "
+          + "<(...) of the shell", path: name)
     }
     return try body(descriptor)
   }
@@ -56,13 +73,13 @@ package struct TextSource: Sendable {
   private final class Spool: Sendable {
     let descriptor: Int32
 
-    init(_ input: Int32, in directory: String) throws {
+    init(_ input: Int32, named name: String, in directory: String) throws {
       var template = Array("\(directory)/.standard-input-XXXXXX".utf8CString)
       descriptor = mkstemp(&template)
-      guard descriptor >= 0 else { throw FileError(directory, "keep standard input there") }
+      guard descriptor >= 0 else { throw FileError(directory, "keep \(name) there") }
       unlink(template)
-      try Files.forEachBlock(of: input, named: "standard input") {
-        try Files.write(Array($0), to: descriptor, path: "standard input, kept in \(directory)")
+      try Files.forEachBlock(of: input, named: name) {
+        try Files.write(Array($0), to: descriptor, path: "\(name), kept in \(directory)")
       }
     }
 
@@ -92,7 +109,7 @@ extension TextSource {
       let paths = Files.exists(name) || !name.contains(where: "*?[".contains) ? [name] : try matches(of: name)
       return try paths.flatMap { path in
         Files.isDirectory(path) ? try files(in: path, matching: pattern) : [path]
-      }.map { try named($0) }
+      }.map { try named($0, keptIn: directory) }
     }
   }
 

@@ -11,7 +11,7 @@ import Testing
       expectError(directory, "directory") { _ = try File.open(directory) }
       symlink("loop.h5", "\(directory)/loop.h5")
       expectError("loop.h5: ", "symbolic links") { _ = try File.open("\(directory)/loop.h5") }
-      expectError("/dev/null", "not a regular file") { _ = try File.open("/dev/null") }
+      expectError("/dev/null", "is a device, not an HDF5 file") { _ = try File.open("/dev/null") }
       let path = "\(directory)/x.h5"
       try writeBytes([], to: path)
       expectError(path, "is empty") { _ = try File.open(path) }

@@ -30,6 +30,7 @@ struct BadFile: CustomTestStringConvertible, Sendable {
     BadFile("text", "x.h5: is not an HDF5 file", "signature", "; ") {
       try writeBytes("To be, or not to be, that is the question".utf8, to: $0)
     },
+    BadFile("a FIFO", "x.h5: is a FIFO, not an HDF5 file; ") { mkfifo($0, 0o644) },
     BadFile("truncated", "x.h5: the file is truncated; copy or write it anew") {
       try RawDataset().write($0)
       try writeBytes(try readBytes($0).dropLast(500), to: $0)
@@ -154,6 +155,32 @@ struct BadFile: CustomTestStringConvertible, Sendable {
       expectRefusal(try place.seqtrain(ranks: 2, ["eval", "x.h5", "--output", "e.h5"]), file.expected)
       expectRefusal(try place.seqtrain(["generate", "x.h5"]), file.expected)
       #expect(try place.entries == before)
+    }
+  }
+
+  /// Opening a FIFO that has no other end would wait for ever.
+  @Test func `a FIFO in the place of a file is refused`() throws {
+    try Workspace.with { place in
+      try RawDataset().write(place("x.h5"))
+      try place.output(["data", "seal", "x.h5"])
+      try place.output(["train", "--run", "run"] + settings)
+      let before = try place.inspect("run")
+      let more = settings + set(["training.steps=3"])
+      for name in ["config.yaml", "metrics.jsonl", "run.log", "lock"] {
+        rename(place("run/\(name)"), place("saved"))
+        mkfifo(place("run/\(name)"), 0o644)
+        expectRefusal(
+          try place.seqtrain(["train", "--run", "run"] + more),
+          ["run/\(name): is a FIFO, not a regular file; "])
+        rename(place("saved"), place("run/\(name)"))
+      }
+      mkfifo(place("my.yaml"), 0o644)
+      expectRefusal(
+        try place.seqtrain(["train", "my.yaml"] + more), ["my.yaml: is a FIFO, not a regular file; "])
+      // A manifest that can't be read vouches for nothing.
+      unlink(place("run/checkpoints/step-00000002.json"))
+      mkfifo(place("run/checkpoints/step-00000002.json"), 0o644)
+      #expect(try place.inspect("run") == before)
     }
   }
 

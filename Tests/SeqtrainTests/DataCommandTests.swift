@@ -201,6 +201,23 @@ import Testing
     }
   }
 
+  @Test func `pipes of the shell are imported, a FIFO is not`() throws {
+    try Workspace.with { place in
+      func imported(_ texts: String) throws -> ProcessResult {
+        let command = "printf 'second\n' | \"$0\" data import text --output d.h5 --split 0.5,0.5 \(texts)"
+        return try runProcess(
+          "bash", ["-c", command, try builtProgram("seqtrain")], directory: place.path)
+      }
+      let result = try imported("<(sleep 0.1; printf 'first\n') /dev/stdin <(printf 'third\n')")
+      #expect(result.status == 0, "\(result)")
+      #expect(try text("d.h5", in: place) == "first\nsecond\nthird\n")
+      unlink(place("d.h5"))
+      mkfifo(place("fifo"), 0o644)
+      expectRefusal(try imported("fifo"), ["fifo: is a FIFO, not a regular file; text is read from "])
+      #expect(try place.entries == ["fifo"])
+    }
+  }
+
   @Test func `folders, patterns, compressed files and standard input are imported`() throws {
     try Workspace.with { place in
       for name in ["books", "books/more", "books/.git"] { mkdir(place(name), 0o755) }

@@ -133,8 +133,12 @@ func message<T>(_ body: () throws -> T) -> String {
     #expect(
       message { try Configuration(path: "/nowhere/c.yaml") }
         == "/nowhere/c.yaml: can't open: No such file or directory")
-    #expect(message { try Configuration(path: "/") } == "/: can't read: Is a directory")
-    #expect(message { try Configuration(path: "/dev/zero") }.hasPrefix("/dev/zero: larger than"))
+    for (path, kind) in [("/", "a directory"), ("/dev/zero", "a device")] {
+      #expect(
+        message { try Configuration(path: path) }
+          == "\(path): is \(kind), not a regular file; move it away, or name another")
+    }
+    #expect(message { try Configuration(path: "/proc/self/exe") }.hasPrefix("/proc/self/exe: larger than"))
     #expect(message { try Configuration(path: "/bin/true") }.hasPrefix("/bin/true: not a text in UTF-8"))
   }
 

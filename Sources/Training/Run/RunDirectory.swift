@@ -124,11 +124,7 @@ private final class RunLock {
   let warning: String?
 
   init(path: String, directory: String) throws {
-    descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else {
-      warning = nil
-      throw FileError(path, "open")
-    }
+    descriptor = try Files.open(path, O_RDWR | O_CREAT)
     if flock(descriptor, LOCK_EX | LOCK_NB) == 0 {
       warning = nil
     } else if errno == EWOULDBLOCK {
