@@ -67,8 +67,7 @@ package struct TrainingJob: Sendable {
     let reporter = try communicator.agree {
       try plan.map { plan in
         let reporter = try RunReporter(
-          run: run, resumedFrom: trainer.progress, totalSteps: trainer.totalSteps,
-          logEvery: configuration.training.logEvery)
+          run: run, resumedFrom: trainer.progress, totalSteps: trainer.totalSteps)
         reporter.introduce(
           trainer, changes: plan.changes, notes: [warning, lackOfRoom].compactMap { $0 } + plan.notes,
           memory: demand, checkpoints: room)

@@ -15,7 +15,6 @@ package final class RunReporter: TrainingObserver {
   private let log: RunLogFile
   private let console: Console
   private let totalSteps: Int
-  private let logEvery: Int
   private let firstStep: Int
   private let start = ContinuousClock.now
   /// When the last row was written, and the sum of the targets' weights since then.
@@ -28,10 +27,9 @@ package final class RunReporter: TrainingObserver {
   ///   - run: The directory, opened by this job.
   ///   - progress: What training goes on from; rows of later steps are dropped.
   ///   - totalSteps: The step after which the run is finished.
-  ///   - logEvery: The steps between two rows.
   /// - Throws: `FileError` where a file can't be written.
   package init(
-    run: RunDirectory, resumedFrom progress: TrainingProgress, totalSteps: Int, logEvery: Int,
+    run: RunDirectory, resumedFrom progress: TrainingProgress, totalSteps: Int,
     console: Console = Console()
   ) throws {
     metrics = try MetricsFile(path: run.metricsPath, resumedFrom: progress)
@@ -40,7 +38,6 @@ package final class RunReporter: TrainingObserver {
     self.log = log
     self.console = console
     self.totalSteps = totalSteps
-    self.logEvery = logEvery
     firstStep = progress.step
     logger = Logger(label: "seqtrain") { _ in RunLogHandler(file: log, console: console) }
     if let damage = metrics.damage { logger.warning("\(damage)") }
@@ -80,9 +77,9 @@ package final class RunReporter: TrainingObserver {
   }
 
   /// Reports a step that is due for a row.
-  package func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double) {
+  package func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, isLogged: Bool) {
     targets += outcome.targets
-    guard progress.step % logEvery == 0 else { return }
+    guard isLogged else { return }
     let now = ContinuousClock.now
     let row = TrainingRow(
       step: progress.step, epoch: progress.epoch, loss: progress.meanLossSinceRow, norm: outcome.norm,

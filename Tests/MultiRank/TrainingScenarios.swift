@@ -98,9 +98,12 @@ private final class ScenarioObserver: TrainingObserver {
     self.traces = traces
   }
 
-  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double) throws {
+  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, isLogged: Bool)
+    throws
+  {
     if traces {
       print("step \(progress.step) \(progress.epoch) \(outcome.loss) \(outcome.norm) \(learningRate)")
+      if isLogged { print("row \(progress.step) \(progress.lossSinceRow / progress.targetsSinceRow)") }
     }
     try damageWeights(beforeStep: progress.step + 1)
   }

@@ -21,7 +21,7 @@ import Training
     var progress = TrainingProgress()
     (progress.step, progress.validationPending) = (resumedStep, validationPending)
     return try RunReporter(
-      run: RunDirectory(base), resumedFrom: progress, totalSteps: 100, logEvery: 10,
+      run: RunDirectory(base), resumedFrom: progress, totalSteps: 100,
       console: Console(descriptor: console))
   }
 

@@ -123,12 +123,19 @@ import Training
         result.output.split(separator: "\n").filter { $0.hasPrefix("validation ") }
       }
       #expect(validations(interrupted) == validations(uninterrupted) && validations(interrupted).count == 12)
+      #expect(
+        rows(interrupted) == rows(uninterrupted) && rows(interrupted).last?.hasPrefix("row 24 ") == true)
       #expect(interrupted.output.contains(#/validation 24 .* 0\.(5|25|125)/#), "the learning rate never fell")
       func progress(_ run: String) throws -> TrainingProgress? {
         try CheckpointStore(directory: "\(base)/\(run)").newestSound().file?.header.progress
       }
       #expect(try progress("parts") == progress("whole"))
     }
+  }
+
+  /// The rows of metrics that a training which traces would have written.
+  private func rows(_ result: ProcessResult) -> [Substring] {
+    result.output.split(separator: "\n").filter { $0.hasPrefix("row ") }
   }
 
   @Test func theNewestAndTheBestCheckpointsAreKept() throws {
@@ -175,6 +182,7 @@ import Training
       #expect(steps[0] < 30 && steps == [steps[0], steps[0], 30], "\(result)")
       let validations = result.output.split(separator: "\n").filter { $0.hasPrefix("validation ") }
       #expect(validations.count == 30)
+      #expect(rows(result).contains { $0.hasPrefix("row \(steps[0]) ") }, "the last steps have no row")
     }
   }
 

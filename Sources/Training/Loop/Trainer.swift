@@ -147,8 +147,9 @@ package final class Trainer {
       nextChunk: feeder.nextChunk)
     advance(outcome)
     try checkFinite(outcome)
-    try observer?.didStep(progress, outcome, learningRate: rate)
-    if isDue(configuration.training.logEvery) { (progress.lossSinceRow, progress.targetsSinceRow) = (0, 0) }
+    let isLogged = isDue(configuration.training.logEvery) || isFinished || mayStopEarly
+    try observer?.didStep(progress, outcome, learningRate: rate, isLogged: isLogged)
+    if isLogged { (progress.lossSinceRow, progress.targetsSinceRow) = (0, 0) }
     progress.validationPending = evaluator != nil && (isFinished || isDue(configuration.evaluation.every))
     return outcome.stops
   }
@@ -157,6 +158,12 @@ package final class Trainer {
   ///
   /// - Throws: `MPIError`.
   package func free() throws { try step.exchange.free() }
+
+  /// Whether the validation after this step may end the run. It may be broken off, and made when the step is no longer
+  /// known.
+  private var mayStopEarly: Bool {
+    isDue(configuration.evaluation.every) && progress.wouldLosePatience(configuration.evaluation.patience)
+  }
 
   private func isDue(_ every: Int) -> Bool { every > 0 && progress.step % every == 0 }
 
@@ -294,7 +301,10 @@ package enum Ending: Sendable {
 
 /// What is told of a run as it goes, on rank 0.
 package protocol TrainingObserver: AnyObject {
-  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double) throws
+  /// - Parameter isLogged: Whether the step gets a row of metrics: every `log_every` steps, and where the run ends or may
+  ///   end, so that no step is left without.
+  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, isLogged: Bool)
+    throws
   func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) throws
   /// Called before a checkpoint is written: what was told up to here must be as safe as the checkpoint is then.
   func willSave() throws

@@ -126,6 +126,9 @@ extension TrainingProgress {
     stoppedEarly = hasLostPatience(patience)
   }
 
+  /// Whether it would after one more.
+  func wouldLosePatience(_ patience: Int) -> Bool { patience > 0 && validationsSinceBest + 1 >= patience }
+
   /// Whether early stopping ends a run that waits for so many validations without improvement; 0 for never.
   func hasLostPatience(_ patience: Int) -> Bool { patience > 0 && validationsSinceBest >= patience }
 }
