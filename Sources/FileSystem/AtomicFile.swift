@@ -70,7 +70,7 @@ extension Files {
     guard !path.isEmpty else { throw FileError("\"\"", problem: "an empty name; give the new file one") }
     if existing == .refuse, access(path, F_OK) == 0 { throw alreadyExists(path) }
     let directory = directory(of: path)
-    guard access(directory, W_OK | X_OK) == 0 else {
+    guard access("\(directory)/.", W_OK | X_OK) == 0 else {
       let reason = String(cString: strerror(errno))
       throw FileError(
         path,

@@ -9,17 +9,10 @@ import Testing
     "training.steps=6", "checkpoint.every=2", "evaluation.every=0", "checkpoint.keep=3",
   ])
 
-  /// Whether there may be file systems of a test's own: root has them, but not in every container.
-  private func canMount(_ place: Workspace) throws -> Bool {
-    try runProcess("unshare", ["--mount", "mount", "-t", "tmpfs", "none", place.path]).status == 0
-  }
-
-  /// Runs the program where `disk` has so many KiB left, and copies to `saved` what lies there afterwards.
-  ///
-  /// `disk` is a small file system with its former content; where there may be none, files may not become larger than
-  /// that.
+  /// Runs the program where `disk`, a small file system with its former content, has so many KiB left, and copies to
+  /// `saved` what lies there afterwards.
   private func onFullDisk(_ place: Workspace, kibibytes: Int, _ arguments: [String]) throws -> ProcessResult {
-    let small = """
+    let script = """
       set -e
       cp -a disk copy
       mount -t tmpfs -o size=8m none disk
@@ -32,66 +25,94 @@ import Testing
       cp -a disk/. saved
       exit "$status"
       """
-    let limited = """
-      status=0
-      (ulimit -f "$0"; exec "$@") || status=$?
-      cp -a disk/. saved
-      exit "$status"
-      """
     mkdir(place("disk"), 0o755)
     mkdir(place("saved"), 0o755)
-    let shell = try canMount(place) ? ["unshare", "--mount", "bash", "-c", small] : ["bash", "-c", limited]
     return try runProcess(
-      shell[0], shell.dropFirst() + ["\(kibibytes)", try builtProgram("seqtrain")] + arguments,
+      "unshare",
+      ["--mount", "bash", "-c", script, "\(kibibytes)", try builtProgram("seqtrain")] + arguments,
       directory: place.path)
   }
 
-  @Test func `a full disk commits nothing, and what was there still loads`() throws {
+  /// Runs the program where no file may become larger than so many KiB.
+  private func withSmallFiles(_ place: Workspace, kibibytes: Int, _ arguments: [String]) throws
+    -> ProcessResult
+  {
+    try runProcess(
+      "bash",
+      ["-c", "ulimit -f \(kibibytes); exec \"$@\"", "bash", try builtProgram("seqtrain")] + arguments,
+      directory: place.path)
+  }
+
+  @Test(mounts) func `a full disk commits nothing, and what was there still loads`() throws {
     try Workspace.with { place in
       try place.makeTales()
       try place.output(["train", "--run", "disk/run"] + settings + set(["training.steps=2"]))
       let names = try directoryEntries(place("disk/run/checkpoints"))
       let command = ["train", "--run", "disk/run"] + settings
-      // There is room for one checkpoint more, of some 0.7 MB; where files are limited instead, for none.
-      let mounts = try canMount(place)
-      let (room, last, failing) = mounts ? (1000, 4, 6) : (300, 2, 4)
+      // There is room for one checkpoint more, of some 0.7 MB.
       expectRefusal(
-        try onFullDisk(place, kibibytes: room, command),
+        try onFullDisk(place, kibibytes: 1000, command),
         [
-          "disk/run/checkpoints/step-0000000\(failing).h5: there is no room for the file; make some, and give the command again"
+          "disk/run/checkpoints/step-00000006.h5: there is no room for the file; make some, and give the command again"
         ])
-      let added = mounts ? ["step-00000004.h5", "step-00000004.json"] : []
+      let added = ["step-00000004.h5", "step-00000004.json"]
       #expect(try directoryEntries(place("saved/run/checkpoints")) == (names + added).sorted())
-      #expect(try place.inspect("saved/run").step == last)
-      if mounts {
-        expectRefusal(
-          try onFullDisk(place, kibibytes: 300, command),
-          [
-            "disk/run/checkpoints has 0.3 MB left, but a checkpoint takes 0.7 MB; make room, or choose another"
-          ])
-      }
-
-      // With room again, it goes on as if nothing had been.
-      try place.output(["train", "--run", "whole"] + settings)
-      try place.output(ranks: 1, ["train", "--run", "saved/run"] + settings)
-      #expect(try place.inspect("saved/run") == place.inspect("whole"))
+      #expect(try place.inspect("saved/run").step == 4)
+      expectRefusal(
+        try onFullDisk(place, kibibytes: 300, command),
+        ["disk/run/checkpoints has 0.3 MB left, but a checkpoint takes 0.7 MB; make room, or choose another"])
+      try expectToGoOn(place, "saved/run")
     }
   }
 
-  @Test func `a dataset or an evaluation that does not fit is not made`() throws {
+  /// With room again, a run goes on as if nothing had been.
+  private func expectToGoOn(_ place: Workspace, _ run: String) throws {
+    try place.output(["train", "--run", "whole"] + settings)
+    try place.output(ranks: 1, ["train", "--run", run] + settings)
+    #expect(try place.inspect(run) == place.inspect("whole"))
+  }
+
+  @Test func `a checkpoint larger than files may be is refused, and the one before still loads`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      try place.output(["train", "--run", "run"] + settings + set(["training.steps=2"]))
+      let names = try directoryEntries(place("run/checkpoints"))
+      expectRefusal(
+        try withSmallFiles(place, kibibytes: 300, ["train", "--run", "run"] + settings),
+        ["run/checkpoints/step-00000004.h5: there is no room for the file; make some, and give the command"])
+      #expect(try directoryEntries(place("run/checkpoints")) == names)
+      try expectToGoOn(place, "run")
+    }
+  }
+
+  /// The commands that make a file `disk/x.h5` of more than 100 KiB.
+  private static let makers = [
+    ["data", "generate", "grammar", "--characters", "500000", "--output", "disk/x.h5"],
+    ["eval", "run", "--data", "tales.h5", "--split", "train", "--output", "disk/x.h5", "--states"],
+  ]
+
+  @Test(mounts, arguments: makers)
+  func `a dataset or an evaluation that does not fit on the disk is not made`(_ maker: [String]) throws {
     try Workspace.with { place in
       try place.makeTales()
       try place.output(["train", "--run", "run"] + settings)
-      for arguments in [
-        ["data", "generate", "grammar", "--characters", "500000", "--output", "disk/x.h5"],
-        ["eval", "run", "--data", "tales.h5", "--split", "train", "--output", "disk/x.h5", "--states"],
-      ] {
-        let result = try onFullDisk(place, kibibytes: 100, arguments)
-        expectRefusal(result, ["disk/x.h5: "])
-        #expect(
-          result.errors.contains("no room") || result.errors.contains("is the disk full?"), "\(result)")
-        #expect(try directoryEntries(place("saved")) == [])
-      }
+      let result = try onFullDisk(place, kibibytes: 100, maker)
+      expectRefusal(result, ["disk/x.h5: "])
+      #expect(result.errors.contains("no room") || result.errors.contains("is the disk full?"), "\(result)")
+      #expect(try directoryEntries(place("saved")) == [])
+    }
+  }
+
+  @Test(arguments: makers)
+  func `a dataset or an evaluation larger than files may be is not made`(_ maker: [String]) throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      try place.output(["train", "--run", "run"] + settings)
+      mkdir(place("disk"), 0o755)
+      let result = try withSmallFiles(place, kibibytes: 100, maker)
+      expectRefusal(result, ["disk/x.h5: "])
+      #expect(result.errors.contains("no room") || result.errors.contains("is the disk full?"), "\(result)")
+      #expect(try directoryEntries(place("disk")) == [])
     }
   }
 
@@ -116,41 +137,50 @@ import Testing
     }
   }
 
-  /// Root may write where others may not, so the directory is on a file system that is mounted to be read only; where
-  /// that can't be had, it would lie below a file.
-  @Test func `a place that can't be written to is named`() throws {
+  /// Root may write where others may not, so the directory is on a file system that is mounted to be read only.
+  @Test(mounts) func `a place that can't be written to is named`() throws {
     try Workspace.with { place in
       try place.makeTales()
       mkdir(place("disk"), 0o755)
       try place.output(["train", "--run", "disk/run"] + settings)
       let before = try place.inspect("disk/run")
       let script = "mount --bind disk disk && mount -o remount,bind,ro disk && exec \"$@\""
-      let canMount = try canMount(place)
       func run(_ arguments: [String]) throws -> ProcessResult {
-        let program = try builtProgram("seqtrain")
-        guard canMount else { return try runProcess(program, arguments, directory: place.path) }
-        return try runProcess(
-          "unshare", ["--mount", "bash", "-c", script, "bash", program] + arguments, directory: place.path)
+        try runProcess(
+          "unshare", ["--mount", "bash", "-c", script, "bash", try builtProgram("seqtrain")] + arguments,
+          directory: place.path)
       }
-      let (directory, reason) = canMount ? ("disk", "Read-only file system") : ("tales.h5", "Not a directory")
+      try expectNoPlace(in: "disk", "Read-only file system", run)
       expectRefusal(
-        try run(["train", "--run", "\(directory)/other"] + settings),
-        ["\(directory)/other: can't make a directory: \(reason); choose another directory with --run"])
-      if canMount {
-        expectRefusal(
-          try run(["train", "--run", "disk/run"] + settings + set(["training.steps=8"])),
-          ["disk/run/lock: can't open: \(reason); choose another directory with --run"])
-      }
-      for (file, command) in [
-        ("e.h5", ["eval", "disk/run"]), ("d.h5", ["data", "generate", "grammar"]),
-        ("t.h5", ["data", "import", "text", "tales.h5"]),
-      ] {
-        expectRefusal(
-          try run(command + ["--output", "\(directory)/\(file)"]),
-          ["\(directory)/\(file): cannot be made: \(reason); choose another place for it"])
-      }
+        try run(["train", "--run", "disk/run"] + settings + set(["training.steps=8"])),
+        ["disk/run/lock: can't open: Read-only file system; choose another directory with --run"])
       #expect(try place.inspect("disk/run") == before)
       #expect(try directoryEntries(place("disk")) == ["run"])
+    }
+  }
+
+  @Test func `a place below a file is named`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      try place.output(["train", "--run", "disk/run"] + settings)
+      try expectNoPlace(in: "tales.h5", "Not a directory") { try place.seqtrain($0) }
+    }
+  }
+
+  /// Expects that commands which would make something in a directory are refused for that reason.
+  private func expectNoPlace(
+    in directory: String, _ reason: String, _ run: ([String]) throws -> ProcessResult
+  ) throws {
+    expectRefusal(
+      try run(["train", "--run", "\(directory)/other"] + settings),
+      ["\(directory)/other: can't make a directory: \(reason); choose another directory with --run"])
+    for (file, command) in [
+      ("e.h5", ["eval", "disk/run"]), ("d.h5", ["data", "generate", "grammar"]),
+      ("t.h5", ["data", "import", "text", "tales.h5"]),
+    ] {
+      expectRefusal(
+        try run(command + ["--output", "\(directory)/\(file)"]),
+        ["\(directory)/\(file): cannot be made: \(reason); choose another place for it"])
     }
   }
 }

@@ -63,13 +63,11 @@ import Testing
     #expect(result.errors.contains("seqtrain: error: the system refused 4503599627370496 bytes"), "\(result)")
   }
 
-  /// Runs a script where `disk` is a file system of so many MiB; nil where there may be none.
+  /// Runs a script where `disk` is a file system of so many MiB.
   private func onSmallDisk(_ place: Workspace, mebibytes: Int, _ script: String, _ arguments: [String]) throws
-    -> ProcessResult?
+    -> ProcessResult
   {
     mkdir(place("disk"), 0o755)
-    guard try runProcess("unshare", ["--mount", "mount", "-t", "tmpfs", "none", place("disk")]).status == 0
-    else { return nil }
     let mount = "mount -t tmpfs -o size=\(mebibytes)m none disk; \(script)"
     return try runProcess(
       "unshare", ["--mount", "bash", "-c", mount, "bash"] + arguments,
@@ -79,19 +77,17 @@ import Testing
       ], directory: place.path)
   }
 
-  @Test func `shared memory that is full is noticed when it is taken`() throws {
+  @Test(mounts) func `shared memory that is full is noticed when it is taken`() throws {
     try Workspace.with { place in
       let script = #"exec "$@" disk/file"#
       let program = try builtProgram("MultiRank")
-      guard let result = try onSmallDisk(place, mebibytes: 1, script, [program, "refused-pages"]) else {
-        return
-      }
+      let result = try onSmallDisk(place, mebibytes: 1, script, [program, "refused-pages"])
       #expect(result.status == 0, "\(result)")
     }
   }
 
   /// Each of them alone would fit.
-  @Test func `of two jobs that need more shared memory than there is, the second is told`() throws {
+  @Test(mounts) func `of two jobs that need more shared memory than there is, the second is told`() throws {
     try Workspace.with { place in
       try place.makeTales()
       let script = """
@@ -107,7 +103,7 @@ import Testing
         exit $status
         """
       let command = [try builtProgram("seqtrain"), "train"] + settings + set(["model.hidden=512"])
-      guard let result = try onSmallDisk(place, mebibytes: 80, script, command) else { return }
+      let result = try onSmallDisk(place, mebibytes: 80, script, command)
       expectRefusal(
         result,
         [
@@ -118,22 +114,22 @@ import Testing
     }
   }
 
-  @Test func `a disk that takes no checkpoint, or not all, is told before the first step`() throws {
+  @Test(mounts) func `a disk that takes no checkpoint, or not all, is told before the first step`() throws {
     try Workspace.with { place in
       try place.makeTales()
       let command = [try builtProgram("seqtrain"), "train", "--run", "disk/run"] + settings
       let large = command + set(["model.hidden=256", "training.shards=1"])
-      guard let refused = try onSmallDisk(place, mebibytes: 2, #""$@"; s=$?; ls disk >&2; exit $s"#, large)
-      else { return }
+      let refused = try onSmallDisk(place, mebibytes: 2, #""$@"; s=$?; ls disk >&2; exit $s"#, large)
       expectRefusal(
         refused,
         ["the disk of disk has 2.1 MB left, but a checkpoint takes ", "choose another directory with --run"])
       #expect(!refused.errors.contains("\nrun\n"), "\(refused)")
       let warned = try onSmallDisk(place, mebibytes: 24, #"exec "$@""#, large)
-      #expect(warned?.status == 0, "\(String(describing: warned))")
+      #expect(warned.status == 0, "\(warned)")
       #expect(
-        warned?.errors.contains("or lower checkpoint.keep") == true
-          || warned?.output.contains("or lower checkpoint.keep") == true, "\(String(describing: warned))")
+        warned.errors.contains("or lower checkpoint.keep")
+          || warned.output.contains("or lower checkpoint.keep"),
+        "\(warned)")
     }
   }
 }
