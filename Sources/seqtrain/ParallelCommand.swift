@@ -16,6 +16,12 @@ extension ParallelCommand {
   func prepare() {}
 
   func run() throws {
+    do { try AvailableMemory.requireToStart() } catch {
+      // Where the first rank has too little too, it has said so, and mpirun ends this one meanwhile.
+      if Environment.launchedRank > 0 { sleep(5) }
+      report(error)
+      Glibc.exit(ExitStatus.failed.rawValue)
+    }
     prepare()
     do {
       // A job that has failed is ended by mpirun, which is no request of anybody's.

@@ -57,6 +57,40 @@ import Testing
     }
   }
 
+  /// Lower limits keep the program itself from being loaded; below the highest one here, Open MPI ended by signals.
+  @Test(arguments: [
+    ("-v", 110_000), ("-v", 140_000), ("-v", 180_000), ("-v", 220_000), ("-d", 50_000), ("-d", 60_000),
+  ])
+  func `a limit below what MPI takes to start is told`(_ option: String, _ kibibytes: Int) throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      let script = "ulimit \(option) \(kibibytes); exec \"$@\""
+      let command = ["bash", "-c", script, "bash", try builtProgram("seqtrain"), "train", "--run", "run"]
+      let ranks = ["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2"]
+      for launcher in [[], ranks] {
+        let words = launcher + command + settings
+        let result = try runProcess(words[0], Array(words.dropFirst()), directory: place.path)
+        expectRefusal(result, ["(ulimit \(option)), but Open MPI and HDF5 alone take up to "])
+      }
+      #expect(try place.entries == ["tales.h5"])
+    }
+  }
+
+  @Test(arguments: [("-v", 260_000), ("-d", 130_000)])
+  func `a limit that leaves a job enough changes nothing`(_ option: String, _ kibibytes: Int) throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      let script = "ulimit \(option) \(kibibytes); exec \"$@\""
+      let result = try runProcess(
+        "mpirun",
+        [
+          "--allow-run-as-root", "--oversubscribe", "-n", "2", "bash", "-c", script, "bash",
+          try builtProgram("seqtrain"), "train", "--run", "run",
+        ] + settings, directory: place.path)
+      #expect(result.status == 0, "\(result)")
+    }
+  }
+
   @Test func `memory that the system refuses all the same ends with a message`() throws {
     let result = try runProcess(try builtProgram("MultiRank"), ["refused-memory"])
     #expect(result.status == 1, "\(result)")

@@ -29,6 +29,9 @@ void st_end_temporary(int number);
 /// The number of processors that this process may run on, or -1 where the system does not say.
 int st_allowed_processors(void);
 
+/// Has all threads allocate from one heap: one of each would reserve addresses by the 64 MB. Call before there are threads.
+void st_share_heap(void);
+
 /// Has the system give memory to all pages of `count` bytes, whose values stay. False where it has none for shared
 /// ones, of which the first access would otherwise learn by SIGBUS. One thread of a process calls it at a time.
 bool st_populate(void *base, size_t count);

@@ -1,3 +1,4 @@
+import CSupport
 import FileSystem
 import Glibc
 
@@ -19,14 +20,58 @@ package struct AvailableMemory: Equatable {
     return (controlGroups(root: root) + [host].compactMap { $0 }).min { $0.bytes < $1.bytes }
   }
 
-  /// What this process may still take by its limit on addresses; nil where there is none.
+  /// What this process may still take by its limits on addresses and data, whichever leaves less; nil where there are
+  /// none.
   package static func inProcess() -> AvailableMemory? {
-    var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur <= Int.max else {
-      return nil
+    ProcessLimit.allCases.compactMap(\.available).min { $0.bytes < $1.bytes }
+  }
+
+  /// Bytes that a process takes once MPI has started, besides what its buffers are known to take: the stacks of its
+  /// threads, and what Open MPI and HDF5 map later.
+  static let reserve = 32_000_000
+
+  /// Looks whether the limits of this process let MPI start: where it finds too little, Open MPI ends by a signal, or goes
+  /// on without some of its parts. Call before MPI starts, and before there are threads.
+  ///
+  /// - Throws: `TrainingError` where they are too low.
+  package static func requireToStart() throws {
+    for limit in ProcessLimit.allCases {
+      guard let available = limit.available else { continue }
+      guard available.bytes >= limit.neededToStart else {
+        throw TrainingError(
+          "the system grants a process \(Wording.bytes(available.bytes)) more (\(available.source)), but Open MPI and "
+            + "HDF5 alone take up to \(Wording.bytes(limit.neededToStart)); raise the limit")
+      }
+      st_share_heap()
     }
-    return AvailableMemory(
-      bytes: max(0, Int(limit.rlim_cur) - processPages(0)), source: "ulimit -v")
+  }
+
+  /// A limit of a process.
+  private enum ProcessLimit: CaseIterable {
+    case addresses, data
+
+    /// What this process may still take by it; nil where there is no limit.
+    var available: AvailableMemory? {
+      let (resource, used, source) =
+        switch self {
+        case .addresses: (RLIMIT_AS, processPages(0), "ulimit -v")
+        case .data: (RLIMIT_DATA, processPages(5), "ulimit -d")
+        }
+      var limit = rlimit()
+      guard getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0, limit.rlim_cur <= Int.max else {
+        return nil
+      }
+      return AvailableMemory(bytes: max(0, Int(limit.rlim_cur) - used), source: source)
+    }
+
+    /// The bytes that a process takes in a job of a small model on two ranks, rounded up: measured with Open MPI 4.1.4 and
+    /// HDF5 1.10.8, 141 MB and 43 MB.
+    var neededToStart: Int {
+      switch self {
+      case .addresses: 160_000_000
+      case .data: 48_000_000
+      }
+    }
   }
 
   /// The bytes of this process that are in memory.

@@ -106,7 +106,7 @@ package struct MemoryCheck {
 
   /// In what this host or process has too little, if it has.
   private func shortage(_ demand: MemoryDemand) -> String? {
-    let mapped = demand.rank - AvailableMemory.resident() + demand.shared
+    let mapped = demand.rank - AvailableMemory.resident() + demand.shared + AvailableMemory.reserve
     if let inProcess, inProcess.bytes < mapped {
       return """
         the system grants a process \(Wording.bytes(inProcess.bytes)) more (\(inProcess.source)), but a rank takes \
