@@ -48,8 +48,8 @@ let package = Package(
     .target(name: "CSupport"),
 
     module("Preconditions", []),
-    module("MPI", ["COpenMPI", "CSupport", "Preconditions"]),
     module("FileSystem", ["CSupport"]),
+    module("MPI", ["COpenMPI", "CSupport", "FileSystem", "Preconditions"]),
     module("HDF5", ["CHDF5", "FileSystem", "Preconditions"]),
     module("Random", ["CKernels", "Preconditions"]),
     module("Threads", ["CSupport", "Preconditions"]),

@@ -45,10 +45,7 @@ extension Files {
 
   /// How the names of temporary files begin that processes on this host make of `path`; the process's number follows.
   private static func temporaryPrefix(of path: String) -> String {
-    var host = utsname()
-    uname(&host)
-    let node = withUnsafeBytes(of: &host.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    return ".\(name(of: path)).\(node)."
+    ".\(name(of: path)).\(hostName())."
   }
 
   /// Removes the temporary files whose processes are no more.

@@ -136,6 +136,14 @@ package enum Files {
     return Int(status.st_size)
   }
 
+  /// The bytes that are left on the file system of a directory for users other than root; nil where the system does not
+  /// say.
+  package static func room(in directory: String) -> Int? {
+    var status = statvfs()
+    guard statvfs(directory, &status) == 0 else { return nil }
+    return Int(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
+  }
+
   package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
   /// Whether a file begins as those of HDF5 do.

@@ -202,9 +202,9 @@ package struct TrainingJob: Sendable {
     }
   }
 
-  /// Reads all tokens once before a run begins: better now than after hours of training. The first rank reads all of
-  /// them, since the fingerprint is of the whole, each other one its share, unless they are held in memory and so have
-  /// been read. Collective.
+  /// Reads all tokens once before a run begins: better now than after hours of training. Those that are held in memory
+  /// have been read; of others the first rank reads all, since the fingerprint is of the whole, each other one its share.
+  /// Collective.
   private func checkTokens(_ dataset: SequenceDataset, areHeld: Bool, _ communicator: Communicator) throws {
     let share = RankBlocks.evenPart(
       of: dataset.streams.tokens.count, rank: communicator.rank, ranks: communicator.size)

@@ -1,4 +1,5 @@
 import COpenMPI
+import FileSystem
 import Glibc
 
 /// Where the MPI library puts the memory that the ranks of a host share, and what is left there.
@@ -11,10 +12,7 @@ package struct SharedMemoryRoom: Sendable {
   /// The room as it is now. MPI has been started.
   package init() {
     directory = textVariable("osc_sm_backing_directory") ?? "/dev/shm"
-    var status = statvfs()
-    available =
-      statvfs(directory, &status) == 0
-      ? Int(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize)) : nil
+    available = Files.room(in: directory)
   }
 
   /// Throws where there is not that much left.
@@ -23,12 +21,9 @@ package struct SharedMemoryRoom: Sendable {
   package func require(_ bytes: Int) throws {
     if let available, available < bytes {
       throw SharedMemoryError(
-        needed: bytes, found: "\(Self.megabytes(available)) left", directory: directory)
+        needed: bytes, found: "\(Wording.bytes(available)) left", directory: directory)
     }
   }
-
-  /// Bytes as a message has them.
-  static func megabytes(_ bytes: Int) -> String { "\(bytes / 1_000_000).\(bytes / 100_000 % 10) MB" }
 }
 
 /// Too little memory that the ranks of a host could share.
@@ -38,7 +33,7 @@ package struct SharedMemoryError: Error, CustomStringConvertible, Sendable {
 
   init(needed: Int, found: String, directory: String) {
     description = """
-      the ranks of this host need \(SharedMemoryRoom.megabytes(needed)) of shared memory in \(directory), which has \
+      the ranks of this host need \(Wording.bytes(needed)) of shared memory in \(directory), which has \
       \(found) (see `df \(directory)`): end other jobs that hold it, or make it larger (in a container \
       `docker run --shm-size`, elsewhere `mount -o remount,size=SIZE \(directory)`)
       """

@@ -12,6 +12,22 @@ struct HeldTokens: @unchecked Sendable {
     self.type = type
   }
 
+  /// Copies the tokens of a range to `buffer`, which has just as many elements, of a type with room for them.
+  func copy<T: FixedWidthInteger>(_ range: Range<Int>, to buffer: UnsafeMutableBufferPointer<T>) {
+    switch type {
+    case .uint8: copy(range, of: UInt8.self, to: buffer)
+    case .uint16: copy(range, of: UInt16.self, to: buffer)
+    case .int32: copy(range, of: Int32.self, to: buffer)
+    }
+  }
+
+  private func copy<S: FixedWidthInteger, T: FixedWidthInteger>(
+    _ range: Range<Int>, of _: S.Type, to buffer: UnsafeMutableBufferPointer<T>
+  ) {
+    let tokens = memory.assumingMemoryBound(to: S.self)[range]
+    for (place, token) in zip(buffer.indices, tokens) { buffer[place] = T(truncatingIfNeeded: token) }
+  }
+
   /// Writes pieces to `buffer`.
   func write(_ pieces: ArraySlice<PlacedPiece>, to buffer: Chunk) {
     switch type {

@@ -154,7 +154,7 @@ package final class SequenceDataset: Sendable {
       path: path)
   }
 
-  /// Reads everything and computes the fingerprint anew.
+  /// Reads everything, from memory where the tokens are held there, and computes the fingerprint anew.
   ///
   /// - Throws: `HDF5Error` or `DataError` where something cannot be read, a token is outside the vocabulary, or the
   ///   fingerprint is not the one that the file states.
@@ -191,12 +191,13 @@ package final class SequenceDataset: Sendable {
 
   private func computeFingerprint<T: Storable & FixedWidthInteger>(_ type: T.Type) throws -> String {
     var hash = Fingerprint()
+    let held = held
     let block = UnsafeMutableBufferPointer<T>.allocate(capacity: Self.blockSize)
     defer { block.deallocate() }
     for first in stride(from: 0, to: values.count, by: block.count) {
       let range = first..<min(first + block.count, values.count)
       let part = UnsafeMutableBufferPointer(rebasing: block[..<range.count])
-      try values.read(rows: range, into: part)
+      if let held { held.copy(range, to: part) } else { try values.read(rows: range, into: part) }
       if let place = part.firstIndex(where: { !(0..<vocabulary.count).contains(Int(clamping: $0)) }) {
         throw outsideVocabulary(first + place, part[place])
       }

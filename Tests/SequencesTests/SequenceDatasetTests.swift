@@ -61,6 +61,19 @@ private struct Raw {
     #expect(dataset.vocabulary.unknown == (name.hasPrefix("int") && name != "int64" ? 0 : nil))
   }
 
+  @Test(arguments: ["bool", "int8", "int16", "uint32", "int64", "uint64"])
+  func `tokens that are held in memory are not read from the file again to be verified`(_ name: String) throws
+  {
+    let dataset = try SequenceDataset(fixture(name))
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: dataset.byteCount, alignment: 64)
+    defer { memory.deallocate() }
+    try dataset.load(tokens: dataset.streams.tokens, into: memory)
+    dataset.hold(in: UnsafeRawBufferPointer(memory))
+    try dataset.verify()
+    memory[0] = 1
+    #expect(throws: DataError.self) { try dataset.verify() }
+  }
+
   @Test func `the dataset of the manual is sealed`() throws {
     try withTemporaryDirectory { directory in
       let path = "\(directory)/mine.h5"

@@ -1,5 +1,4 @@
 import FileSystem
-import Glibc
 
 /// What the checkpoints of a run take of the disk, and what it has left.
 package struct CheckpointRoom {
@@ -26,9 +25,7 @@ package struct CheckpointRoom {
   package func check() throws -> String? {
     var place = directory
     while !Files.exists(place), place != Files.directory(of: place) { place = Files.directory(of: place) }
-    var status = statvfs()
-    guard statvfs(place, &status) == 0 else { return nil }
-    let left = Int(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
+    guard let left = Files.room(in: place) else { return nil }
     let found = "the disk of \(place) has \(Wording.bytes(left)) left"
     guard left >= bytes else {
       throw TrainingError(

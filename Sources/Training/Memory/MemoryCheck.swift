@@ -1,6 +1,5 @@
 import Core
 import FileSystem
-import Glibc
 import MPI
 
 /// What a job takes of memory, as it is told before its first step.
@@ -168,14 +167,5 @@ package struct MemoryCheck {
         return configuration.model.hidden < hidden
       },
     ]
-  }
-}
-
-/// The name of this host.
-private func hostName() -> String {
-  withUnsafeTemporaryAllocation(of: CChar.self, capacity: 257) { name in
-    name.initialize(repeating: 0)
-    guard let base = name.baseAddress, gethostname(base, 256) == 0 else { return "this host" }
-    return String(cString: base)
   }
 }

@@ -135,7 +135,7 @@ private final class RunLock {
       warning = "\(path) can't be locked (\(reason)): see to it that no second job uses \(directory)"
     }
     ftruncate(descriptor, 0)
-    try Files.write(Array("\(Self.host) \(getpid())\n".utf8), to: descriptor, path: path)
+    try Files.write(Array("\(hostName()) \(getpid())\n".utf8), to: descriptor, path: path)
   }
 
   deinit { close(descriptor) }
@@ -146,14 +146,8 @@ private final class RunLock {
     let parts = text.split(whereSeparator: \.isWhitespace)
     guard parts.count == 2 else { return "another job; wait for it, or choose another directory with --run" }
     let holder = "process \(parts[1]) on \(parts[0])"
-    return parts[0] == host
+    return parts[0] == hostName()
       ? "\(holder); wait for it, stop it with kill -USR1 \(parts[1]), or choose another directory with --run"
       : "\(holder); wait for it or stop it there, and if that host is gone for good, remove \(path)"
-  }
-
-  private static var host: String {
-    var name = [CChar](repeating: 0, count: 256)
-    gethostname(&name, name.count - 1)
-    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }
