@@ -28,7 +28,7 @@ static void catch_ends(void) {
   static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
   for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
     struct sigaction action;
-    // Who ignores a signal, or does something of their own, goes on with that.
+    // A signal that is ignored, or has a handler already, is left alone.
     if (sigaction(ends[i], NULL, &action) != 0 || action.sa_handler != SIG_DFL) continue;
     memset(&action, 0, sizeof action);
     action.sa_handler = remove_all;

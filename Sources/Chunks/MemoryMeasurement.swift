@@ -2,8 +2,8 @@ import Synchronization
 
 /// Counts the memory of the buffers that something is made of, without taking it.
 ///
-/// What is needed is so known from the very code that takes it. While a measurement is on, buffers have an address
-/// that belongs to nobody: whatever is made then may be put together and thrown away, but not used.
+/// The memory needed is thus known from the very code that takes it. During a measurement, buffers have an address that
+/// is not mapped: whatever is made then may be put together and thrown away, but not used.
 package final class MemoryMeasurement: Sendable {
   @TaskLocal package static var current: MemoryMeasurement?
 

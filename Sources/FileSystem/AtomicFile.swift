@@ -59,7 +59,8 @@ extension Files {
     }
   }
 
-  /// Sees to it that a file can be made at `path`: what `createAtomically` does first, and who has much to do before.
+  /// Checks that a file can be made at `path`, as `createAtomically` does first. Call it before long work whose result the
+  /// file is to hold.
   ///
   /// - Throws: `FileError` where something of that name exists already that may not be replaced, or its directory is
   ///   missing or can't be written to.

@@ -64,7 +64,7 @@ package enum Files {
     }
   }
 
-  /// Replaces a file by one with these bytes: a reader, or who comes after a power cut, finds the old or the new one.
+  /// Replaces a file by one with these bytes: readers find the old or the new one, also after a power cut.
   package static func replace(_ path: String, with bytes: some Collection<UInt8>) throws {
     try createAtomically(path, existing: .replace) { temporary in
       let descriptor = Glibc.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
@@ -75,7 +75,7 @@ package enum Files {
     }
   }
 
-  /// Copies a file's bytes, and who may do what with it, to a new file.
+  /// Copies a file's bytes and permissions to a new file.
   package static func copy(_ path: String, to copy: String) throws {
     var status = stat()
     guard stat(path, &status) == 0 else { throw FileError(path, "examine") }

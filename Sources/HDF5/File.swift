@@ -37,7 +37,7 @@ package final class File: Group, @unchecked Sendable {
   ///   writing or was when its writer stopped.
   package static func open(_ path: String) throws -> File { try open(at: path, named: path) }
 
-  /// Opens a file for reading, with advice for who has given what is no such file; throws as `open(_:)`.
+  /// Opens a file for reading; `advice` is for users who have named another file. Throws as `open(_:)`.
   package static func open(_ path: String, advice: String) throws -> File {
     try open(at: path, named: path, advice: advice)
   }

@@ -17,7 +17,7 @@ package struct EvaluationJob: Sendable {
   package var best = false
   /// The dataset; nil for the one that the model was trained on.
   package var dataPath: String?
-  /// The dataset's split; nil for `test` where there is one, else `validation`.
+  /// The dataset's split; nil for `test` where there is one, otherwise `validation`.
   package var split: String?
   /// The file for results by stream and target, which must not exist; nil for none.
   package var outputPath: String?

@@ -15,7 +15,7 @@ final class TokenMemory {
 
   fileprivate func synchronize() throws { try memory.synchronize() }
 
-  /// Gives it back; the dataset may not be read any more. Collective.
+  /// Frees it; the dataset may not be read any more. Collective.
   func free() throws {
     try memory.free()
     try host.free()

@@ -3,7 +3,7 @@ import Sequences
 import Training
 
 extension SequenceDataset {
-  /// Sees to it that all ranks have opened the same dataset: hosts may have files of their own under one name. Collective.
+  /// Throws unless all ranks have opened the same dataset: hosts may have files of their own under one name. Collective.
   ///
   /// - Throws: `JobError` where a rank has another one than rank 0.
   func requireSame(on communicator: Communicator) throws {

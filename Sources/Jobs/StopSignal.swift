@@ -26,7 +26,7 @@ package enum StopSignal {
           + "time it takes\n"))
   }
 
-  /// Has this process say nothing more of signals, in whatever state it is.
+  /// Makes this process say nothing more of signals, whatever it is doing.
   package static func silence() { st_silence_stop_signals() }
 
   /// The name of the signal that has come, or nil.

@@ -11,8 +11,8 @@ import Training
 /// Rank 0 owns the run's directory; what it decides there all ranks learn. What can be refused is refused before
 /// anything is written, and a run has not begun before it has a checkpoint: until then its settings may change.
 package struct TrainingJob: Sendable {
-  /// The file of the configuration; nil for that in the run's directory, where there is one, else the defaults, or where
-  /// no data is named `Configuration.firstRun`.
+  /// The file of the configuration. If nil, that in the run's directory; if there is none, the defaults, or without data
+  /// named `Configuration.firstRun`.
   package var configurationPath: String?
   /// Settings that override it, as `key=value`.
   package var settings: [String]
@@ -251,7 +251,7 @@ package struct TrainingJob: Sendable {
     )
   }
 
-  /// Sees to it that the dataset is the one that the run was trained on.
+  /// Throws unless the dataset is the one that the run was trained on.
   private func requireData(_ dataset: SequenceDataset, of checkpoint: CheckpointFile) throws {
     let fingerprint = checkpoint.header.datasetFingerprint
     guard fingerprint == dataset.fingerprint else {

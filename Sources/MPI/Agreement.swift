@@ -31,8 +31,8 @@ extension Communicator {
 
   /// Runs `body` on every rank, and makes its failure on any of them the failure of all. Collective.
   ///
-  /// So a job reports one failure once, and no rank is left waiting for one that has given up. `body` may do what it
-  /// likes but for collective calls that another rank's failure would keep from being answered; it may agree again.
+  /// So a job reports one failure once, and no rank is left waiting for one that has given up. `body` may do anything
+  /// except collective calls that a rank which fails would not make; it may agree again.
   ///
   /// - Returns: what this rank's `body` returned, if no rank failed.
   /// - Throws: the same `JobError` on every rank, if any failed.

@@ -11,7 +11,7 @@ package enum Environment {
   /// - Parameters:
   ///   - report: is called with the error where `body` throws, to tell the user. A `JobError` is reported by rank 0
   ///     alone. It is done before MPI ends, since `mpirun` stops all ranks when it sees the first exit with an error.
-  /// - Throws: what `body` throws. If that is a `JobError`, or there is but one rank, MPI has ended in order. Else this
+  /// - Throws: what `body` throws. If that is a `JobError`, or there is but one rank, MPI has ended in order. Otherwise this
   ///   rank is alone with its error, the others may wait for it, and MPI has not ended: call `abort(status:)`.
   package static func run<Result>(
     reporting report: (any Error) -> Void, _ body: (Communicator) throws -> Result

@@ -83,7 +83,7 @@ package final class SharedMemory: @unchecked Sendable {
     try call("MPI_Win_sync") { MPI_Win_sync(window) }
   }
 
-  /// Gives the memory back. Collective; what is not freed lives until MPI ends.
+  /// Frees the memory. Collective; what is not freed lives until MPI ends.
   package func free() throws {
     try call("MPI_Win_unlock_all") { MPI_Win_unlock_all(window) }
     try call("MPI_Win_free") { MPI_Win_free(&window) }

@@ -9,7 +9,7 @@ import Synchronization
 /// none: the size tells whether a person watches.
 package final class Console: Sendable {
   private let descriptor: Int32
-  /// Why something could not be written, the first time; nil too where the one who watched has gone.
+  /// Why something could not be written, the first time; nil too where the reader has gone.
   private let failed = Mutex<FileError?>(nil)
   /// The line that is written over, as it stands.
   private let progressLine = Mutex("")
@@ -53,7 +53,7 @@ package final class Console: Sendable {
 
   /// Fails where something could not be written.
   ///
-  /// - Throws: `FileError`; not where the one who watched has gone.
+  /// - Throws: `FileError`; not where the reader has gone.
   package func check() throws {
     if let error = failed.withLock({ $0 }) { throw error }
   }

@@ -57,7 +57,7 @@ package struct DatasetSplit: Sendable, Equatable {
   package let name: String
   /// Its streams.
   package let streams: StreamTable
-  /// The entropy of what generated the text, in nats a target: no model's loss can be lower, but for chance; nil
+  /// The entropy of what generated the text, in nats a target: no model's loss can be lower, except by chance; nil
   /// where it is not known.
   package let floor: Double?
 }

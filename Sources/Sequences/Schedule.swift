@@ -3,7 +3,7 @@ import Preconditions
 
 /// How a split's streams are laid over the lanes.
 package enum ScheduleMode: String, Sendable, CaseIterable {
-  /// Packed where it fits (see `Schedule`), else contiguous.
+  /// Packed where it fits (see `Schedule`), otherwise contiguous.
   case auto
   /// The pairs in their natural order, cut into one part for each lane.
   case contiguous

@@ -219,7 +219,7 @@ package final class SequenceDataset: Sendable {
     return try StreamTable(offsets)
   }
 
-  /// Sees to it that a file has all parts of a dataset, or names all that it lacks.
+  /// Throws unless a file has all parts of a dataset, and names all that it lacks.
   private static func requireParts(of file: File, isSealed: Bool) throws {
     let parts = [
       DatasetFormat.values, DatasetFormat.offsets, DatasetFormat.splits, DatasetFormat.vocabulary,

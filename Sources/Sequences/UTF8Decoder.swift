@@ -37,7 +37,7 @@ struct UTF8Decoder {
     consumed += block.count
   }
 
-  /// To be called at the end of the text, where no sequence may be unfinished.
+  /// Call at the end of the text, where no sequence may be unfinished.
   func finish() throws(Failure) {
     if missing > 0 { throw Failure(offset: consumed - length) }
   }

@@ -7,7 +7,7 @@ struct DataGenerateGrammar: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "grammar", abstract: "Makes a dataset of tales from a stochastic grammar.",
     discussion: """
-      The dataset states the entropy of each of its parts: no model's loss can be lower, but for chance, and a good \
+      The dataset states the entropy of each of its parts: no model's loss can be lower, except by chance, and a good \
       one comes near. An existing dataset is not overwritten.
       """)
 

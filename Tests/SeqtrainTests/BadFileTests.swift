@@ -13,7 +13,7 @@ struct BadFile: CustomTestStringConvertible, Sendable {
     (testDescription, self.expected, self.make) = (name, expected, make)
   }
 
-  /// A dataset that is sound but for one change.
+  /// A dataset that is sound except for one change.
   init(dataset name: String, _ expected: String..., change: @escaping @Sendable (inout RawDataset) -> Void) {
     (testDescription, self.expected) = (name, expected)
     make = { path in

@@ -6,7 +6,7 @@
 
 /// Softmax cross-entropy over rows of logits [rows, classes]. loss[r] = weights[r] * -log
 /// softmax(logits[r])[targets[r]], in double. With `gradient` the logits become weights[r] (softmax -
-/// one-hot), else they are left alone. A logit that is not finite makes the loss so; a row of weight zero is
+/// one-hot), otherwise they are left alone. A logit that is not finite makes the loss so; a row of weight zero is
 /// not looked at, its loss and gradient are zero.
 void st_softmax_cross_entropy(long rows, long classes, float *logits, const int32_t *targets,
                               const float *weights, bool gradient, double *loss);

@@ -11,7 +11,7 @@
 /// returns an error: those of oneDNN fail only where their arguments are wrong or memory is at an end, which
 /// ends the program with the name of the function.
 
-/// Loads the library; whether there is one. To be called once, before everything else here.
+/// Loads the library and returns whether there is one. Call once, before everything else here.
 bool st_onednn_load(void);
 
 /// A product of one shape: C[M, N] = A[M, K] B[K, N], or C += A B.

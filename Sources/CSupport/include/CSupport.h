@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/// Has SIGUSR1, SIGTERM, SIGINT and, unless it is ignored, SIGHUP set a flag instead of ending the process. A SIGINT
+/// Makes SIGUSR1, SIGTERM, SIGINT and, unless it is ignored, SIGHUP set a flag instead of ending the process. A SIGINT
 /// after one of them ends it.
 ///
 /// So does SIGCONT from Open MPI's mpirun, which sends it a second before SIGTERM, and SIGKILL after another second.
@@ -13,13 +13,13 @@
 /// `stopping`. Either may be NULL, for none, and must stay where it is.
 void st_catch_stop_signals(const char *stopping, const char *ending);
 
-/// Has the handler write nothing from now on.
+/// Makes the handler write nothing from now on.
 void st_silence_stop_signals(void);
 
 /// The signal that was caught, or 0.
 int st_caught_stop_signal(void);
 
-/// Has SIGINT, SIGTERM and SIGHUP, where they would end the process as it is, remove the file at `path` before.
+/// Makes SIGINT, SIGTERM and SIGHUP, where they would end the process, remove the file at `path` first.
 /// Returns a number for `st_end_temporary`, or -1 where there are too many such files.
 int st_begin_temporary(const char *path);
 
@@ -29,11 +29,12 @@ void st_end_temporary(int number);
 /// The number of processors that this process may run on, or -1 where the system does not say.
 int st_allowed_processors(void);
 
-/// Has all threads allocate from one heap: one of each would reserve addresses by the 64 MB. Call before there are threads.
+/// Makes all threads allocate from one heap: a heap of its own reserves 64 MB of addresses or more for each. Call before
+/// there are threads.
 void st_share_heap(void);
 
-/// Has the system give memory to all pages of `count` bytes, whose values stay. False where it has none for shared
-/// ones, of which the first access would otherwise learn by SIGBUS. One thread of a process calls it at a time.
+/// Takes memory from the system for all pages of `count` bytes, whose values stay. Returns false where there is none for
+/// shared pages: the first access to them would end in SIGBUS. Only one thread of a process may call it at a time.
 bool st_populate(void *base, size_t count);
 
 #endif

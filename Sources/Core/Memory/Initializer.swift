@@ -6,7 +6,7 @@ import Random
 package enum Initializer: Sendable, Equatable {
   /// Every element is the same.
   case constant(Float)
-  /// Zero, but for the elements of a range.
+  /// Zero, except in a range.
   case constantIn(Range<Int>, Float)
   /// Independent normal numbers of this standard deviation.
   case normal(deviation: Double)

@@ -119,7 +119,7 @@ package final class ParameterMemory {
     ParameterMemory(layout: layout, weights: weights, gradients: [], trees: [], owner: owner)
   }
 
-  /// The views of a parameter that the layout has. To be kept: finding one by name takes time.
+  /// The views of a parameter that the layout has. Keep them: finding one by name takes time.
   func view(_ name: String) -> ParameterView {
     guard let parameter = layout[name] else { preconditionFailure("no parameter is named \(name)") }
     let columns = parameter.shape.last ?? 1

@@ -14,23 +14,23 @@ package protocol GradientExchange: AnyObject {
   var slices: [Range<Int>] { get }
   /// Memory for packed weights that the ranks of a host share, if they do.
   var packing: SharedPacking? { get }
-  /// To be called before weights are used: waits until all who share packed weights have packed their parts.
+  /// Waits until all ranks that share packed weights have packed their parts. Call before weights are used.
   func awaitPackedWeights() throws
   /// Told by each rank when its gradients of a piece of the layout are complete for the step, piece after piece.
   func finished(piece: Int)
-  /// The sums over all shards, indexed like the vector; valid in the rank's slices until `publish`. To be called
-  /// when all pieces are finished.
+  /// The sums over all shards, indexed like the vector; valid in the rank's slices until `publish`. Call when
+  /// all pieces are finished.
   func reduce() throws -> UnsafePointer<Float>
   /// Makes parts of the weights, each of which one rank has filled, known to all ranks.
   func shareWeights(_ parts: [(elements: Range<Int>, rank: Int)]) throws
   /// Makes the weights that each rank has updated in its slices known to all ranks; the gradients may be overwritten
   /// from then on.
   func publish() throws
-  /// Gives back what the ranks have together; nothing of the exchange may be used any more. Collective.
+  /// Frees what the ranks share; nothing of the exchange may be used any more. Collective.
   func free() throws
 }
 
-/// The exchange that suits the ranks' hosts: through shared memory where all are on one, else by messages, on a thread
+/// The exchange that suits the ranks' hosts: through shared memory where all are on one, otherwise by messages, on a thread
 /// beside backward where every host has more processors than ranks and lets the ranks use them. Collective.
 ///
 /// - Throws: `MPIError`, `ThreadError`.

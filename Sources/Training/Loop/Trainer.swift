@@ -26,7 +26,7 @@ package final class Trainer {
   private let learningRate: LearningRate
   private let lanesOfRank: [Range<Int>]
   private let store: CheckpointStore
-  /// Whom rank 0 tells how the run goes.
+  /// Rank 0's observer.
   package var observer: (any TrainingObserver)?
   private var skipped = 0
   private var savedStep = -1
@@ -81,7 +81,7 @@ package final class Trainer {
     !progress.validationPending && (progress.step >= totalSteps || progress.stoppedEarly)
   }
 
-  /// Takes up the state of a checkpoint, which rank 0 has open, and closes it; the others pass nil. Collective.
+  /// Restores the state of a checkpoint, which rank 0 has open, and closes it; the others pass nil. Collective.
   ///
   /// - Throws: `JobError` where the checkpoint does not fit the configuration, `MPIError`.
   package func resume(from file: CheckpointFile?) throws {
@@ -154,7 +154,7 @@ package final class Trainer {
     return outcome.stops
   }
 
-  /// Gives back what the ranks have together; the trainer may not be used any more. Collective.
+  /// Frees what the ranks share; the trainer may not be used any more. Collective.
   ///
   /// - Throws: `MPIError`.
   package func free() throws { try step.exchange.free() }

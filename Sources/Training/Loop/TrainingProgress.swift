@@ -105,7 +105,7 @@ extension TrainingProgress {
   /// The mean loss since the last row of metrics, in nats a target; 0 where there was none.
   package var meanLossSinceRow: Double { targetsSinceRow > 0 ? lossSinceRow / targetsSinceRow : 0 }
 
-  /// Takes note of a validation: the best loss so far, and where it was due, the plateau schedule's factor and early
+  /// Records a validation: the best loss so far, and where it was due, the plateau schedule's factor and early
   /// stopping.
   package mutating func note(
     validationLoss loss: Double, isDue: Bool, schedule: ScheduleConfiguration, patience: Int

@@ -30,8 +30,8 @@ package struct AvailableMemory: Equatable {
   /// threads, and what Open MPI and HDF5 map later.
   static let reserve = 32_000_000
 
-  /// Looks whether the limits of this process let MPI start: where it finds too little, Open MPI ends by a signal, or goes
-  /// on without some of its parts. Call before MPI starts, and before there are threads.
+  /// Checks that the limits of this process let MPI start: with too little memory Open MPI crashes, or goes on without some
+  /// of its components. Call before MPI starts, and before there are threads.
   ///
   /// - Throws: `TrainingError` where they are too low.
   package static func requireToStart() throws {

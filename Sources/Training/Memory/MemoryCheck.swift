@@ -16,7 +16,7 @@ package struct MemoryDemand {
   package let checkpoint: Int
 }
 
-/// Looks whether the hosts of a job have the memory that it needs, before any of it is taken. What it does is
+/// Checks that the hosts of a job have the memory that it needs, before any of it is taken. Everything here is
 /// collective.
 package struct MemoryCheck {
   /// Whether all ranks are on one host.
@@ -27,7 +27,7 @@ package struct MemoryCheck {
   private let inProcess: AvailableMemory?
   private let room: SharedMemoryRoom
 
-  /// Looks what there is now. `free()` ends it.
+  /// Notes how much memory is available now. Call `free()` at the end.
   ///
   /// - Throws: `MPIError`.
   package init(_ communicator: Communicator) throws {
@@ -41,8 +41,8 @@ package struct MemoryCheck {
     try communicator.barrier()
   }
 
-  /// Gives back what the ranks have together.
-  package func free() throws { try host.free() }
+  /// Frees what the ranks share.
+  func free() throws { try host.free() }
 
   /// What a rank takes with some settings, and with tokens held in memory or not, which it leaves out; not collective.
   package typealias Measure = (_ configuration: Configuration, _ holdsTokens: Bool) throws -> MemoryFootprint

@@ -132,7 +132,7 @@ private final class RunLock {
       throw RunError("\(directory) is in use by \(Self.holder(path))")
     } else {
       let reason = String(cString: strerror(errno))
-      warning = "\(path) can't be locked (\(reason)): see to it that no second job uses \(directory)"
+      warning = "\(path) can't be locked (\(reason)): make sure that no second job uses \(directory)"
     }
     ftruncate(descriptor, 0)
     try Files.write(Array("\(hostName()) \(getpid())\n".utf8), to: descriptor, path: path)
