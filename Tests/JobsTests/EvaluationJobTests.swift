@@ -90,6 +90,28 @@ import Testing
     }
   }
 
+  @Test func `what an evaluation keeps of its targets is part of the memory that it needs`() throws {
+    try SampleRun.with(mode: "contiguous") { run in
+      let (data, targets) = ("\(run.directory)/long.h5", 12_000_000)
+      let vocabulary = try Vocabulary(level: .char, spellings: SampleRun.letters)
+      try DatasetWriter.create(data, vocabulary: vocabulary, origin: DatasetOrigin(command: "a test")) {
+        writer in
+        for token in 0...targets { try writer.append(Int32(token % 8)) }
+        writer.endStream()
+        return [DatasetWriter.Split(name: "test", range: 0..<targets + 1)]
+      }
+      let result = try runProcess(
+        "bash",
+        [
+          "-c", "ulimit -v 260000; exec \"$@\"", "bash", try builtProgram("seqtrain"), "eval", run.path,
+          "--data", data, "--output", "\(run.directory)/e.h5",
+        ])
+      try expectRefusal(result, "(ulimit -v), but a rank takes ")
+      let needed = try #require(result.errors.firstMatch(of: /a rank takes ([\d.]+) MB/)?.1)
+      #expect(try #require(Double(needed)) > 8 * Double(targets) / 1e6, "\(result)")
+    }
+  }
+
   @Test func `another dataset serves if its vocabulary is the same, and only then`() throws {
     try SampleRun.with(mode: "auto") { run in
       func evaluate(_ arguments: String...) throws -> ProcessResult {
