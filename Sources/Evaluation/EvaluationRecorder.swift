@@ -25,7 +25,7 @@ package final class EvaluationRecorder {
   /// A recorder of all that `evaluator` will compute.
   ///
   /// - Parameters:
-  ///   - file: The new file, on rank 0; nil on the others.
+  ///   - file: The new file, on rank 0; nil on the others, and where memory is measured.
   ///   - states: Whether the hidden states are written too.
   /// - Throws: `HDF5Error` where the file cannot be written.
   package init(_ evaluator: Evaluator, _ file: File?, states: Bool, communicator: Communicator) throws {
@@ -38,7 +38,8 @@ package final class EvaluationRecorder {
     hidden = width.map {
       GatheredRows(steps: steps, columns: $0, lanesOfRank: lanes, communicator: communicator)
     }
-    tables = try file.map { try Tables($0, evaluator.schedule, evaluator.records, hiddenWidth: width) }
+    guard communicator.rank == 0 else { return }
+    tables = try Tables(file, evaluator.schedule, evaluator.records, hiddenWidth: width)
   }
 
   /// Takes up a chunk. Collective; call with every chunk in turn.
@@ -61,26 +62,26 @@ package final class EvaluationRecorder {
 
 /// What rank 0 keeps until it is written.
 private struct Tables {
-  private var records: [RecordTable]
-  private let file: File
+  private let records: [RecordTable]
+  private let file: File?
   private let streams: StreamTable
   private var walk: ScheduleWalk
   private let states: Dataset?
   /// The hidden states of one piece, [T, H].
   private let piece: Buffer<Float>
 
-  init(_ file: File, _ schedule: Schedule, _ records: [Record], hiddenWidth: Int?) throws {
+  init(_ file: File?, _ schedule: Schedule, _ records: [Record], hiddenWidth: Int?) throws {
     self.file = file
     streams = schedule.streams
     walk = try schedule.walk(lanes: 0..<schedule.lanes)
     let streams = streams
     self.records = records.map { RecordTable($0, streams: streams.count, targets: streams.pairs) }
-    states = try hiddenWidth.map {
-      let states = try file.createDataset("hidden", of: Float.self, shape: [schedule.streams.pairs, $0])
-      try states.attributes.describe(
-        "The output of the uppermost layer from which each target was predicted")
-      return states
+    if let file, let hiddenWidth {
+      states = try file.createDataset("hidden", of: Float.self, shape: [streams.pairs, hiddenWidth])
+    } else {
+      states = nil
     }
+    try states?.attributes.describe("The output of the uppermost layer from which each target was predicted")
     piece = Buffer(count: schedule.chunk * (hiddenWidth ?? 0))
   }
 
@@ -108,6 +109,7 @@ private struct Tables {
   }
 
   func write(_ header: EvaluationHeader) throws {
+    guard let file else { return }
     try header.write(to: file)
     let counts = 0..<streams.count
     try file.write("streams/targets", counts.map(streams.pairs(of:))).attributes.describe(

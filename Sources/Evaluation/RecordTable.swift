@@ -1,3 +1,4 @@
+import Chunks
 import Core
 import HDF5
 import MPI
@@ -57,49 +58,47 @@ enum GatheredRecord {
 struct RecordTable {
   private let record: Record
   /// Where it is summed. [streams]
-  private var sums: [Double]
+  private let sums: Buffer<Double>?
   /// Where it is kept, in the type of the file. [targets, columns]
-  private var reals: [Float] = []
-  private var integers: [Int32] = []
+  private let reals: Buffer<Float>?
+  private let integers: Buffer<Int32>?
 
   init(_ record: Record, streams: Int, targets: Int) {
     self.record = record
-    sums = record.use.contains(.summed) ? [Double](repeating: 0, count: streams) : []
-    guard record.use.contains(.kept) else { return }
-    if record.isInteger {
-      integers = [Int32](repeating: 0, count: targets * record.columns)
-    } else {
-      reals = [Float](repeating: 0, count: targets * record.columns)
-    }
+    sums = record.use.contains(.summed) ? Buffer(count: streams) : nil
+    let (isKept, count) = (record.use.contains(.kept), targets * record.columns)
+    reals = isKept && !record.isInteger ? Buffer(count: count) : nil
+    integers = isKept && record.isInteger ? Buffer(count: count) : nil
   }
 
   /// Takes up the values of a target.
-  mutating func take(_ rows: GatheredRecord, _ step: Int, lane: Int, target: Int, stream: Int) {
+  func take(_ rows: GatheredRecord, _ step: Int, lane: Int, target: Int, stream: Int) {
     let first = target * record.columns
     rows.forEach(step, lane: lane, columns: record.columns) { column, value in
-      if !sums.isEmpty { sums[stream] += value }
-      if !reals.isEmpty { reals[first + column] = Float(value) }
-      if !integers.isEmpty { integers[first + column] = Int32(value) }
+      sums?.base[stream] += value
+      reals?.base[first + column] = Float(value)
+      integers?.base[first + column] = Int32(value)
     }
   }
 
   func write(to file: File) throws {
-    if record.use.contains(.summed) {
+    if let sums {
       let path = "streams/\(record.name)"
-      let sums =
-        record.isInteger ? try file.write(path, self.sums.map { Int($0) }) : try file.write(path, self.sums)
-      try sums.attributes.describe(
+      let written =
+        record.isInteger
+        ? try file.write(path, sums.elements.map { Int($0) })
+        : try file.write(path, UnsafeBufferPointer(sums.elements), shape: [sums.count])
+      try written.attributes.describe(
         "Of each stream's targets, the sum: \(record.description)", units: record.unit)
     }
-    guard record.use.contains(.kept) else { return }
-    let shape =
-      [max(reals.count, integers.count) / record.columns] + (record.columns > 1 ? [record.columns] : [])
-    let path = "targets/\(record.name)"
-    let values =
-      record.isInteger
-      ? try integers.withUnsafeBufferPointer { try file.write(path, $0, shape: shape) }
-      : try reals.withUnsafeBufferPointer { try file.write(path, $0, shape: shape) }
-    try values.attributes.describe("Of each target: \(record.description)", units: record.unit)
+    if let reals { try write(reals, to: file) }
+    if let integers { try write(integers, to: file) }
+  }
+
+  private func write<T: Storable>(_ values: Buffer<T>, to file: File) throws {
+    let shape = [values.count / record.columns] + (record.columns > 1 ? [record.columns] : [])
+    try file.write("targets/\(record.name)", UnsafeBufferPointer(values.elements), shape: shape)
+      .attributes.describe("Of each target: \(record.description)", units: record.unit)
   }
 }
 
