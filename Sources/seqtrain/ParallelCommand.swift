@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Jobs
 import MPI
+import Training
 
 /// A command that runs on all ranks of a job.
 protocol ParallelCommand: ParsableCommand {

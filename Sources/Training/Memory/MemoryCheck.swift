@@ -42,7 +42,7 @@ package struct MemoryCheck {
   }
 
   /// Frees what the ranks share.
-  func free() throws { try host.free() }
+  package func free() throws { try host.free() }
 
   /// What a rank takes with some settings, and with tokens held in memory or not, which it leaves out; not collective.
   package typealias Measure = (_ configuration: Configuration, _ holdsTokens: Bool) throws -> MemoryFootprint
