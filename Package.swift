@@ -54,30 +54,34 @@ let package = Package(
     module("Random", ["CKernels", "Preconditions"]),
     module("Threads", ["CSupport", "Preconditions"]),
     module("Chunks", ["Preconditions"]),
-    module("Core", ["CKernels", "COneDNN", "Chunks", "Random", "Preconditions"]),
+    module("Settings", [yams]),
+    module("Core", ["CKernels", "COneDNN", "Chunks", "Settings", "Random", "Preconditions"]),
     module(
       "Sequences", ["Chunks", "FileSystem", "HDF5", "Random", "Threads", "Preconditions", "CZlib", crypto]),
     module("Evaluation", ["Chunks", "Core", "Sequences", "MPI", "HDF5", "Random", "Preconditions"]),
     module(
       "Training",
       [
-        "Evaluation", "Chunks", "Core", "Sequences", "MPI", "HDF5", "FileSystem", "Threads", "CKernels",
-        "Preconditions", crypto, yams,
+        "Evaluation", "Chunks", "Core", "Sequences", "Settings", "MPI", "HDF5", "FileSystem", "Threads",
+        "CKernels", "Preconditions", crypto,
       ]),
     module(
       "Reports",
-      ["Training", "Evaluation", "Core", "Sequences", "FileSystem", "Threads", "Preconditions", logging]),
+      [
+        "Training", "Evaluation", "Core", "Sequences", "Settings", "FileSystem", "Threads", "Preconditions",
+        logging,
+      ]),
     module(
       "Jobs",
       [
-        "Training", "Evaluation", "Reports", "Chunks", "Core", "Sequences", "MPI", "HDF5", "FileSystem",
-        "Random",
-        "CSupport", "Preconditions",
+        "Training", "Evaluation", "Reports", "Chunks", "Core", "Sequences", "Settings", "MPI", "HDF5",
+        "FileSystem", "Random", "CSupport", "Preconditions",
       ]),
     .executableTarget(
       name: "seqtrain",
       dependencies: [
-        "Jobs", "Training", "Evaluation", "Reports", "Core", "Sequences", "MPI", "FileSystem", arguments,
+        "Jobs", "Training", "Evaluation", "Reports", "Core", "Sequences", "Settings", "MPI", "FileSystem",
+        arguments,
       ],
       swiftSettings: swiftSettings,
       linkerSettings: [.unsafeFlags(staticRuntime)]),
@@ -100,9 +104,12 @@ let package = Package(
     tests(of: "FileSystem"),
     tests(of: "HDF5", ["CHDF5", "FileSystem", "MultiRank"]),
     tests(of: "Random", ["CKernels"]),
+    tests(of: "Settings"),
     tests(of: "Core", ["Chunks", "HDF5", "CKernels", "Random"], exclude: ["Fixtures"]),
     tests(of: "Sequences", ["Chunks", "HDF5", "Random"], exclude: ["Fixtures"]),
-    tests(of: "Training", ["Chunks", "Core", "Sequences", "FileSystem", "HDF5", "MPI", "MultiRank", crypto]),
+    tests(
+      of: "Training",
+      ["Chunks", "Core", "Sequences", "Settings", "FileSystem", "HDF5", "MPI", "MultiRank", crypto]),
     tests(of: "Evaluation", ["Chunks", "Core", "Random"]),
     tests(of: "Reports", ["Training"]),
     tests(of: "Jobs", ["Training", "Evaluation", "Sequences", "HDF5", "MultiRank"]),

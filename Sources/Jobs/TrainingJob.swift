@@ -4,6 +4,7 @@ import HDF5
 import MPI
 import Reports
 import Sequences
+import Settings
 import Training
 
 /// The job behind `seqtrain train`: begins a run, or goes on with the one in its directory.
@@ -116,7 +117,7 @@ package struct TrainingJob: Sendable {
       try Configuration.read(yaml: $0.header.configuration, name: "\($0.path): /configuration")
     }
     let hasSettings = saved != .missing || checkpoint != nil
-    let damage = hasSettings ? saved.damage(expecting: previous?.keys ?? Setting.keys) : nil
+    let damage = hasSettings ? saved.damage(expecting: previous?.keys ?? Configuration.settings.keys) : nil
     if let damage, checkpoint == nil, configurationPath == nil {
       throw ConfigurationError(
         "\(run.configurationPath) \(damage), and there is no checkpoint that holds the settings: remove it, and give them "

@@ -2,6 +2,7 @@ import Evaluation
 import FileSystem
 import Logging
 import Sequences
+import Settings
 import Training
 
 /// Reports how a run goes, on rank 0: rows to `metrics.jsonl`, words to `run.log`, and both to the console.

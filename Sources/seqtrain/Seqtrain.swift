@@ -3,6 +3,7 @@ import FileSystem
 import Glibc
 import Jobs
 import MPI
+import Settings
 import Training
 
 /// The program: reads the command line and runs the command.

@@ -1,5 +1,5 @@
+import Settings
 import Testing
-
 import Training
 
 @Suite struct ConfigurationResolutionTests {
@@ -78,7 +78,7 @@ import Training
   }
 
   @Test func whatMayChangeIsThePromisedSet() {
-    let fixed = Setting.all.filter { !$0.mayChange }.map(\.key)
+    let fixed = Configuration.settings.all.filter { !$0.mayChange }.map(\.key)
     #expect(fixed.allSatisfy { $0.hasPrefix("model.") || $0.hasPrefix("training.") || $0 == "data.mode" })
     #expect(fixed.contains("model.hidden") && fixed.contains("training.seed"))
     for key in ["steps", "epochs", "log_every", "optimizer.learning_rate", "schedule.warmup"] {

@@ -1,4 +1,5 @@
 import Glibc
+import Settings
 import TestSupport
 import Testing
 import Training
@@ -26,11 +27,11 @@ import Training
       #expect(try directoryEntries("\(base)/a/b/run") == ["checkpoints", "config.yaml", "lock"])
       let again = RunDirectory("\(base)/a/b/run")
       let saved = try again.savedSettings()
-      #expect(saved == .whole(configuration, keys: Setting.keys))
+      #expect(saved == .whole(configuration, keys: Configuration.settings.keys))
       configuration.training.steps += 1
       _ = try again.open(fresh: false)
       try again.save(configuration, replacing: saved)
-      #expect(try again.savedSettings() == .whole(configuration, keys: Setting.keys))
+      #expect(try again.savedSettings() == .whole(configuration, keys: Configuration.settings.keys))
     }
   }
 
@@ -112,11 +113,12 @@ import Training
         try writeBytes(bytes[..<length], to: run.configurationPath)
         let saved = try run.savedSettings()
         #expect(
-          saved.damage(expecting: Setting.keys) != nil || saved.configuration == Self.longValues,
+          saved.damage(expecting: Configuration.settings.keys) != nil
+            || saved.configuration == Self.longValues,
           "\(length) of \(bytes.count) bytes: \(saved)")
       }
       try writeBytes(bytes, to: run.configurationPath)
-      #expect(try run.savedSettings() == .whole(Self.longValues, keys: Setting.keys))
+      #expect(try run.savedSettings() == .whole(Self.longValues, keys: Configuration.settings.keys))
     }
   }
 
@@ -143,14 +145,15 @@ import Training
       ] {
         try writeBytes(variant.utf8, to: run.configurationPath)
         #expect(try run.savedSettings().configuration?.model.hidden == 64)
-        #expect(try run.savedSettings().damage(expecting: Setting.keys) == nil)
+        #expect(try run.savedSettings().damage(expecting: Configuration.settings.keys) == nil)
       }
       try writeBytes(edited.replacing("  hidden:", with: "  hiden:").utf8, to: run.configurationPath)
       #expect(message { try run.savedSettings() }.contains("hiden is not a setting"))
       let shorter = edited.split(separator: "\n").filter { !$0.contains("lanes:") && !$0.contains("chunk:") }
       try writeBytes(shorter.joined(separator: "\n").utf8, to: run.configurationPath)
       #expect(
-        try run.savedSettings().damage(expecting: Setting.keys) == "lacks training.chunk and 1 other setting")
+        try run.savedSettings().damage(expecting: Configuration.settings.keys)
+          == "lacks training.chunk and 1 other setting")
       // Settings that came later than the run are not missed.
       #expect(try run.savedSettings().damage(expecting: ["training.steps"]) == nil)
       // The same file given as any other is known to be cut off, too.

@@ -1,3 +1,6 @@
+import Chunks
+import Settings
+
 /// The kind of recurrent cell.
 package enum CellKind: String, Sendable, CaseIterable {
   case rnn, lstm, gru
@@ -69,4 +72,72 @@ package struct ModelConfiguration: Sendable, Equatable {
 
   /// The defaults.
   package init() {}
+}
+
+extension CellKind: SettingValue {}
+extension Activation: SettingValue {}
+extension InitialState: SettingValue {}
+extension WeightInitialization: SettingValue {}
+
+extension ModelConfiguration {
+  /// Its settings, and those of its parts.
+  package static let settings =
+    own
+    + Initialization.settings.lifted("initialization", \.initialization)
+
+  private static let own: [Setting<ModelConfiguration>] = [
+    Setting("cell", \.cell, "Recurrent cell", synonyms: "celltype rnntype modeltype"),
+    Setting("activation", \.activation, "Activation of the rnn cell"),
+    Setting(
+      "embedding", \.embedding, .within(1, 65_536), "Width of the embedding",
+      synonyms: "embed emb embeddim embdim embsize embedsize embeddingdim embeddingsize ninp inputsize"),
+    Setting(
+      "hidden", \.hidden, .within(1, 65_536), "Width of each recurrent layer",
+      synonyms: "hiddensize hiddendim hiddenunits rnnsize nhid nhidden dmodel units width"),
+    Setting(
+      "layers", \.layers, .within(1, 1024), "Number of recurrent layers",
+      synonyms: "numlayers nlayers nlayer depth"),
+    Setting(
+      "dropout", \.dropout, .belowOne, "Share of outputs dropped between layers",
+      synonyms: "dropoutrate dropoutp pdrop"),
+    Setting("layer_norm", \.layerNorm, "Whether the output of each layer is normalised"),
+    Setting(
+      "tied", \.tied, "Whether the head's weights are the embedding's (embedding = hidden)",
+      synonyms: "tieweights tiedweights tie weighttying"),
+    Setting(
+      "initial_state", \.initialState,
+      "State of a lane: zero in every chunk, carried from zero, or carried from a learnt vector"),
+  ]
+}
+
+extension ModelConfiguration.Initialization {
+  /// Its settings.
+  package static let settings: [Setting<ModelConfiguration.Initialization>] = [
+    Setting("input", \.input, "How matrices that read a layer's input, and the head, are filled"),
+    Setting("recurrent", \.recurrent, "How matrices that read the previous state are filled"),
+    Setting(
+      "forget_bias", \.forgetBias, .within(-1000, 1000),
+      "Bias, at the start, of the gate that keeps the state: lstm's forget gate, gru's update gate"),
+  ]
+}
+
+extension ModelConfiguration {
+  /// Checks its settings against each other.
+  ///
+  /// - Throws: `ConfigurationError`.
+  package func check() throws {
+    guard !tied || embedding == hidden else {
+      throw ConfigurationError(
+        "model.tied needs model.embedding \(embedding) and model.hidden \(hidden) to be equal")
+    }
+    // Far above any machine, and far enough below 2^63 for every product of sizes.
+    guard Blueprint(self, tracks: .language(vocabulary: 1)).layout.parameterCount <= 1 << 40 else {
+      throw ConfigurationError(
+        "model.hidden \(hidden) and model.layers \(layers) make a model of more than \(1 << 40) weights; set one of "
+          + "them lower")
+    }
+    guard activation == .tanh || cell == .rnn else {
+      throw ConfigurationError("model.activation \(activation) is for model.cell rnn, found \(cell)")
+    }
+  }
 }

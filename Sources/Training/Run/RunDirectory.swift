@@ -1,5 +1,6 @@
 import FileSystem
 import Glibc
+import Settings
 
 /// A run directory that can't be used.
 package struct RunError: Error, CustomStringConvertible, Sendable, Equatable {
@@ -100,7 +101,10 @@ package final class RunDirectory {
   package func save(_ configuration: Configuration, replacing previous: SavedSettings) throws {
     guard try savedSettings() == previous else { throw RunError.changed(path) }
     // What stands there already keeps the user's own comments.
-    guard previous.damage(expecting: Setting.keys) != nil || configuration != previous.configuration else {
+    guard
+      previous.damage(expecting: Configuration.settings.keys) != nil
+        || configuration != previous.configuration
+    else {
       return
     }
     try Files.replace(configurationPath, with: SettingsFile.text(configuration).utf8)

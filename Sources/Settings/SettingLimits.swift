@@ -1,7 +1,7 @@
 /// The values that a setting of an ordered type may have.
-struct SettingLimits<Value: SettingValue & Comparable>: Sendable, CustomStringConvertible {
+package struct SettingLimits<Value: SettingValue & Comparable>: Sendable, CustomStringConvertible {
   /// What is expected, in words.
-  let description: String
+  package let description: String
   private let accept: @Sendable (Value) -> Bool
 
   private init(_ words: String, _ accept: @escaping @Sendable (Value) -> Bool) {
@@ -10,20 +10,20 @@ struct SettingLimits<Value: SettingValue & Comparable>: Sendable, CustomStringCo
   }
 
   /// Whether the value may be given.
-  func contains(_ value: Value) -> Bool { accept(value) }
+  package func contains(_ value: Value) -> Bool { accept(value) }
 
   /// From `low` to `high`, both allowed.
-  static func within(_ low: Value, _ high: Value) -> Self {
+  package static func within(_ low: Value, _ high: Value) -> Self {
     Self("from \(low.yaml) to \(high.yaml)") { low <= $0 && $0 <= high }
   }
 
   /// Above `low`, up to and with `high`.
-  static func above(_ low: Value, to high: Value) -> Self {
+  package static func above(_ low: Value, to high: Value) -> Self {
     Self("above \(low.yaml), at most \(high.yaml)") { low < $0 && $0 <= high }
   }
 }
 
 extension SettingLimits<Double> {
   /// From 0 to what float32, in which the kernels compute, still tells from 1.
-  static var belowOne: Self { .within(0, 0.9999999) }
+  package static var belowOne: Self { .within(0, 0.9999999) }
 }

@@ -1,5 +1,3 @@
-import Core
-import Sequences
 import Yams
 
 /// A type that a setting can have: how it is read from YAML, and written.
@@ -93,16 +91,6 @@ extension SettingValue where Self: RawRepresentable & CaseIterable, RawValue == 
   }
   package var yaml: String { rawValue }
 }
-
-extension ScheduleMode: SettingValue {}
-extension CellKind: SettingValue {}
-extension Activation: SettingValue {}
-extension InitialState: SettingValue {}
-extension WeightInitialization: SettingValue {}
-extension Precision: SettingValue {}
-extension NonFinitePolicy: SettingValue {}
-extension OptimizerName: SettingValue {}
-extension ScheduleName: SettingValue {}
 
 extension Node {
   /// The text of a scalar that is not in quotes.

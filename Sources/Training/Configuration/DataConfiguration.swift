@@ -1,0 +1,29 @@
+import Sequences
+import Settings
+
+/// What is read.
+package struct DataConfiguration: Sendable, Equatable {
+  /// The dataset's file; empty for the embedded grammar.
+  package var path = ""
+  /// How streams are laid out over lanes.
+  package var mode = ScheduleMode.auto
+
+  /// The defaults.
+  package init() {}
+}
+
+extension ScheduleMode: SettingValue {}
+
+extension DataConfiguration {
+  /// Its settings.
+  package static let settings: [Setting<DataConfiguration>] = [
+    Setting(
+      "path", \.path, mayChange: true,
+      "Dataset to train on; empty for the embedded grammar. The dataset's fingerprint must stay the same.",
+      synonyms: "data dataset datafile datapath dataroot trainfile traindata corpus"),
+    Setting(
+      "mode", \.mode,
+      "contiguous: a lane plays one part of the whole split; packed: whole streams, shuffled; auto: packed where "
+        + "there are many short ones"),
+  ]
+}
