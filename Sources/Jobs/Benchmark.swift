@@ -72,9 +72,8 @@ package struct Benchmark: Sendable {
       if index == warmup { meter.reset() }
       let start = monotonicSeconds()
       _ = try setup.step.run(
-        step: index + 1, firstChunk: index, learningRate: training.optimizer.learningRate,
-        shouldStop: { false },
-        nextChunk: { buffer })
+        step: index + 1, firstChunk: index * training.accumulate,
+        learningRate: training.optimizer.learningRate, shouldStop: { false }, nextChunk: { buffer })
       if index >= warmup { seconds.append(monotonicSeconds() - start) }
     }
     try setup.step.exchange.free()
@@ -82,7 +81,8 @@ package struct Benchmark: Sendable {
     let median = (seconds[seconds.count / 2] + seconds[(seconds.count - 1) / 2]) / 2
     return BenchmarkResult(
       ranks: communicator.size, medianSeconds: median, minimumSeconds: seconds[0],
-      tokensPerSecond: Double(training.lanes * training.chunk) / median, peakMemory: peakResidentMemory(),
+      tokensPerSecond: Double(training.lanes * training.chunk * training.accumulate) / median,
+      peakMemory: peakResidentMemory(),
       breakdown: StepMeter.Part.allCases.map { ($0, meter.seconds($0) / Double(steps)) },
       operations: meter.operations / Double(steps), bytes: meter.bytes / Double(steps))
   }

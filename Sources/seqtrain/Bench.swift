@@ -4,6 +4,7 @@ import FileSystem
 import Jobs
 import MPI
 import Reports
+import Settings
 import Training
 
 extension CellKind: ExpressibleByArgument {}
@@ -14,7 +15,9 @@ struct Bench: ParallelCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measures full training steps on random tokens.",
     discussion: """
-      A step is forward, backward, exchange, clipping and Adam's update; the state is carried.
+      A step is forward, backward, exchange, clipping and the optimiser's update; the state is carried.
+
+      --set changes any setting of the model or training, as in train, and overrides the short options for the commonest.
 
       --breakdown adds where rank 0 spends the step, by part; how fast it computes its matrix products beside the fastest that \
       one core of this machine can multiply and add; and the bytes of the products' operands and results.
@@ -29,6 +32,11 @@ struct Bench: ParallelCommand {
   @Option(help: "The steps in time that gradients run back.") var chunk = 64
   @Option(help: "The shards of the batch, over all ranks; 0: one a rank.") var shards = 0
   @Option(help: "The inputs of matrix products.") var precision = Precision.float32
+  @Option(
+    help: ArgumentHelp(
+      "Changes one setting of model or training; may be given more than once.",
+      valueName: "key=value"))
+  var set: [String] = []
   @Option(help: "The steps that are timed.") var steps = 20
   @Option(help: "The steps before them that are not.") var warmup = 3
   @Flag(help: "Print where the time of a step goes.") var breakdown = false
@@ -43,26 +51,32 @@ struct Bench: ParallelCommand {
 
   func run(_ communicator: Communicator) throws -> ExitStatus {
     let configuration = try communicator.agree { try self.configuration(ranks: communicator.size) }
-    if communicator.rank == 0 { for note in machineNotes(for: precision) { report(warning: note) } }
+    if communicator.rank == 0 {
+      for note in machineNotes(for: configuration.training.precision) { report(warning: note) }
+    }
     let result = try Benchmark(configuration, vocabulary: vocab, steps: steps, warmup: warmup).run(
       communicator)
     try communicator.agree {
       guard communicator.rank == 0 else { return }
-      let peak = breakdown ? precision.measurePeakRate() : nil
+      let peak = breakdown ? configuration.training.precision.measurePeakRate() : nil
       try printLine(json ? result.json(peak: peak).text : result.text(peak: peak))
     }
     return .finished
   }
 
-  /// What is given here is set as by `--set`, so that it is checked in the same way.
+  /// The options are set as by `--set`, so that they are checked in the same way.
   private func configuration(ranks: Int) throws -> Configuration {
     var configuration = Configuration()
-    for setting in [
+    let options = [
       "model.cell=\(cell.rawValue)", "model.embedding=\(embedding)", "model.hidden=\(hidden)",
       "model.layers=\(layers)", "training.lanes=\(lanes)", "training.chunk=\(chunk)",
       "training.shards=\(shards)", "training.precision=\(precision.rawValue)",
-    ] {
+    ]
+    for setting in options + set {
       try configuration.set(setting)
+      guard setting.hasPrefix("model.") || setting.hasPrefix("training.") else {
+        throw ConfigurationError("--set \(setting): expected a setting of model or training")
+      }
     }
     return try configuration.resolved(ranks: ranks)
   }

@@ -224,12 +224,13 @@ import Testing
     }
   }
 
-  @Test func `a benchmark says what it measured`() throws {
-    let command = [
-      "bench", "--cell", "gru", "--vocab", "30", "--embedding", "8", "--hidden", "16", "--layers", "1",
-      "--lanes",
-      "4", "--chunk", "8", "--precision", "bfloat16", "--steps", "3", "--warmup", "1", "--json",
-    ]
+  @Test(arguments: [([], 32), (["model.hidden=24", "training.lanes=6", "training.accumulate=2"], 96)])
+  func `a benchmark says what it measured, with any setting`(changes: [String], tokensInStep: Double) throws {
+    let command =
+      [
+        "bench", "--cell", "gru", "--vocab", "30", "--embedding", "8", "--hidden", "16", "--layers", "1",
+        "--lanes", "4", "--chunk", "8", "--precision", "bfloat16", "--steps", "3", "--warmup", "1", "--json",
+      ] + set(changes)
     struct Measures: Decodable {
       let program: String, ranks: Int, step_seconds_median: Double, step_seconds_min: Double
       let tokens_per_second: Double, peak_rss_bytes: Int
@@ -241,10 +242,23 @@ import Testing
         #expect(found.program == "seqtrain" && found.ranks == ranks)
         #expect(0 < found.step_seconds_min && found.step_seconds_min <= found.step_seconds_median)
         let tokens = found.tokens_per_second * found.step_seconds_median
-        #expect(abs(tokens - 32) < 0.01 && found.peak_rss_bytes > 1 << 20)
+        #expect(abs(tokens - tokensInStep) < 0.01 && found.peak_rss_bytes > 1 << 20)
         #expect(json.split(separator: "\n").count == 1)
       }
       #expect(try place.entries.isEmpty)
+    }
+  }
+
+  @Test(arguments: [
+    ("data.path=d.h5", "--set data.path=d.h5: expected a setting of model or training"),
+    ("training.optimizer.rate=1", "training.optimizer.rate is not a setting; the nearest is"),
+    ("model.tied=true", "model.tied needs model.embedding 128 and model.hidden 256 to be equal"),
+  ])
+  func `a benchmark refuses settings that it has not, or that contradict each other`(
+    _ setting: String, _ message: String
+  ) throws {
+    try Workspace.with { place in
+      expectRefusal(try place.seqtrain(ranks: 2, ["bench", "--set", setting]), [message])
     }
   }
 }
