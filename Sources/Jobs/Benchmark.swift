@@ -7,7 +7,7 @@ import Random
 import Sequences
 import Training
 
-/// What a benchmark of training steps measured.
+/// The measurements of a benchmark of training steps.
 package struct BenchmarkResult: Sendable {
   /// The number of ranks.
   package let ranks: Int
@@ -15,18 +15,18 @@ package struct BenchmarkResult: Sendable {
   package let medianSeconds: Double
   /// The shortest time of a step, in seconds.
   package let minimumSeconds: Double
-  /// Tokens trained on in a second by all ranks, at the median.
+  /// Tokens a second over all ranks, at the median.
   package let tokensPerSecond: Double
-  /// The largest resident memory that the rank has had, in bytes.
+  /// The rank's peak resident memory, in bytes.
   package let peakMemory: Int
-  /// Where the rank's time went: the seconds of a step that belong to each part.
+  /// The rank's seconds a step by part.
   package let breakdown: [(part: StepMeter.Part, seconds: Double)]
-  /// Floating-point operations of the rank's matrix products in a step.
+  /// Floating-point operations a step of the rank's matrix products.
   package let operations: Double
-  /// Bytes of the operands and results of the rank's matrix products in a step.
+  /// Bytes a step of the operands and results of the rank's matrix products.
   package let bytes: Double
 
-  /// Floating-point operations in a second, while products are computed.
+  /// Floating-point operations a second while products are computed.
   package var productRate: Double {
     operations / (breakdown.first { $0.part == .products }?.seconds ?? 0)
   }
@@ -38,12 +38,12 @@ package struct Benchmark: Sendable {
   package var configuration: Configuration
   /// V, the number of tokens.
   package var vocabulary: Int
-  /// The steps that are timed.
+  /// The number of timed steps.
   package var steps: Int
-  /// The steps before them that are not.
+  /// The number of untimed steps before them.
   package var warmup: Int
 
-  /// A benchmark of this configuration, which is resolved.
+  /// A benchmark of a resolved configuration.
   package init(_ configuration: Configuration, vocabulary: Int, steps: Int, warmup: Int) {
     precondition(vocabulary > 0 && steps > 0 && warmup >= 0, "a benchmark has tokens and steps")
     self.configuration = configuration
@@ -54,9 +54,9 @@ package struct Benchmark: Sendable {
 
   private var tracks: TrackSet { .language(vocabulary: vocabulary) }
 
-  /// Runs it on all ranks; each gets what it has measured. Collective.
+  /// Runs the benchmark; each rank returns its own measurements. Collective.
   ///
-  /// - Throws: `JobError` where the hosts have too little memory; `MPIError`.
+  /// - Throws: `JobError` if the hosts have too little memory; `MPIError`.
   package func run(_ communicator: Communicator) throws -> BenchmarkResult {
     let training = configuration.training
     try checkMemory(communicator)
@@ -87,7 +87,7 @@ package struct Benchmark: Sendable {
       operations: meter.operations / Double(steps), bytes: meter.bytes / Double(steps))
   }
 
-  /// Throws where the hosts have not the memory that the steps take. Collective.
+  /// Throws if the hosts lack memory for the steps. Collective.
   private func checkMemory(_ communicator: Communicator) throws {
     let check = try MemoryCheck(communicator)
     _ = try check.require(configuration, mayChange: true) { configuration, _ in
@@ -113,7 +113,7 @@ package struct Benchmark: Sendable {
   }
 }
 
-/// The largest resident memory that this process has had, in bytes.
+/// The peak resident memory of this process, in bytes.
 func peakResidentMemory() -> Int {
   var usage = rusage()
   getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)

@@ -3,19 +3,19 @@ import HDF5
 import Sequences
 import Training
 
-/// The search for the dataset that a model was trained on: the program may be started elsewhere than before, and run or
-/// data may have been moved.
+/// The search for the dataset that a model was trained on: the working directory may be another, and run or data may have
+/// been moved.
 package struct DatasetSearch {
   /// The dataset's path as the run's settings have it.
   let name: String
-  /// Its fingerprint, by which it is known.
+  /// The fingerprint that identifies it.
   let fingerprint: String
-  /// Where it lay before; nil where the checkpoint does not say.
+  /// Where it was before; nil if the checkpoint doesn't say.
   let place: DatasetPlace?
-  /// The directory of the run, from the root.
+  /// The absolute path of the run's directory.
   let run: String
 
-  /// For the dataset of the run that has written a checkpoint.
+  /// A search for the dataset of the run that wrote a checkpoint.
   package init(_ checkpoint: CheckpointFile, name: String) {
     self.name = name
     fingerprint = checkpoint.header.datasetFingerprint
@@ -25,7 +25,7 @@ package struct DatasetSearch {
       Files.name(of: directory) == RunDirectory.checkpointsName ? Files.directory(of: directory) : directory
   }
 
-  /// Where it may lie, the likeliest places first.
+  /// Where it may be, likeliest first.
   var places: [String] {
     let file = Files.name(of: name)
     let before =
@@ -36,15 +36,15 @@ package struct DatasetSearch {
       .filter { seen.insert(Files.absolute($0)).inserted }
   }
 
-  /// The directories above the run's, in one of which the program was probably started.
+  /// The directories above the run's; the program was probably started in one of them.
   private var directoriesAbove: [String] {
     guard !name.hasPrefix("/") else { return [] }
     return Array(sequence(first: run) { $0 == "/" ? nil : Files.directory(of: $0) }.dropFirst().dropLast())
   }
 
-  /// The first of the places where the dataset lies.
+  /// The first place that holds the dataset.
   ///
-  /// - Throws: `TrainingError` that says what is there instead.
+  /// - Throws: `TrainingError` that says what each place holds instead.
   package func find() throws -> String {
     guard !name.isEmpty else { throw TrainingError("\(run): the run names no dataset; name one with --data") }
     var found: [String] = []

@@ -13,13 +13,13 @@ import Training
 package struct EvaluationJob: Sendable {
   /// A checkpoint's file, or the directory of a run.
   package var path: String
-  /// Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound one.
+  /// For a run, whether to take the checkpoint with the lowest validation loss instead of the newest sound one.
   package var best = false
-  /// The dataset; nil for the one that the model was trained on.
+  /// The dataset; nil for the one the model was trained on.
   package var dataPath: String?
-  /// The dataset's split; nil for `test` where there is one, otherwise `validation`.
+  /// The dataset's split; nil for `test` if there is one, otherwise `validation`.
   package var split: String?
-  /// The file for results by stream and target, which must not exist; nil for none.
+  /// The file for results by stream and target, which must not exist yet; nil for none.
   package var outputPath: String?
   /// Whether hidden states are written there too.
   package var states = false
@@ -27,12 +27,12 @@ package struct EvaluationJob: Sendable {
   /// A job for this checkpoint or run.
   package init(path: String) { self.path = path }
 
-  /// Evaluates; all ranks get the same report. Collective.
+  /// Evaluates; all ranks return the same report. Collective.
   ///
-  /// Rank 0 alone reads the checkpoint, so that all ranks have the same one while training goes on.
+  /// Only rank 0 reads the checkpoint, so that all ranks evaluate the same one even while training goes on.
   ///
-  /// - Parameter progress: Told on every rank how many of all chunks are done.
-  /// - Throws: `JobError` where the ranks agree that the job cannot go on; any other error is one rank's alone.
+  /// - Parameter progress: Called on every rank with the number of chunks done and the number of all.
+  /// - Throws: `JobError` if the ranks agree that the job can't go on; any other error is one rank's alone.
   package func run(
     _ communicator: Communicator, progress: (_ chunks: Int, _ of: Int) -> Void = { _, _ in }
   ) throws -> EvaluationReport {
@@ -80,7 +80,7 @@ package struct EvaluationJob: Sendable {
     return EvaluationReport(header: header(metrics), floor: split.floor, damaged: trained?.damaged ?? [])
   }
 
-  /// Throws where the hosts have not the memory that the evaluation takes. Collective.
+  /// Throws if the hosts lack memory for the evaluation; returns whether they can also hold all tokens. Collective.
   private func checkMemory(
     _ configuration: Configuration, _ trained: TrainedModel?, _ dataset: SequenceDataset,
     _ communicator: Communicator, _ makeEvaluator: (ParameterMemory) throws -> Evaluator
@@ -114,7 +114,7 @@ package struct EvaluationJob: Sendable {
     dataset.splits.contains { $0.name == "test" } ? "test" : "validation"
   }
 
-  /// The weights that rank 0 has read. Collective.
+  /// Broadcasts the weights that rank 0 has read. Collective.
   private func shareWeights(
     of trained: TrainedModel?, _ model: ModelConfiguration, _ tracks: TrackSet, _ communicator: Communicator
   ) throws -> ParameterMemory {
@@ -126,7 +126,7 @@ package struct EvaluationJob: Sendable {
     return memory
   }
 
-  /// Opens the dataset on all ranks, where rank 0 finds it. Collective.
+  /// Opens on all ranks the dataset that rank 0 finds. Collective.
   private func openDataset(
     for trained: TrainedModel?, _ communicator: Communicator
   ) throws -> SequenceDataset {
@@ -149,9 +149,9 @@ package struct EvaluationJob: Sendable {
     }
   }
 
-  /// Lends `body` a new file on rank 0, and puts it in place when that has been completed. Collective.
+  /// Lends `body` a new file on rank 0, and renames it into place once complete. Collective.
   ///
-  /// - Parameter body: Is collective, and throws on all ranks or on none; returns what completes the file too.
+  /// - Parameter body: Collective; throws on all ranks or on none. Also returns what completes the file.
   private static func creating<Result>(
     _ path: String, _ communicator: Communicator, _ body: (File?) throws -> (Result, () throws -> Void)
   ) throws -> Result {
@@ -181,7 +181,7 @@ package struct EvaluationJob: Sendable {
 }
 
 extension Vocabulary {
-  /// In what this vocabulary is not `expected`; nil where it is the same token by token.
+  /// How this vocabulary differs from `expected`; nil if every token is the same.
   func difference(from expected: Vocabulary) -> String? {
     guard self != expected else { return nil }
     guard level == expected.level else { return "it is of \(level.rawValue)s, expected \(expected.level)s" }

@@ -2,26 +2,26 @@ import Evaluation
 import Sequences
 import Training
 
-/// The job behind `seqtrain generate`: continues a text with a model from a checkpoint. One process.
+/// The job behind `seqtrain generate`: continues a text with a checkpoint's model, in one process.
 package struct GenerationJob: Sendable {
-  /// The text to be continued.
+  /// The text to continue.
   package enum Prompt: Sendable {
-    /// One that is given.
+    /// A given text.
     case text(String)
-    /// One that is read.
+    /// A text to read.
     case source(TextSource)
   }
 
   /// A checkpoint's file, or the directory of a run.
   package var path: String
-  /// Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound one.
+  /// For a run, whether to take the checkpoint with the lowest validation loss instead of the newest sound one.
   package var best = false
   /// Read as a text that begins a line, or a stream where the model was trained on many; empty for the beginning of a
   /// line.
   package var prompt = Prompt.text("")
   /// The number of tokens to generate.
   package var length = 500
-  /// How they are drawn.
+  /// How to draw them.
   package var sampler = Sampler()
   /// The seed of the draws.
   package var seed: UInt64 = 1

@@ -1,7 +1,7 @@
 import MPI
 import Sequences
 
-/// Memory in which the ranks of a host have one copy of a dataset's tokens.
+/// One copy of a dataset's tokens, shared by the ranks of a host.
 final class TokenMemory {
   private let host: Communicator
   private let memory: SharedMemory
@@ -15,7 +15,7 @@ final class TokenMemory {
 
   fileprivate func synchronize() throws { try memory.synchronize() }
 
-  /// Frees it; the dataset may not be read any more. Collective.
+  /// Frees the memory; the dataset can't be read afterwards. Collective.
   func free() throws {
     try memory.free()
     try host.free()
@@ -23,10 +23,10 @@ final class TokenMemory {
 }
 
 extension SequenceDataset {
-  /// Reads all tokens, checks them, and holds them in memory, one copy a host. Collective.
+  /// Reads and checks all tokens, and holds them in memory, one copy a host. Collective.
   ///
-  /// - Returns: The memory.
-  /// - Throws: `JobError` where they cannot be read or are outside the vocabulary, or there is no room; `MPIError`.
+  /// - Returns: The memory; free it when the dataset has been read.
+  /// - Throws: `JobError` if they can't be read, are outside the vocabulary, or don't fit; `MPIError`.
   func holdTokens(_ communicator: Communicator) throws -> TokenMemory {
     let host = try communicator.splitByHost()
     let memory = try TokenMemory(host, byteCount: byteCount)

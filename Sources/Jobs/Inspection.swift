@@ -5,21 +5,21 @@ import Reports
 import Sequences
 import Training
 
-/// The job behind `seqtrain inspect`: what a file of this program is, and what it holds.
+/// The job behind `seqtrain inspect`: the kind and content of a file of this program.
 package struct Inspection: Sendable {
-  /// The facts, for programs: an object with the members `kind` and `format_version`, and what the text says.
+  /// The facts for programs: an object with `kind`, `format_version` and what the text says.
   package let json: JSON
   /// The same for people.
   package let text: String
-  /// What is wrong with newer checkpoints, where the newest sound one of a run is shown.
+  /// What is wrong with checkpoints newer than the one shown.
   package let damaged: [String]
 
-  /// Looks into a checkpoint, a dataset, an evaluation, or the newest sound checkpoint of a run.
+  /// Inspects a checkpoint, a dataset, an evaluation, or the newest sound checkpoint of a run.
   ///
   /// - Throws: `TrainingError`, `HDF5Error`, `FileError` or `DataError` where the file cannot be read, is damaged, or of
   ///   another kind.
   package init(_ path: String) throws {
-    // A manifest is held against the file before the HDF5 library sees it, which damage could bring down.
+    // The manifest is checked before the HDF5 library opens the file: damage could crash it.
     let isCheckpoint = Files.isDirectory(path) || CheckpointStore.hasManifest(path)
     let kind = isCheckpoint ? CheckpointHeader.format.kind : try Self.kind(of: path)
     var damaged: [String] = []
@@ -48,7 +48,7 @@ package struct Inspection: Sendable {
         + "directory, a dataset or an evaluation")
   }
 
-  /// Names the run that is meant by settings or another text of its directory.
+  /// Refuses a text of a run's directory, naming the run that was probably meant.
   private static func refuseText(_ path: String) throws {
     let runs = [Files.directory(of: path), RunDirectory.defaultPath(configuration: path)]
     let run = runs.map(RunDirectory.init).first { Files.isDirectory($0.checkpointsPath) }

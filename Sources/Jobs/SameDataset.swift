@@ -3,9 +3,9 @@ import Sequences
 import Training
 
 extension SequenceDataset {
-  /// Throws unless all ranks have opened the same dataset: hosts may have files of their own under one name. Collective.
+  /// Ensures that all ranks have opened the same dataset: hosts may have different files of one name. Collective.
   ///
-  /// - Throws: `JobError` where a rank has another one than rank 0.
+  /// - Throws: `JobError` if a rank's differs from rank 0's.
   func requireSame(on communicator: Communicator) throws {
     let expected = try communicator.broadcast(fingerprint)
     try communicator.agree {

@@ -2,21 +2,21 @@ import CSupport
 import Glibc
 import Reports
 
-/// The request to write a checkpoint at the next step boundary and stop: SIGUSR1, SIGTERM, SIGINT or SIGHUP.
+/// A request to stop with a checkpoint after the current step: SIGUSR1, SIGTERM, SIGINT or SIGHUP.
 ///
-/// A handler may only set a flag; the loop asks for it at the end of a step, where all ranks agree on it.
+/// The handler sets a flag, which the loop reads at the end of a step, where all ranks agree on it.
 ///
 /// Open MPI's `mpirun` answers SIGTERM, SIGINT and SIGHUP alike: it sends its ranks SIGCONT at once, SIGTERM after a
 /// second and SIGKILL after another (`odls_base_sigkill_timeout`; a longer one delays the end of every failed job). The
 /// ranks take its SIGCONT for the request, and so have two seconds. What they write reaches the terminal only when mpirun
 /// has killed them.
 package enum StopSignal {
-  /// Begins to catch the signals. Until then they end the process.
+  /// Begins to catch the signals, which end the process until then.
   ///
-  /// - Parameter speaks: Whether this process says at once what a signal has begun.
+  /// - Parameter speaks: Whether this process tells the user at once what a signal has begun.
   package static func install(speaks: Bool) {
     guard speaks else { return st_catch_stop_signals(nil, nil) }
-    // Below the line that is written over, if there is one.
+    // Below the progress line, if there is one.
     let start = Console().columns == nil ? "seqtrain: " : "\nseqtrain: "
     st_catch_stop_signals(
       strdup("\(start)stopping after this step, with a checkpoint; Ctrl-C ends it at once\n"),
@@ -26,10 +26,10 @@ package enum StopSignal {
           + "time it takes\n"))
   }
 
-  /// Makes this process say nothing more of signals, whatever it is doing.
+  /// Stops all messages about signals.
   package static func silence() { st_silence_stop_signals() }
 
-  /// The name of the signal that has come, or nil.
+  /// The name of the signal received, or nil.
   package static var received: String? {
     switch st_caught_stop_signal() {
     case 0: nil

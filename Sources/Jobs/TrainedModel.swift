@@ -5,15 +5,15 @@ import MPI
 import Sequences
 import Training
 
-/// A model out of a checkpoint: everything that evaluation and generation need, without the run or its data.
+/// A model from a checkpoint: all that evaluation and generation need, without the run or its data.
 package struct TrainedModel {
   /// The checkpoint's file.
   package let path: String
   /// The configuration of the run.
   package let configuration: Configuration
-  /// The vocabulary that it was trained with.
+  /// The vocabulary it was trained with.
   package let vocabulary: Vocabulary
-  /// How the streams that it was trained on were laid over the lanes.
+  /// How its training streams were laid over lanes.
   package let mode: ScheduleMode
   /// How far training had come.
   package let progress: TrainingProgress
@@ -21,16 +21,17 @@ package struct TrainedModel {
   package let memory: ParameterMemory
   /// What is wrong with newer checkpoints of the run.
   package let damaged: [String]
-  /// Finds the dataset that it was trained on.
+  /// Finds the dataset it was trained on.
   let data: DatasetSearch
 
   /// Reads a checkpoint, verified against its manifest.
   ///
   /// - Parameters:
   ///   - path: A checkpoint's file, or the directory of a run.
-  ///   - best: Of a run, whether the checkpoint with the lowest validation loss is meant, or the newest sound one.
-  /// - Throws: `TrainingError`, `HDF5Error`, `FileError`, `DataError` or `ConfigurationError` where there is none that
-  ///   can be read.
+  ///   - best: For a run, whether to take the checkpoint with the lowest validation loss instead of the newest sound
+  ///     one.
+  /// - Throws: `TrainingError`, `HDF5Error`, `FileError`, `DataError` or `ConfigurationError` if there is none that can
+  ///   be read.
   package init(_ path: String, best: Bool) throws {
     let file: CheckpointFile
     (file, damaged) = try CheckpointStore.find(path, best: best)

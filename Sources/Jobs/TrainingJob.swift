@@ -7,19 +7,19 @@ import Sequences
 import Settings
 import Training
 
-/// The job behind `seqtrain train`: begins a run, or goes on with the one in its directory.
+/// The job behind `seqtrain train`: begins a run, or continues the one in its directory.
 ///
-/// Rank 0 owns the run's directory; what it decides there all ranks learn. What can be refused is refused before
-/// anything is written, and a run has not begun before it has a checkpoint: until then its settings may change.
+/// Only rank 0 uses the run's directory; it broadcasts its decisions. Everything that can be refused is refused before
+/// anything is written. A run begins with its first checkpoint: until then its settings may change.
 package struct TrainingJob: Sendable {
-  /// The file of the configuration. If nil, that in the run's directory; if there is none, the defaults, or without data
-  /// named `Configuration.firstRun`.
+  /// The configuration's file; nil for the one in the run's directory, or, without one, the defaults, or
+  /// `Configuration.firstRun` if no data is named.
   package var configurationPath: String?
   /// Settings that override it, as `key=value`.
   package var settings: [String]
   /// The directory of the run; nil for one named after the configuration.
   package var runPath: String?
-  /// Whether the run must begin here.
+  /// Whether this must be a new run.
   package var fresh: Bool
 
   /// A job of these settings.
@@ -41,8 +41,8 @@ package struct TrainingJob: Sendable {
       yaml: communicator.broadcast(plan?.configuration.yaml ?? ""), name: "the configuration of rank 0")
     let dataPath = try communicator.broadcast(plan?.dataPath ?? "")
 
-    // The embedded text is made in the run's directory, which is taken before; all else is looked at before anything
-    // is written.
+    // The embedded text is made in the run's directory, so that is locked first; otherwise everything is checked before
+    // anything is written.
     let isEmbedded = dataPath == run.embeddedDataPath
     func take() throws -> String? { try communicator.agree { isFirst ? try run.open(fresh: fresh) : nil } }
     var warning = isEmbedded ? try take() : nil
@@ -79,32 +79,32 @@ package struct TrainingJob: Sendable {
     defer { reporter?.finish() }
     trainer.observer = reporter
     let ending = try trainer.run { StopSignal.received != nil || reporter?.failure != nil }
-    // The ranks that end first have mpirun end the others.
+    // mpirun may signal the ranks that are still ending when the first have ended.
     StopSignal.silence()
     try communicator.agree { if let failure = reporter?.failure { throw failure } }
     reporter?.conclude(ending, trainer.progress, signal: StopSignal.received)
     try trainer.free()
     try tokens?.free()
-    // Hours of training are not given up for what could not be said; a job that was stopped goes on as it would have.
+    // A console that failed doesn't end training early; it makes a finished job fail.
     if ending == .finished { try communicator.agree { try reporter?.checkConsole() } }
     return ending == .finished ? .finished : .stopped
   }
 
-  /// What rank 0 has found in the run's directory, and makes of it.
+  /// What rank 0 found in the run's directory, and decided.
   private struct Plan {
     /// The settings of the run from now on.
     let configuration: Configuration
-    /// Those in the directory.
+    /// The settings in the directory.
     let saved: SavedSettings
-    /// Where the dataset lies.
+    /// The dataset's path.
     let dataPath: String
     /// The steps of the checkpoints there.
     let steps: [Int]
-    /// The newest sound one, with which the run goes on.
+    /// The newest sound one, which the run resumes from.
     let checkpoint: CheckpointFile?
-    /// What was damaged in the directory.
+    /// Damage in the directory.
     let notes: [String]
-    /// What has changed since the checkpoint was written.
+    /// The settings that have changed since the checkpoint.
     let changes: [SettingChange]
   }
 
@@ -112,7 +112,7 @@ package struct TrainingJob: Sendable {
     let saved = fresh ? .missing : try run.savedSettings()
     let (checkpoint, damaged) = fresh ? (nil, []) : try newestCheckpoint(run.checkpoints)
     if saved == .missing && checkpoint == nil && !fresh { try run.requireNoCheckpoints() }
-    // What the run has begun with, whatever may have become of the file of its settings.
+    // What the run began with, whatever has happened to its file of settings since.
     let previous = try checkpoint.map {
       try Configuration.read(yaml: $0.header.configuration, name: "\($0.path): /configuration")
     }
@@ -145,7 +145,7 @@ package struct TrainingJob: Sendable {
       changes: previous.map { configuration.changes(since: $0.configuration) } ?? [])
   }
 
-  /// Where the dataset lies: that of a run that goes on is looked for, unless it is named anew.
+  /// The dataset's path; searched for if the run resumes and its data is not named anew.
   private func dataPath(
     _ configuration: Configuration, _ run: RunDirectory, _ checkpoint: CheckpointFile?,
     _ previous: Configuration?
@@ -155,13 +155,13 @@ package struct TrainingJob: Sendable {
     return try DatasetSearch(checkpoint, name: path).find()
   }
 
-  /// Writes the settings to the directory, which this job has taken, unless another has used it since the plan was made.
+  /// Writes the settings to the locked directory, unless another job has used it since the plan was made.
   private func begin(_ plan: Plan, _ run: RunDirectory) throws {
     guard try run.checkpoints.steps() == plan.steps else { throw RunError.changed(run.path) }
     try run.save(plan.configuration, replacing: plan.saved)
   }
 
-  /// The settings of a file that the user has named.
+  /// The settings of a file named by the user.
   private func readSettings(_ path: String) throws -> Configuration {
     func refuse(_ what: String) -> ConfigurationError { ConfigurationError("\(path): \(what)") }
     if Files.isDirectory(path) {
@@ -181,7 +181,7 @@ package struct TrainingJob: Sendable {
     }
   }
 
-  /// Makes the text that a run trains on that names no other: the same everywhere.
+  /// Makes the text for runs that name no data; it is the same everywhere.
   private func makeEmbeddedData(_ path: String) throws {
     guard !Files.exists(path) else { return }
     try TaleCorpus().run(output: path, command: "seqtrain data generate grammar --output \(path)")
@@ -203,9 +203,8 @@ package struct TrainingJob: Sendable {
     }
   }
 
-  /// Reads all tokens once before a run begins: better now than after hours of training. Those that are held in memory
-  /// have been read; of others the first rank reads all, since the fingerprint is of the whole, each other one its share.
-  /// Collective.
+  /// Checks all tokens before a run begins, rather than after hours of training. Those held in memory have been read;
+  /// of others rank 0 reads all for the fingerprint, the other ranks their shares. Collective.
   private func checkTokens(_ dataset: SequenceDataset, areHeld: Bool, _ communicator: Communicator) throws {
     let share = RankBlocks.evenPart(
       of: dataset.streams.tokens.count, rank: communicator.rank, ranks: communicator.size)
@@ -214,7 +213,7 @@ package struct TrainingJob: Sendable {
     }
   }
 
-  /// What the training takes of memory, if the hosts have that much, and whether that is with all tokens. Collective.
+  /// The memory that training takes, and whether that includes all tokens; throws if the hosts lack it. Collective.
   private func checkMemory(
     _ configuration: Configuration, _ dataset: SequenceDataset, resumes: Bool, _ communicator: Communicator
   ) throws -> (MemoryDemand, holdsTokens: Bool) {
@@ -252,7 +251,7 @@ package struct TrainingJob: Sendable {
     )
   }
 
-  /// Throws unless the dataset is the one that the run was trained on.
+  /// Ensures that the dataset is the one the run was trained on.
   private func requireData(_ dataset: SequenceDataset, of checkpoint: CheckpointFile) throws {
     let fingerprint = checkpoint.header.datasetFingerprint
     guard fingerprint == dataset.fingerprint else {

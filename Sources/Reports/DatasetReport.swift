@@ -2,9 +2,9 @@ import FileSystem
 import Sequences
 
 extension SequenceDataset {
-  /// What it holds, for programs.
+  /// The content for programs.
   ///
-  /// - Parameter listingFiles: Whether each file that it was made from is named, and the command in full.
+  /// - Parameter listingFiles: Whether to name every source file and give the command in full.
   package func json(listingFiles: Bool = false) -> JSON {
     var members: JSON.Members = [
       "kind": .string(Self.format.kind), "format_version": .integer(formatVersion), "dataset": .string(path),
@@ -27,7 +27,7 @@ extension SequenceDataset {
     return .object(members)
   }
 
-  /// What it holds, for people; the parameter is that of `json`.
+  /// The content for people; the parameter is that of `json`.
   package func text(listingFiles: Bool = false) -> String {
     let shown = listingFiles ? origin.files[...] : origin.files.prefix(DatasetOrigin.mostFiles)
     var rows = [
@@ -49,14 +49,14 @@ extension SequenceDataset {
 }
 
 extension DatasetOrigin {
-  /// So many files are named where the list is not asked for.
+  /// The most files named without `--files`.
   fileprivate static let mostFiles = 5
 
   fileprivate var bytes: Int { files.reduce(0) { $0 + $1.bytes } }
 
   fileprivate var emptyFiles: Int { files.count { $0.bytes == 0 } }
 
-  /// The command; unless it is wanted in full, without the middle of a very long one, which names files.
+  /// The command; if not in full, without the middle of a very long one, which names files.
   fileprivate func command(inFull: Bool) -> String? {
     guard let command, !inFull, command.count > 1000 else { return command }
     return "\(command.prefix(400)) ... \(command.suffix(400))"
@@ -93,7 +93,7 @@ extension Vocabulary {
     ]
   }
 
-  /// How many tokens of what kind, for people.
+  /// The number and kind of tokens, for people.
   package var text: String {
     "\(Wording.counted(count, level.rawValue))\(unknown == nil ? "" : ", with an unknown token")"
   }

@@ -1,13 +1,13 @@
 import Evaluation
 import FileSystem
 
-/// What an evaluation has found.
+/// The result of an evaluation.
 package struct EvaluationReport: Sendable {
-  /// What was measured, and the result.
+  /// What was measured, and the metrics.
   package let header: EvaluationHeader
-  /// The split's entropy, below which no model can go, in nats a target; nil where it is not known.
+  /// The split's entropy, a lower bound of any model's loss, in nats a target; nil if unknown.
   package let floor: Double?
-  /// What is wrong with newer checkpoints of the run; on rank 0.
+  /// What is wrong with newer checkpoints of the run; empty except on rank 0.
   package let damaged: [String]
 
   /// A report of these facts.
@@ -17,11 +17,11 @@ package struct EvaluationReport: Sendable {
     self.damaged = damaged
   }
 
-  /// By how much the loss is above the floor, as a fraction of it; nil where that is not known.
+  /// How far the loss is above the floor, as a fraction of it; nil if the floor is unknown.
   private var excess: Double? { floor.map { header.metrics.loss / $0 - 1 } }
 
-  /// For programs: what was measured and how, the metrics, `floor` and `excess`, and `passed_over`, what is wrong with
-  /// newer checkpoints.
+  /// For programs: what was measured and how, the metrics, `floor`, `excess`, and `passed_over`: what is wrong with newer
+  /// checkpoints.
   package var json: JSON {
     var members = header.members
     members.append(header.metrics.members)
@@ -80,7 +80,7 @@ extension Metrics {
   }
 }
 
-/// Lines of names and values, the values below each other and their control characters escaped.
+/// Lines of names and values, the values aligned and their control characters escaped.
 package func alignedText(_ rows: [(name: String, value: String)]) -> String {
   let width = rows.reduce(0) { max($0, $1.name.count) } + 2
   return rows.map { $0.name + String(repeating: " ", count: width - $0.name.count) + $0.value.printable() }

@@ -1,15 +1,15 @@
-/// A value as JSON has it, with the members of objects in the order in which they are given.
+/// A JSON value whose objects keep the order of their members.
 package indirect enum JSON: Sendable {
   case null
   case bool(Bool)
   case integer(Int)
-  /// A number; null where it is not finite, since JSON has no word for that.
+  /// A number; written as null if not finite, which JSON can't express.
   case number(Double)
   case string(String)
   case array([JSON])
   case object(Members)
 
-  /// The members of an object: a dictionary's literal, in its order.
+  /// The members of an object, in the order of a dictionary literal.
   package struct Members: ExpressibleByDictionaryLiteral, Sendable {
     fileprivate var pairs: [(name: String, value: JSON)]
 
@@ -18,7 +18,7 @@ package indirect enum JSON: Sendable {
       pairs = elements.map { (name: $0.0, value: $0.1) }
     }
 
-    /// More members after those that there are.
+    /// Adds members at the end.
     package mutating func append(_ others: Members) { pairs += others.pairs }
   }
 

@@ -2,7 +2,7 @@ import Core
 import Glibc
 import Threads
 
-/// What a user may expect of this machine that it does not do, a line each: for a warning at the start of a job.
+/// What this machine can't do that a user may expect, a line each, for warnings at the start of a job.
 package func machineNotes(for precision: Precision) -> [String] {
   var notes: [String] = []
   if let note = precision.emulationNote { notes.append(note) }

@@ -3,21 +3,21 @@ import FoundationEssentials
 import Glibc
 import Training
 
-/// What one logging step has to say about training.
+/// A row of a logging step.
 package struct TrainingRow: Sendable, Equatable {
-  /// The updates made so far.
+  /// Updates made so far.
   package var step: Int
-  /// The passes over the data that are complete.
+  /// Complete passes over the data.
   package var epoch: Int
-  /// Nats a target: the mean over all targets since the row before, without steps that were skipped.
+  /// The mean over all targets since the previous row, without skipped steps, in nats a target.
   package var loss: Double
-  /// The global norm of this step's gradient before clipping.
+  /// The global norm of this step's gradient, before clipping.
   package var norm: Double
   /// Whether this step's gradient was clipped.
   package var clipped: Bool
   /// The learning rate of this step.
   package var learningRate: Double
-  /// Targets a second over all ranks, since the row before; validations take no time here.
+  /// Targets a second over all ranks since the previous row, without the time of validations.
   package var tokensPerSecond: Double
 
   /// A row with these values.
@@ -52,15 +52,15 @@ package struct TrainingRow: Sendable, Equatable {
   }
 }
 
-/// What one validation has to say.
+/// A row of a validation.
 package struct ValidationRow: Sendable, Equatable {
-  /// The updates made so far.
+  /// Updates made so far.
   package var step: Int
-  /// The passes over the data that are complete.
+  /// Complete passes over the data.
   package var epoch: Int
   /// Nats a target over the validation split.
   package var loss: Double
-  /// Whether no validation of the run before was better.
+  /// Whether this is the run's best validation so far.
   package var best: Bool
 
   /// A row with these values.
@@ -84,24 +84,22 @@ package struct ValidationRow: Sendable, Equatable {
   }
 }
 
-/// `metrics.jsonl`: one object a row, one consistent history over stops, kills and resumes.
+/// `metrics.jsonl`: one JSON object a row, consistent over stops, kills and resumes.
 ///
-/// Each row ends with `seconds`, those spent on training and validation in all launches up to it (not those of steps that
-/// were made again), and `time`, the time of day in UTC.
+/// Each row ends with `seconds`, spent in all launches so far without steps that were made again, and `time`, in UTC.
 package final class MetricsFile {
-  /// What was wrong with rows that have been left out; nil where all were sound.
+  /// Which rows were damaged and left out; nil if none.
   package let damage: String?
   private let path: String
   private let descriptor: Int32
   private let secondsBefore: Double
   private let start = ContinuousClock.now
 
-  /// Opens the file to append to it, without the rows of what a resume makes again, without a last row that a kill cut
-  /// short, and without damaged ones.
+  /// Opens the file to append to it; first drops rows that the resume makes again, a last row cut short by a kill, and
+  /// damaged rows.
   ///
-  /// - Parameters:
-  ///   - progress: How far the run has come: rows of later steps are dropped.
-  /// - Throws: `FileError` where it can't be read, replaced or opened.
+  /// - Parameter progress: What the run resumes from; rows of later steps are dropped.
+  /// - Throws: `FileError` if it can't be read, replaced or opened.
   package init(path: String, resumedFrom progress: TrainingProgress) throws {
     self.path = path
     var rows = KeptRows()
@@ -127,7 +125,7 @@ package final class MetricsFile {
     try Files.write(Array("\(JSON.object(row).text)\n".utf8), to: descriptor, path: path)
   }
 
-  /// Waits until all rows have reached the disk.
+  /// Waits until all rows are on the disk.
   package func synchronize() throws {
     guard fsync(descriptor) == 0 || errno == EINVAL else {
       throw FileError(path, "synchronise with the disk")
@@ -138,7 +136,7 @@ package final class MetricsFile {
 /// The rows of a metrics file that a resume keeps.
 private struct KeptRows {
   var bytes: [UInt8] = []
-  /// `seconds` of the last one.
+  /// `seconds` of the last row.
   var seconds = 0.0
   private var damagedLines: [Int] = []
 
@@ -153,7 +151,7 @@ private struct KeptRows {
   init(of file: [UInt8], upTo progress: TrainingProgress) {
     let decoder = JSONDecoder()
     var lines = file.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    // What a kill has cut short, or nothing.
+    // A row cut short by a kill, or nothing.
     if let rest = lines.popLast(), rest.contains(0) { damagedLines.append(lines.count + 1) }
     for (index, line) in lines.enumerated() {
       guard let row = try? decoder.decode(Row.self, from: Data(line)) else {
@@ -168,7 +166,7 @@ private struct KeptRows {
     damagedLines.sort()
   }
 
-  /// Which lines are no rows.
+  /// The numbers of the damaged lines, in words.
   var damage: String? {
     guard !damagedLines.isEmpty else { return nil }
     let most = 10

@@ -2,7 +2,7 @@ import FileSystem
 import Glibc
 import Logging
 
-/// Writes what a run says to its `run.log`, with times, and to the console.
+/// Writes log messages to `run.log`, with times, and to the console.
 struct RunLogHandler: LogHandler {
   var metadata: Logger.Metadata = [:]
   var logLevel = Logger.Level.info
@@ -27,7 +27,7 @@ struct RunLogHandler: LogHandler {
   }
 }
 
-/// `run.log`: lines with time and level, added to over all launches of a run.
+/// `run.log`: lines with time and level, from all launches of a run.
 final class RunLogFile: Sendable {
   private let path: String
   private let descriptor: Int32
@@ -39,7 +39,7 @@ final class RunLogFile: Sendable {
 
   deinit { close(descriptor) }
 
-  /// Adds a line. A log that can't be written is no reason to stop training: what matters is checked elsewhere.
+  /// Adds a line; errors are ignored: a failing log is no reason to stop training.
   func line(_ text: String, level: Logger.Level = .info) {
     let line = "\(Wording.timeOfDay()) \(level) \(text.printable())\n"
     try? Files.write(Array(line.utf8), to: descriptor, path: path)

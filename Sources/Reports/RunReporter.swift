@@ -7,9 +7,9 @@ import Training
 
 /// Reports how a run goes, on rank 0: rows to `metrics.jsonl`, words to `run.log`, and both to the console.
 package final class RunReporter: TrainingObserver {
-  /// For what is said in words: to `run.log` and the console.
+  /// For messages in words, to `run.log` and the console.
   package let logger: Logger
-  /// Why a row could not be written, where that is so: then the job must stop. Rank 0 is alone with it for now.
+  /// Why a row could not be written, if one couldn't: the job must stop. The other ranks don't know yet.
   package private(set) var failure: (any Error)?
   private let run: RunDirectory
   private let metrics: MetricsFile
@@ -26,9 +26,9 @@ package final class RunReporter: TrainingObserver {
   ///
   /// - Parameters:
   ///   - run: The directory, opened by this job.
-  ///   - progress: What training goes on from; rows of later steps are dropped.
+  ///   - progress: What training resumes from; rows of later steps are dropped.
   ///   - totalSteps: The step after which the run is finished.
-  /// - Throws: `FileError` where a file can't be written.
+  /// - Throws: `FileError` if a file can't be written.
   package init(
     run: RunDirectory, resumedFrom progress: TrainingProgress, totalSteps: Int,
     console: Console = Console()
@@ -44,7 +44,7 @@ package final class RunReporter: TrainingObserver {
     if let damage = metrics.damage { logger.warning("\(damage)") }
   }
 
-  /// Says what run this is, what it takes, and where it stands.
+  /// Logs the run's model, layout, demands and progress.
   package func introduce(
     _ trainer: Trainer, changes: [SettingChange], notes: [String], memory: MemoryDemand,
     checkpoints: CheckpointRoom?
@@ -77,8 +77,10 @@ package final class RunReporter: TrainingObserver {
     }
   }
 
-  /// Reports a step that is due for a row.
-  package func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, isLogged: Bool) {
+  /// Writes a row where the step has one.
+  package func didStep(
+    _ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, isLogged: Bool
+  ) {
     targets += outcome.targets
     guard isLogged else { return }
     let now = ContinuousClock.now
@@ -100,7 +102,7 @@ package final class RunReporter: TrainingObserver {
     (last, targets) = (ContinuousClock.now, 0)
   }
 
-  /// After a row that could not be written, which may be there in part, no other may follow.
+  /// Writes no more rows after a failure, which may have left a partial one.
   private func stopIfFails(_ report: () throws -> Void) {
     guard failure == nil else { return }
     do { try report() } catch { failure = error }
@@ -108,7 +110,7 @@ package final class RunReporter: TrainingObserver {
 
   /// Writes a row of a logging step.
   ///
-  /// - Throws: `FileError` where the row can't be written.
+  /// - Throws: `FileError` if the row can't be written.
   package func report(_ row: TrainingRow) throws {
     try metrics.append(row.members)
     let elapsed = (ContinuousClock.now - start) / .seconds(1)
@@ -120,29 +122,29 @@ package final class RunReporter: TrainingObserver {
 
   /// Writes a row of a validation.
   ///
-  /// - Throws: `FileError` where the row can't be written.
+  /// - Throws: `FileError` if the row can't be written.
   package func report(_ row: ValidationRow) throws {
     try metrics.append(row.members)
     logger.info("\(row.line(totalSteps: totalSteps))")
   }
 
-  /// Waits until the metrics have reached the disk.
+  /// Waits until the metrics are on the disk.
   ///
-  /// - Throws: `FileError` where they can't.
+  /// - Throws: `FileError` if they can't be written.
   package func willSave() throws { try metrics.synchronize() }
 
-  /// Warns.
+  /// Logs a warning.
   package func note(_ message: String) { logger.warning("\(message)") }
 
-  /// Fails where the console has not taken everything.
+  /// Fails if the console failed.
   ///
-  /// - Throws: `FileError`; not where the reader has gone.
+  /// - Throws: `FileError`; not if the reader has gone.
   package func checkConsole() throws { try console.check() }
 
-  /// Ends the progress line, where there is one.
+  /// Ends the progress line, if there is one.
   package func finish() { console.finishProgress() }
 
-  /// Says how the run ended.
+  /// Logs how the run ended.
   ///
   /// - Parameter signal: The name of the signal that stopped it, if this rank got one.
   package func conclude(_ ending: Ending, _ progress: TrainingProgress, signal: String?) {

@@ -8,20 +8,20 @@ package struct Setting<Root>: Sendable {
   package let help: String
   /// What it may be, in words.
   package let allowed: String
-  /// Whether a run that has begun may go on with another value.
+  /// Whether a run that has begun may change it.
   package let mayChange: Bool
-  /// What other programs call it: the last part of the name, in lower case, without underscores.
+  /// Its names in other programs: the last part, in lower case, without underscores.
   let synonyms: [Substring]
   /// Whether the value is a list, so that an assignment reads it as YAML.
   let isList: Bool
-  /// Puts a value read from YAML in its place; false where it is not one of those allowed.
+  /// Sets a value read from YAML; false if it is not allowed.
   let decode: @Sendable (Node, inout Root) -> Bool
   /// The value as YAML.
   let yaml: @Sendable (Root) -> String
 
   /// A setting of any value of its type.
   ///
-  /// - Parameter synonyms: What other programs call it, as `synonyms` has it, with spaces between.
+  /// - Parameter synonyms: `synonyms`, with spaces between.
   package init<Value: SettingValue>(
     _ key: String, _ path: WritableKeyPath<Root, Value> & Sendable, mayChange: Bool = false, _ help: String,
     synonyms: String = ""

@@ -1,4 +1,4 @@
-/// The values that a setting of an ordered type may have.
+/// The allowed values of a setting of an ordered type.
 package struct SettingLimits<Value: SettingValue & Comparable>: Sendable, CustomStringConvertible {
   /// What is expected, in words.
   package let description: String
@@ -9,7 +9,7 @@ package struct SettingLimits<Value: SettingValue & Comparable>: Sendable, Custom
     self.accept = accept
   }
 
-  /// Whether the value may be given.
+  /// Whether the value is allowed.
   package func contains(_ value: Value) -> Bool { accept(value) }
 
   /// From `low` to `high`, both allowed.
@@ -17,13 +17,13 @@ package struct SettingLimits<Value: SettingValue & Comparable>: Sendable, Custom
     Self("from \(low.yaml) to \(high.yaml)") { low <= $0 && $0 <= high }
   }
 
-  /// Above `low`, up to and with `high`.
+  /// Above `low`, up to `high`, which is allowed.
   package static func above(_ low: Value, to high: Value) -> Self {
     Self("above \(low.yaml), at most \(high.yaml)") { low < $0 && $0 <= high }
   }
 }
 
 extension SettingLimits<Double> {
-  /// From 0 to what float32, in which the kernels compute, still tells from 1.
+  /// From 0 to the largest number that float32, in which the kernels compute, tells from 1.
   package static var belowOne: Self { .within(0, 0.9999999) }
 }

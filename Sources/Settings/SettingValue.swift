@@ -1,12 +1,12 @@
 import Yams
 
-/// A type that a setting can have: how it is read from YAML, and written.
+/// A type of settings: how values are read from YAML and written.
 package protocol SettingValue: Equatable, Sendable {
-  /// What is expected where anything may be given, with its article.
+  /// What is expected, with its article, if there are no limits.
   static var expectation: String { get }
-  /// Reads a value, or nil where the node holds something else.
+  /// Reads a value; nil if the node holds something else.
   init?(setting node: Node)
-  /// The value as YAML that any reader takes for the same.
+  /// The value as YAML that any YAML reader reads as the same.
   var yaml: String { get }
 }
 
@@ -25,7 +25,7 @@ extension Double: SettingValue {
     guard let text = node.plainText else { return nil }
     self.init(text.filter { $0 != "_" })
   }
-  /// YAML 1.1 takes 1e-08 for a string: its numbers have a point.
+  /// YAML 1.1 reads 1e-08 as a string: its numbers have a point.
   package var yaml: String {
     guard let exponent = description.firstIndex(of: "e"), !description.contains(".") else {
       return description

@@ -1,11 +1,11 @@
 import FileSystem
 import HDF5
 
-/// Where the dataset of a run lay when a checkpoint was written.
+/// Where a run's dataset was when a checkpoint was written.
 package struct DatasetPlace: Equatable {
-  /// Its path from the root.
+  /// Its absolute path.
   package let path: String
-  /// Its path from the run's directory: the same after both have been moved together.
+  /// Its path from the run's directory: still right after both have moved together.
   package let pathFromRun: String
 
   /// The place of the dataset at `path`, of the run in a directory.
@@ -17,7 +17,7 @@ package struct DatasetPlace: Equatable {
   private static let pathName = "dataset_path"
   private static let pathFromRunName = "dataset_path_from_run"
 
-  /// Reads what `write` has written, if anything.
+  /// Reads what `write` wrote, if anything.
   init?(_ attributes: Attributes) throws {
     guard try attributes.contains(Self.pathName) else { return nil }
     path = try attributes.string(Self.pathName)
