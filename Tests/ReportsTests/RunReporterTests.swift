@@ -25,7 +25,7 @@ import Training
       console: Console(descriptor: console))
   }
 
-  @Test func rowsHaveThePromisedMembers() throws {
+  @Test func `rows have the promised members`() throws {
     try withTemporaryDirectory { base in
       let null = open("/dev/null", O_WRONLY)
       defer { close(null) }
@@ -128,7 +128,7 @@ import Training
     return progress
   }
 
-  @Test func aResumeDropsLaterRowsAndAHalfRow() throws {
+  @Test func `a resume drops later rows and a half row`() throws {
     try withTemporaryDirectory { base in
       let null = open("/dev/null", O_WRONLY)
       defer { close(null) }
@@ -154,7 +154,7 @@ import Training
     }
   }
 
-  @Test func withoutATerminalThereArePlainLinesAndTheLogHasTimes() throws {
+  @Test func `without a terminal there are plain lines and the log has times`() throws {
     try withTemporaryDirectory { base in
       let output = open("\(base)/output", O_WRONLY | O_CREAT, 0o644)
       defer { close(output) }
@@ -188,7 +188,7 @@ import Training
     return (controller, terminal)
   }
 
-  @Test func onATerminalOneLineIsWrittenOver() throws {
+  @Test func `on a terminal one line is written over`() throws {
     try withTemporaryDirectory { base in
       let (controller, terminal) = try pseudoterminal()
       defer {

@@ -23,7 +23,7 @@ func message<T>(_ body: () throws -> T) -> String {
     throw ConfigurationError("no candidate fits \(setting.key)")
   }
 
-  @Test func everySettingIsWrittenAndReadBack() throws {
+  @Test func `every setting is written and read back`() throws {
     var changed = Configuration()
     for setting in Configuration.settings.all {
       try changed.set("\(setting.key)=\(Self.otherValue(of: setting))")
@@ -33,7 +33,7 @@ func message<T>(_ body: () throws -> T) -> String {
     #expect(try Configuration(yaml: Configuration().yaml, name: "config.yaml") == Configuration())
   }
 
-  @Test func settingsAreReadBySection() throws {
+  @Test func `settings are read by section`() throws {
     let yaml = """
       model: {cell: gru, hidden: 1_024}
       training:
@@ -53,7 +53,7 @@ func message<T>(_ body: () throws -> T) -> String {
   }
 
   @Test(arguments: ["", "\n", "# nothing\n", "---\n", "model: {}\n"])
-  func nothingSetIsTheDefaults(_ yaml: String) throws {
+  func `nothing set is the defaults`(_ yaml: String) throws {
     #expect(try Configuration(yaml: yaml, name: "c.yaml") == Configuration())
   }
 
@@ -97,7 +97,7 @@ func message<T>(_ body: () throws -> T) -> String {
     ("model: {hidden: 3}\nmodel.hidden: 4", "c.yaml:2: model.hidden is set twice"),
     ("- 3", "c.yaml: expected sections such as `training:`, found a list"),
   ])
-  func whatIsWrongIsNamedWithItsLine(_ yaml: String, _ expected: String) {
+  func `what is wrong is named with its line`(_ yaml: String, _ expected: String) {
     let found = message { try Configuration(yaml: yaml, name: "c.yaml") }
     #expect(found.contains(expected))
   }
@@ -109,14 +109,14 @@ func message<T>(_ body: () throws -> T) -> String {
     ("model=3", "model=3: model is not a setting; the nearest is "),
     ("training.optimizer.no_decay=[a", "expected a list of texts, found [a"),
   ])
-  func whatIsWrongWithAnAssignmentIsNamed(_ assignment: String, _ expected: String) {
+  func `what is wrong with an assignment is named`(_ assignment: String, _ expected: String) {
     var configuration = Configuration()
     let found = message { try configuration.set(assignment) }
     #expect(found.contains(expected))
     #expect(configuration == Configuration())
   }
 
-  @Test func anAssignmentKeepsWhatFollowsTheFirstEqualsSign() throws {
+  @Test func `an assignment keeps what follows the first equals sign`() throws {
     var configuration = Configuration()
     try configuration.set("data.path=a=b: [c.h5")
     #expect(configuration.data.path == "a=b: [c.h5")
@@ -124,7 +124,7 @@ func message<T>(_ body: () throws -> T) -> String {
     #expect(configuration.data.path == "")
   }
 
-  @Test func aFileThatIsNoConfigurationIsNamed() {
+  @Test func `a file that is no configuration is named`() {
     #expect(
       message { try Configuration(path: "/nowhere/c.yaml") }
         == "/nowhere/c.yaml: can't open: No such file or directory")
@@ -137,7 +137,7 @@ func message<T>(_ body: () throws -> T) -> String {
     #expect(message { try Configuration(path: "/bin/true") }.hasPrefix("/bin/true: not a text in UTF-8"))
   }
 
-  @Test func settingsAreWrittenSectionBySection() {
+  @Test func `settings are written section by section`() {
     let keys = Configuration.settings.all.map(\.key)
     #expect(Set(keys).count == keys.count)
     let sections = keys.map { $0.split(separator: ".").first ?? "" }

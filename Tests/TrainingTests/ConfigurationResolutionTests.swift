@@ -9,14 +9,14 @@ import Training
     return configuration
   }
 
-  @Test func shardsAreTheRanksOfTheFirstLaunch() throws {
+  @Test func `shards are the ranks of the first launch`() throws {
     let first = try Configuration().resolved(ranks: 3)
     #expect(first.training.shards == 3)
     #expect(try Configuration().resolved(ranks: 2, previous: first).training.shards == 3)
     #expect(try Self.configuration("training.shards=8").resolved(ranks: 2).training.shards == 8)
   }
 
-  @Test func aRunWithoutALengthHasTheOneItBeganWith() throws {
+  @Test func `a run without a length has the one it began with`() throws {
     #expect(try Configuration().resolved(ranks: 1).training.steps == TrainingConfiguration.defaultSteps)
     let first = try Self.configuration("training.epochs=3").resolved(ranks: 1)
     #expect(first.training.steps == 0)
@@ -51,14 +51,14 @@ import Training
     (["training.schedule.name=plateau", "evaluation.every=0"], 1, "evaluation.every 0: "),
     (["evaluation.patience=2", "evaluation.every=0"], 1, "evaluation.every 0: "),
   ])
-  func contradictionsAreRefused(_ assignments: [String], _ ranks: Int, _ expected: String) throws {
+  func `contradictions are refused`(_ assignments: [String], _ ranks: Int, _ expected: String) throws {
     var configuration = Configuration()
     for assignment in assignments { try configuration.set(assignment) }
     let found = message { try configuration.resolved(ranks: ranks) }
     #expect(found.contains(expected))
   }
 
-  @Test func whatMayChangeOnResumeDoes() throws {
+  @Test func `what may change on resume does`() throws {
     let first = try Self.configuration("training.steps=20").resolved(ranks: 2)
     let second = try Self.configuration(
       "training.steps=40", "training.optimizer.learning_rate=0.1", "evaluation.every=7", "checkpoint.keep=9",
@@ -68,7 +68,7 @@ import Training
     #expect(second.changes(since: first).count == 6)
   }
 
-  @Test func everythingElseIsRefusedWithBothValues() throws {
+  @Test func `everything else is refused with both values`() throws {
     let first = try Configuration().resolved(ranks: 2)
     let second = try Self.configuration("model.hidden=64", "training.lanes=16", "training.steps=40")
     #expect(
@@ -77,7 +77,7 @@ import Training
         + "set them back, or choose another directory with --run")
   }
 
-  @Test func whatMayChangeIsThePromisedSet() {
+  @Test func `what may change is the promised set`() {
     let fixed = Configuration.settings.all.filter { !$0.mayChange }.map(\.key)
     #expect(fixed.allSatisfy { $0.hasPrefix("model.") || $0.hasPrefix("training.") || $0 == "data.mode" })
     #expect(fixed.contains("model.hidden") && fixed.contains("training.seed"))
@@ -86,7 +86,7 @@ import Training
     }
   }
 
-  @Test func patternsExemptParametersFromDecay() throws {
+  @Test func `patterns exempt parameters from decay`() throws {
     let optimizer = try Self.configuration(
       "training.optimizer.name=adamw", "training.optimizer.weight_decay=0.1"
     ).training.optimizer

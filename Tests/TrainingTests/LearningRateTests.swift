@@ -19,7 +19,7 @@ import Training
       "expected \(expected), found \(found)")
   }
 
-  @Test func literalValues() {
+  @Test func `literal values`() {
     expectClose(rates(.constant, steps: 12, at: [1, 2, 4, 5, 12]), [0.2, 0.4, 0.8, 0.8, 0.8])
     expectClose(rates(.linear, steps: 12, at: [3, 4, 6, 8, 12]), [0.6, 0.8, 0.6, 0.4, 0])
     expectClose(rates(.linear, final: 0.5, steps: 12, at: [8, 12, 20]), [0.6, 0.4, 0.4])
@@ -32,12 +32,12 @@ import Training
     expectClose(rates(.plateau, steps: 12, at: [2, 4, 5], factor: 0.25), [0.4, 0.8, 0.2])
   }
 
-  @Test func noWarmupAndShortRuns() {
+  @Test func `no warmup and short runs`() {
     expectClose(rates(.linear, warmup: 0, steps: 4, at: [1, 4]), [0.6, 0])
     expectClose(rates(.cosine, warmup: 9, steps: 3, at: [1, 3]), [0.8 / 9, 0.8 / 3])
   }
 
-  @Test func totalsOfStepsAndEpochs() throws {
+  @Test func `totals of steps and epochs`() throws {
     func total(steps: Int, epochs: Int, accumulate: Int = 1) throws -> Int {
       var training = TrainingConfiguration()
       (training.steps, training.epochs, training.accumulate) = (steps, epochs, accumulate)
@@ -66,7 +66,7 @@ import Training
     #expect(try training.totalSteps(chunksPerEpoch: 1 << 40) == 7)
   }
 
-  @Test func plateauAndEarlyStopping() {
+  @Test func `plateau and early stopping`() {
     var schedule = ScheduleConfiguration()
     (schedule.name, schedule.factor, schedule.patience) = (.plateau, 0.5, 2)
     var progress = TrainingProgress()

@@ -10,11 +10,11 @@ import Training
     ("plain", "runs/plain"),
     (".hidden", "runs/.hidden"),
   ])
-  func aRunIsNamedAfterItsConfiguration(_ configuration: String?, _ expected: String) {
+  func `a run is named after its configuration`(_ configuration: String?, _ expected: String) {
     #expect(RunDirectory.defaultPath(configuration: configuration) == expected)
   }
 
-  @Test func openingMakesWhatIsMissingAndKeepsTheSettings() throws {
+  @Test func `opening makes what is missing and keeps the settings`() throws {
     try withTemporaryDirectory { base in
       var configuration = try Configuration().resolved(ranks: 2)
       do {
@@ -35,7 +35,7 @@ import Training
     }
   }
 
-  @Test func aSecondJobIsRefusedByNameOfTheFirst() throws {
+  @Test func `a second job is refused by name of the first`() throws {
     try withTemporaryDirectory { base in
       let first = RunDirectory(base)
       _ = try first.open(fresh: false)
@@ -47,7 +47,7 @@ import Training
     }
   }
 
-  @Test func aHolderElsewhereIsNamedWithWhatToDo() throws {
+  @Test func `a holder elsewhere is named with what to do`() throws {
     try withTemporaryDirectory { base in
       let first = RunDirectory(base)
       _ = try first.open(fresh: false)
@@ -61,14 +61,14 @@ import Training
     }
   }
 
-  @Test func theLockIsFreeWhenItsHolderIsGone() throws {
+  @Test func `the lock is free when its holder is gone`() throws {
     try withTemporaryDirectory { base in
       do { _ = try RunDirectory(base).open(fresh: false) }
       #expect(try RunDirectory(base).open(fresh: false) == nil)
     }
   }
 
-  @Test func freshNeedsAnEmptyDirectoryAndWritesNothingElsewhere() throws {
+  @Test func `fresh needs an empty directory and writes nothing elsewhere`() throws {
     try withTemporaryDirectory { base in
       try writeBytes("mine".utf8, to: "\(base)/notes")
       let found = message { try RunDirectory(base).open(fresh: true) }
@@ -77,7 +77,7 @@ import Training
     }
   }
 
-  @Test func settingsChangedByAnotherJobMeanwhileAreNoticed() throws {
+  @Test func `settings changed by another job meanwhile are noticed`() throws {
     try withTemporaryDirectory { base in
       let configuration = try Configuration().resolved(ranks: 1)
       try RunDirectory(base).save(configuration, replacing: .missing)
@@ -86,7 +86,7 @@ import Training
     }
   }
 
-  @Test func checkpointsWithoutSettingsAreNotOverwritten() throws {
+  @Test func `checkpoints without settings are not overwritten`() throws {
     try withTemporaryDirectory { base in
       mkdir("\(base)/checkpoints", 0o755)
       try RunDirectory(base).requireNoCheckpoints()
@@ -162,7 +162,7 @@ import Training
     }
   }
 
-  @Test func aPathThatCannotBeADirectoryIsNamed() throws {
+  @Test func `a path that cannot be a directory is named`() throws {
     try withTemporaryDirectory { base in
       try writeBytes([], to: "\(base)/file")
       #expect(
