@@ -4,7 +4,7 @@ import Testing
 /// Faults of the program, in optimised code too.
 @Suite struct PreconditionsTests {
   @Test(arguments: [
-    ("precondition", "Core/Matrix.swift", "rows beyond the matrix"),
+    ("precondition", "Chunks/Matrix.swift", "rows beyond the matrix"),
     ("precondition-failure", "MultiRank/FaultScenarios.swift", "no way goes here"),
   ])
   func `a fault ends the process with a message and its place`(
