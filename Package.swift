@@ -57,7 +57,8 @@ let package = Package(
     module("Settings", [yams]),
     module("Core", ["CKernels", "COneDNN", "Chunks", "Settings", "Random", "Preconditions"]),
     module(
-      "Sequences", ["Chunks", "FileSystem", "HDF5", "Random", "Threads", "Preconditions", "CZlib", crypto]),
+      "Sequences",
+      ["Chunks", "FileSystem", "HDF5", "Random", "Threads", "CSupport", "Preconditions", "CZlib", crypto]),
     module("Evaluation", ["Chunks", "Core", "Sequences", "MPI", "HDF5", "Random", "Preconditions"]),
     module(
       "Training",

@@ -1,3 +1,4 @@
+import CSupport
 import Chunks
 
 /// All tokens of a dataset in memory, in the smallest type that has room for the vocabulary.
@@ -41,7 +42,11 @@ struct HeldTokens: @unchecked Sendable {
     _ pieces: ArraySlice<PlacedPiece>, of _: T.Type, to buffer: Chunk
   ) {
     guard let base = memory.assumingMemoryBound(to: T.self).baseAddress else { return }
-    for placed in pieces { buffer.write(placed, tokens: base + placed.piece.start) }
+    // Short pieces lie anywhere: the first tokens of those that follow are fetched meanwhile.
+    for (number, placed) in zip(pieces.indices, pieces) {
+      if number + 16 < pieces.endIndex { st_prefetch(base + pieces[number + 16].piece.start) }
+      buffer.write(placed, tokens: base + placed.piece.start)
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import CSupport
 import Preconditions
 import Random
 
@@ -118,7 +119,7 @@ struct Placement: Sendable {
     to end: Int, _ body: (_ lane: Int, _ stream: Int, _ start: Int, _ pairs: Int) throws -> Void
   ) rethrows {
     while !isComplete, loads.fewest < end {
-      let stream = order?[next] ?? next
+      let stream = order?.take(next, from: streams) ?? next
       next += 1
       let pairs = streams.pairs(of: stream)
       guard pairs > 0 else { continue }
@@ -162,17 +163,35 @@ struct ShuffledStreams: Sendable {
 
   var count: Int { streams.count }
 
+  /// The stream at a place, where one place after another is taken. Its offsets and those of its neighbours in the order
+  /// lie anywhere in the table: they are fetched ahead, since each would be waited for on its own.
   @inline(__always)
-  subscript(_ place: Int) -> Int { Int(streams[place]) }
+  func take(_ place: Int, from table: StreamTable) -> Int {
+    let ahead = place + 16
+    if ahead < streams.count { table.prefetch(Int(streams[ahead])) }
+    return Int(streams[place])
+  }
 
   /// Draws `part` of `whole` equal parts of what has not been drawn yet.
   mutating func shuffle(share part: Int, of whole: Int) {
     guard part > 0 else { return }
     let rest = undrawn - (undrawn * part + whole - 1) / whole
     // Fisher and Yates, written out: the standard library does not promise that its order stays the same.
-    while undrawn > max(rest, 1) {
-      undrawn -= 1
-      streams.swapAt(undrawn, random.below(undrawn + 1))
+    // The places of some are drawn before they are swapped, and fetched meanwhile: they lie anywhere.
+    streams.withUnsafeMutableBufferPointer { streams in
+      withUnsafeTemporaryAllocation(of: Int.self, capacity: 32) { places in
+        while undrawn > max(rest, 1) {
+          let count = min(places.count, undrawn - max(rest, 1))
+          for number in 0..<count {
+            places[number] = random.below(undrawn - number)
+            st_prefetch(streams.baseAddress.map { $0 + places[number] })
+          }
+          for place in places[..<count] {
+            undrawn -= 1
+            streams.swapAt(undrawn, place)
+          }
+        }
+      }
     }
   }
 }

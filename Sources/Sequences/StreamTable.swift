@@ -1,3 +1,4 @@
+import CSupport
 import Preconditions
 
 /// Where the streams of a split begin and end on the axis of tokens.
@@ -56,6 +57,10 @@ package struct StreamTable: Sendable {
     min(max(places[first + stream], tokens.lowerBound), tokens.upperBound)
   }
 
+  /// Has the processor fetch the offsets of `stream`, which are asked for soon.
+  @inline(__always)
+  func prefetch(_ stream: Int) { places.prefetch(first + stream) }
+
   /// The first token of each stream, and the end of the last: count + 1 numbers, each larger than the one before.
   package var offsets: LazyMapCollection<Range<Int>, Int> { (0..<count + 1).lazy.map(offset) }
 
@@ -98,6 +103,11 @@ struct StreamOffsets: Sendable {
   subscript(_ number: Int) -> Int {
     let low = Int(low[number])
     return upper.isEmpty ? low : low + upperHalf(of: number) << 32
+  }
+
+  @inline(__always)
+  func prefetch(_ number: Int) {
+    low.withUnsafeBufferPointer { st_prefetch($0.baseAddress.map { $0 + number }) }
   }
 
   @inline(never)

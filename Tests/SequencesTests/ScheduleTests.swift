@@ -198,6 +198,45 @@ func pieces(_ schedule: Schedule, epoch: Int = 0, lane: Int) throws -> [[Piece]]
     #expect(try order(seed: 2, epoch: 0) != first)
   }
 
+  @Test
+  func
+    `Streams are placed as their definition says, in the epoch a walk begins with and in those it comes to`()
+    throws
+  {
+    let seed: UInt64 = 11
+    let table = try unevenStreams(700, longest: 9, seed: 4)
+    let schedule = try Schedule(
+      streams: table, lanes: 5, chunk: 16, mode: .packed, traversal: .training(seed: seed))
+    let lanes = 0..<schedule.lanes
+    for first in 0..<3 {
+      var walk = try schedule.walk(lanes: lanes, epoch: first)
+      for epoch in first..<3 {
+        var placed = [[Int]](repeating: [], count: lanes.count)
+        for _ in 0..<schedule.chunks(inEpoch: epoch) {
+          let place = walk.next { if $1.resets { placed[$0].append($1.stream) } }
+          #expect(place.epoch == epoch)
+        }
+        #expect(placed == placement(of: table, lanes: lanes.count, seed: seed, epoch: epoch))
+      }
+    }
+  }
+
+  /// The streams of each lane in packed training, by the definitions: shuffled one draw after another, each on the first
+  /// of the lanes with the fewest pairs.
+  private func placement(of table: StreamTable, lanes: Int, seed: UInt64, epoch: Int) -> [[Int]] {
+    var random = RandomStream(RandomKey(seed: seed, purpose: .shuffling), at: (UInt32(epoch), 0, 0))
+    var order = (0..<table.count).filter { table.pairs(of: $0) > 0 }
+    for last in order.indices.dropFirst().reversed() { order.swapAt(last, random.below(last + 1)) }
+    var pairs = [Int](repeating: 0, count: lanes)
+    var placed = [[Int]](repeating: [], count: lanes)
+    for stream in order {
+      let fewest = pairs.indices.reduce(0) { pairs[$1] < pairs[$0] ? $1 : $0 }
+      placed[fewest].append(stream)
+      pairs[fewest] += table.pairs(of: stream)
+    }
+    return placed
+  }
+
   @Test func theShuffleStaysTheSame() throws {
     let schedule = try Schedule(
       streams: streams([Int](repeating: 3, count: 8)), lanes: 2, chunk: 2, mode: .packed,

@@ -37,4 +37,7 @@ void st_share_heap(void);
 /// shared pages: the first access to them would end in SIGBUS. Only one thread of a process may call it at a time.
 bool st_populate(void *base, size_t count);
 
+/// Has the processor fetch the cache line at `place`, which is read soon; does nothing where it is no valid address.
+static inline void st_prefetch(const void *place) { __builtin_prefetch(place); }
+
 #endif
