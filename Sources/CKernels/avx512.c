@@ -14,7 +14,10 @@
 #define ST_AVX2 0
 #include "templates/kernels.h"
 
-const st_kernels st_avx512_kernels = {ST_EACH_KERNEL(ST_ENTRY)};
+const st_kernels st_avx512_kernels = {
+#define ST_KERNEL(result, name, parameters, arguments) .name = name,
+#include "kernels/all.h"
+};
 
 #pragma clang attribute pop
 

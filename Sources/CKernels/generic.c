@@ -4,4 +4,7 @@
 #define ST_AVX2 0
 #include "templates/kernels.h"
 
-const st_kernels st_generic_kernels = {ST_EACH_KERNEL(ST_ENTRY)};
+const st_kernels st_generic_kernels = {
+#define ST_KERNEL(result, name, parameters, arguments) .name = name,
+#include "kernels/all.h"
+};

@@ -18,5 +18,3 @@
 #include "products_tile.h"
 #include "products_pack.h"
 #include "products.h"
-
-#define ST_ENTRY(name) .name = name,

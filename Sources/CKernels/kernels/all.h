@@ -1,0 +1,7 @@
+// The list of all kernels; read several times, so without guards.
+#include "elementwise.h"
+#include "losses.h"
+#include "optimizers.h"
+#include "products.h"
+#include "random.h"
+#include "recurrent.h"
