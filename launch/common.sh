@@ -23,3 +23,28 @@ build() {
   swift build --package-path "$root" -c release --no-color-diagnostics "$@" >&2 ||
     fail "the build failed; its messages are above"
 }
+
+# Where the run's checkpoints are, as seqtrain finds its directory: --run, or runs/ and the name of the settings' file.
+checkpoints() {
+  local run=runs/default argument
+  for argument in "$@"; do
+    case $argument in
+    *.yaml | *.yml) run=runs/$(basename "${argument%.*}") ;;
+    esac
+  done
+  while [[ $# -gt 0 ]]; do
+    case $1 in
+    --run) run=${2:-} ;;
+    --run=*) run=${1#--run=} ;;
+    esac
+    shift
+  done
+  echo "$run/checkpoints"
+}
+
+# The newest checkpoint of the run that these arguments name: while it changes, the run comes further.
+newest_checkpoint() {
+  local files
+  files=("$(checkpoints "$@")"/step-*.h5)
+  echo "${files[-1]}"
+}

@@ -18,6 +18,53 @@ import Testing
     #expect(result.status == 1 && result.errors.contains("expected a number of ranks"), "\(result)")
   }
 
+  /// What `launch/train` makes of jobs that end so, one attempt after another: its status, and the attempts.
+  ///
+  /// - Parameter jobs: Of each attempt its status, and whether it leaves a new checkpoint.
+  private func restarts(_ count: Int, _ jobs: [(status: Int, saves: Bool)]) throws -> (
+    status: Int32, attempts: Int
+  ) {
+    try withTemporaryDirectory { base in
+      let setUp = try runProcess(
+        "bash",
+        [
+          "-c",
+          """
+          mkdir launch programs && cp '\(script("train"))' '\(script("common.sh"))' launch
+          printf '#!/bin/sh\n' | tee launch/setup > programs/swift
+          printf '%s\n' \(jobs.map { "'\($0.status) \($0.saves)'" }.joined(separator: " ")) > jobs
+          cat > programs/mpirun <<'END'
+          #!/bin/bash
+          echo >> attempts
+          read -r status saves < <(sed -n "$(wc -l < attempts)p" jobs)
+          mkdir -p runs/mine/checkpoints
+          [ "$saves" = false ] || touch "runs/mine/checkpoints/step-$(wc -l < attempts).h5"
+          exit "$status"
+          END
+          chmod +x launch/setup programs/*
+          """,
+        ], directory: base)
+      #expect(setUp.status == 0, "\(setUp)")
+      let result = try runProcess(
+        "bash", ["launch/train", "--restarts", "\(count)", "--run", "runs/mine"], directory: base,
+        environment: ["PATH": "\(base)/programs:/usr/bin:/bin"])
+      let attempts = try readBytes("\(base)/attempts").count
+      return (result.status, attempts)
+    }
+  }
+
+  @Test func `a job that fails is started again while it comes further`() throws {
+    #expect(try restarts(3, [(1, true), (1, true), (0, true)]) == (0, 3))
+    #expect(try restarts(1, [(1, true), (1, true), (0, true)]) == (1, 2), "no more often than asked")
+    #expect(try restarts(0, [(1, true)]) == (1, 1))
+  }
+
+  @Test func `a job that no other attempt would mend is not started again`() throws {
+    #expect(try restarts(9, [(1, false), (1, false), (0, true)]) == (1, 2), "it comes no further")
+    #expect(try restarts(9, [(3, true), (0, true)]) == (3, 1), "stopped")
+    #expect(try restarts(9, [(64, false), (0, true)]) == (64, 1), "wrong options")
+  }
+
   /// The path of a script in `launch`, which lies beside `Tests`.
   private func script(_ name: String) -> String {
     #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined() + "/launch/\(name)"
