@@ -91,8 +91,8 @@ package struct Benchmark: Sendable {
   private func checkMemory(_ communicator: Communicator) throws {
     let check = try MemoryCheck(communicator)
     _ = try check.require(configuration, mayChange: true) { configuration, _ in
-      try StepPlan(configuration, tracks: tracks, ranks: communicator.size)
-        .footprint(communicator, onOneHost: check.onOneHost, resumes: false)
+      try StepPlan(configuration, tracks: tracks, hosts: communicator.hosts)
+        .footprint(communicator, resumes: false)
     }
     try check.free()
   }

@@ -219,8 +219,7 @@ package struct TrainingJob: Sendable {
   ) throws -> (MemoryDemand, holdsTokens: Bool) {
     let check = try MemoryCheck(communicator)
     let result = try check.require(configuration, tokens: dataset.byteCount, mayChange: !resumes) {
-      try $0.trainingFootprint(
-        dataset, communicator, onOneHost: check.onOneHost, resumes: resumes, holdsTokens: $1)
+      try $0.trainingFootprint(dataset, communicator, resumes: resumes, holdsTokens: $1)
     }
     try check.free()
     return result

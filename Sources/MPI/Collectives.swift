@@ -86,51 +86,6 @@ extension Communicator {
     }
   }
 
-  /// Sends a block of `outgoing` to every rank and fills `incoming` with a block from each. `outgoingBlocks` on one
-  /// rank and `incomingBlocks` on another agree on what the one sends the other. Collective.
-  package func alltoall<T: MPIDatatype>(
-    _ outgoing: UnsafeBufferPointer<T>, _ outgoingBlocks: RankBlocks,
-    into incoming: UnsafeMutableBufferPointer<T>, _ incomingBlocks: RankBlocks
-  ) throws {
-    check(outgoingBlocks, outgoing.count)
-    check(incomingBlocks, incoming.count)
-    _ = incoming[incomingBlocks.range(of: rank)].update(
-      fromContentsOf: outgoing[outgoingBlocks.range(of: rank)])
-    let incoming = UnsafeBufferPointer(incoming)
-    let largest = max(outgoingBlocks.largest, incomingBlocks.largest)
-    let rounds = (largest + countLimit - 1) / countLimit
-    try withUnsafeTemporaryAllocation(of: MPI_Request?.self, capacity: 2 * size) { requests in
-      guard let base = requests.baseAddress else { return }
-      for round in 0..<rounds {
-        var count = 0
-        // Every rank begins with its neighbour, lest all of them send to the same one first.
-        for distance in 1..<size {
-          let source = (rank + size - distance) % size
-          if let part = incomingBlocks.part(round, of: source, limit: countLimit) {
-            try call("MPI_Irecv") {
-              MPI_Irecv(
-                incoming.mutableStart(of: part), Int32(part.count), T.handle, Int32(source), collectiveTag,
-                handle, base + count)
-            }
-            count += 1
-          }
-        }
-        for distance in 1..<size {
-          let destination = (rank + distance) % size
-          if let part = outgoingBlocks.part(round, of: destination, limit: countLimit) {
-            try call("MPI_Isend") {
-              MPI_Isend(
-                outgoing.start(of: part), Int32(part.count), T.handle, Int32(destination), collectiveTag,
-                handle, base + count)
-            }
-            count += 1
-          }
-        }
-        try call("MPI_Waitall") { MPI_Waitall(Int32(count), base, st_statuses_ignore()) }
-      }
-    }
-  }
-
   private func check(_ blocks: RankBlocks, _ count: Int) {
     precondition(blocks.counts.count == size, "\(blocks.counts.count) blocks for \(size) ranks")
     precondition(blocks.count == count, "\(count) elements for blocks of \(blocks.count)")

@@ -17,6 +17,8 @@ package struct Communicator: @unchecked Sendable {
   package let rank: Int
   /// The number of ranks in the group.
   package let size: Int
+  /// Which of them are on which host.
+  package internal(set) var hosts: Hosts
   /// The most elements in one message. Only tests make it smaller, to see messages go in parts.
   package var countLimit = Int(Int32.max)
 
@@ -29,18 +31,31 @@ package struct Communicator: @unchecked Sendable {
     self.handle = handle
     self.rank = Int(rank)
     self.size = Int(size)
+    hosts = Hosts(ranks: [self.size])
   }
 
-  /// The ranks of this group on the same host as the calling one, in the same order. Collective.
-  package func splitByHost() throws -> Communicator {
-    var host = st_comm_null()
+  /// All ranks of the job. Collective.
+  static func world() throws -> Communicator {
+    let world = try Communicator(taking: st_comm_world())
+    var handle = st_comm_null()
     try call("MPI_Comm_split_type") {
-      MPI_Comm_split_type(handle, Int32(MPI_COMM_TYPE_SHARED), Int32(rank), st_info_null(), &host)
+      MPI_Comm_split_type(
+        world.handle, Int32(MPI_COMM_TYPE_SHARED), Int32(world.rank), st_info_null(), &handle)
     }
-    return try Communicator(taking: host)
+    let host = try Communicator(taking: handle)
+    let first = try host.minimum(world.rank)
+    try host.free()
+    return try world.grouped(byHost: first)
   }
 
-  /// Ends a group made by `splitByHost`; it may not be used any more. Collective.
+  /// The ranks that give the same color, in the order of their keys, as if on one host. Collective.
+  func split(color: Int, key: Int) throws -> Communicator {
+    var group = st_comm_null()
+    try call("MPI_Comm_split") { MPI_Comm_split(handle, Int32(color), Int32(key), &group) }
+    return try Communicator(taking: group)
+  }
+
+  /// Ends a group made by `splitByHost` or `splitAcrossHosts`; it may not be used any more. Collective.
   package func free() throws {
     var handle = handle
     precondition(handle != st_comm_world(), "the group of all ranks ends with MPI")

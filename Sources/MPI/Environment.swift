@@ -43,7 +43,7 @@ package enum Environment {
       throw MPIError(
         function: "MPI_Init_thread", message: "this MPI library was built without support for threads")
     }
-    return try Communicator(taking: st_comm_world())
+    return try Communicator.world()
   }
 
   /// Ends the whole job at once, whatever its other ranks do; `mpirun` then gives `status`. What has been printed is

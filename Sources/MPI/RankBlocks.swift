@@ -10,8 +10,6 @@ package struct RankBlocks: Sendable, Equatable {
   package let offsets: [Int]
   /// The number of elements in all blocks.
   package let count: Int
-  /// The number of elements in the largest block.
-  let largest: Int
   /// Counts and offsets for MPI, whose counts are 32-bit; of no use where `count` does not fit.
   let counts32: [Int32]
   let offsets32: [Int32]
@@ -26,7 +24,6 @@ package struct RankBlocks: Sendable, Equatable {
       return offset
     }
     count = offset
-    largest = counts.max() ?? 0
     counts32 = counts.map { Int32(truncatingIfNeeded: $0) }
     offsets32 = offsets.map { Int32(truncatingIfNeeded: $0) }
   }
@@ -38,11 +35,4 @@ package struct RankBlocks: Sendable, Equatable {
 
   /// The elements of a rank's block.
   package func range(of rank: Int) -> Range<Int> { offsets[rank]..<offsets[rank] + counts[rank] }
-
-  /// The elements of a rank's block that go in message `number`, with at most `limit` in each; nil after the last one.
-  func part(_ number: Int, of rank: Int, limit: Int) -> Range<Int>? {
-    let block = range(of: rank)
-    let start = block.lowerBound + number * limit
-    return start < block.upperBound ? start..<min(block.upperBound, start + limit) : nil
-  }
 }

@@ -4,14 +4,15 @@ import Testing
 /// Runs the scenarios of the program MultiRank.
 @Suite(.serialized) struct MPITests {
   @Test(
-    arguments: ["collectives", "messages-in-parts", "groups", "agree", "shared-memory"], [1, 2, 3, 8])
+    arguments: ["collectives", "messages-in-parts", "groups", "agree", "shared-memory", "host-progress"],
+    [1, 2, 3, 8])
   func scenario(_ name: String, ranks: Int) throws {
     let result = try mpirun(ranks: ranks, "MultiRank", [name])
     #expect(result.status == 0, "\(result)")
   }
 
   /// Without `mpirun` a process is a job of one rank.
-  @Test(arguments: ["collectives", "messages-in-parts", "groups", "agree", "shared-memory"])
+  @Test(arguments: ["collectives", "messages-in-parts", "groups", "agree", "shared-memory", "host-progress"])
   func aloneWithoutLauncher(_ name: String) throws {
     let result = try runProcess(try builtProgram("MultiRank"), [name])
     #expect(result.status == 0, "\(result)")

@@ -2,36 +2,42 @@ import Core
 import MPI
 import Training
 
-/// Both exchanges, for 5 and 8 shards: every rank's slices hold the bits of the one tree over all shards, and weights
-/// updated by their owners are known to all, as are packed weights that ranks share. Twice over, as steps follow each other.
+/// For 5, 8 and 13 shards, on one host and on several, equal ones or not, whose ranks are numbered one host after another
+/// or by turns: every rank's slices hold the bits of the one tree over all shards, and weights updated by their owners
+/// are known to all, as are packed weights that ranks share. Twice over, as steps follow each other.
 func exchanges(_ world: Communicator) throws {
   var configuration = ModelConfiguration()
   (configuration.embedding, configuration.hidden) = (24, 40)
   let layout = Blueprint(configuration, tracks: .language(vocabulary: 37)).layout
-  for shards in [5, 8] where world.size <= shards {
-    let plan = ShardPlan(shards: shards, ranks: world.size)
-    let shared = try SharedMemoryExchange(
-      world.splitByHost(), layout: layout, packedCount: 40_000, plan: plan)
-    let messages = try [false, true].map {
-      try MessageExchange(world, layout: layout, plan: plan, overlapping: $0)
-    }
-    let exchanges = [shared as any GradientExchange] + messages
-    for round in 0..<2 {
-      for exchange in exchanges {
-        try checkSums(exchange, plan, rank: world.rank, round: round)
-        try checkWeights(exchange, world, round: round)
-        try checkPackedWeights(exchange, world, round: round)
+  let placements: [(Int) -> Int] = [
+    { _ in 0 },
+    { $0 % 2 },
+    { $0 },
+    // Hosts of 1, 2, 3, ... ranks.
+    { rank in (0...rank).first { ($0 + 1) * ($0 + 2) / 2 > rank } ?? 0 },
+  ]
+  for host in placements {
+    let world = try world.grouped(byHost: host(world.rank))
+    for shards in [5, 8, 13] where world.size <= shards {
+      let plan = ShardPlan(shards: shards, hosts: world.hosts)
+      for overlapping in world.hosts.count > 1 ? [false, true] : [false] {
+        let exchange = try GradientExchange(
+          world, layout: layout, packedCount: 40_000, plan: plan, overlapping: overlapping)
+        for round in 0..<2 {
+          try checkSums(exchange, plan, rank: world.rank, round: round)
+          try checkWeights(exchange, world, round: round)
+          try checkPackedWeights(exchange, world, round: round)
+        }
+        // A rank that could not read its data has finished no piece.
+        try checkSums(exchange, plan, rank: world.rank, round: 2, finishing: world.rank > 0)
+        try exchange.free()
       }
-    }
-    // A rank that could not read its data has finished no piece.
-    for exchange in exchanges {
-      try checkSums(exchange, plan, rank: world.rank, round: 2, finishing: world.rank > 0)
     }
   }
 }
 
 private func checkSums(
-  _ exchange: any GradientExchange, _ plan: ShardPlan, rank: Int, round: Int, finishing: Bool = true
+  _ exchange: GradientExchange, _ plan: ShardPlan, rank: Int, round: Int, finishing: Bool = true
 ) throws {
   let layout = exchange.memory.layout
   for (subtree, gradient) in zip(plan.subtrees(of: rank), exchange.memory.gradients) {
@@ -43,12 +49,12 @@ private func checkSums(
     let expected = treeSum(0..<plan.shards) { mark($0, index, round) }
     try expect(
       sums[index] == expected,
-      "\(type(of: exchange)), \(plan), element \(index): expected \(expected), found \(sums[index])")
+      "\(plan), element \(index): expected \(expected), found \(sums[index])")
   }
   try exchange.publish()
 }
 
-private func checkWeights(_ exchange: any GradientExchange, _ world: Communicator, round: Int) throws {
+private func checkWeights(_ exchange: GradientExchange, _ world: Communicator, round: Int) throws {
   let memory = exchange.memory
   // The last rank's part comes first.
   let parts = (0..<world.size).reversed().map {
@@ -66,17 +72,16 @@ private func checkWeights(_ exchange: any GradientExchange, _ world: Communicato
   try world.barrier()
 }
 
-/// Each rank fills its part of what is shared, and knows the parts of all.
-private func checkPackedWeights(_ exchange: any GradientExchange, _ world: Communicator, round: Int) throws {
-  let packed = exchange.packing?.floats
-  try expect((packed == nil) == (exchange is MessageExchange), "only shared memory is packed to")
-  let count = packed?.count ?? 0
-  for index in RankBlocks.evenPart(of: count, rank: world.rank, ranks: world.size) {
-    packed?[index] = mark(55, index, round)
-  }
+/// Each rank fills its part of what its host shares, and knows the parts of all.
+private func checkPackedWeights(_ exchange: GradientExchange, _ world: Communicator, round: Int) throws {
+  guard let packing = exchange.packing else { throw FailedExpectation(description: "nothing is shared") }
+  let packed = packing.floats
+  let own = RankBlocks.evenPart(of: packed.count, rank: packing.sharer, ranks: packing.sharers)
+  try expectEqual(packing.sharers, world.hosts.ranks[world.hosts.host(of: world.rank)].count)
+  for index in own { packed[index] = mark(55, index, round) }
   try exchange.awaitPackedWeights()
   // From the end: the last part is complete last.
-  for index in (0..<count).reversed() { try expectEqual(packed?[index], mark(55, index, round)) }
+  for index in packed.indices.reversed() { try expectEqual(packed[index], mark(55, index, round)) }
   try world.barrier()
 }
 

@@ -17,6 +17,7 @@ nonisolated(unsafe) let mpiScenarios: [String: (Communicator) throws -> Void] = 
   },
   "misuse": { world in _ = try world.broadcast(1, from: world.size + 3) },
   "shared-memory": sharedMemory,
+  "host-progress": hostProgress,
 ]
 
 /// A number that tells where it comes from.
@@ -82,9 +83,18 @@ private func eachElement<T: MPIDatatype & Equatable>(_ world: Communicator, _ el
   let incomingBlocks = RankBlocks(counts: (0..<size).map { count(from: $0, to: rank) })
   let outgoing = (0..<size).flatMap { block(rank * 10 + $0, count: count(from: rank, to: $0)) }
   var incoming = [T](repeating: zero, count: incomingBlocks.count)
+  // Each rank to itself too, and some messages are empty.
+  let messages = PendingMessages(world)
   try outgoing.withUnsafeBufferPointer { outgoing in
-    try incoming.withUnsafeMutableBufferPointer {
-      try world.alltoall(outgoing, outgoingBlocks, into: $0, incomingBlocks)
+    try incoming.withUnsafeMutableBufferPointer { incoming in
+      for other in 0..<size {
+        try messages.receive(
+          into: UnsafeMutableBufferPointer(rebasing: incoming[incomingBlocks.range(of: other)]), from: other)
+        try messages.send(
+          UnsafeBufferPointer(rebasing: outgoing[outgoingBlocks.range(of: other)]), to: other)
+      }
+      try world.makeProgress()
+      try messages.wait()
     }
   }
   try expectEqual(incoming, (0..<size).flatMap { block($0 * 10 + rank, count: count(from: $0, to: rank)) })
@@ -108,11 +118,33 @@ private func eachElement<T: MPIDatatype & Equatable>(_ world: Communicator, _ el
 private func groups(_ world: Communicator) throws {
   let host = try world.splitByHost()
   // All ranks of a test are on one host.
+  try expectEqual(world.hosts, Hosts(ranks: [world.size]))
   try expectEqual(host.size, world.size)
   try expectEqual(host.rank, world.rank)
   try expectEqual(try host.sum(1), world.size)
   try host.free()
   try world.barrier()
+
+  // Dealt to two hosts by turns, as `mpirun --map-by node` does; the first host comes first whatever its number.
+  let dealt = try world.grouped(byHost: 7 - world.rank % 2)
+  let half = (world.size + 1) / 2
+  try expectEqual(dealt.hosts.ranks.map(\.count), world.size == 1 ? [1] : [half, world.size - half])
+  try expectEqual(dealt.rank, world.rank / 2 + (world.rank % 2) * half)
+  let own = try dealt.splitByHost()
+  try expectEqual(own.size, dealt.hosts.ranks[world.rank % 2].count)
+  try expectEqual(own.rank, world.rank / 2)
+  try expectEqual(own.hosts, Hosts(ranks: [own.size]))
+  try expectEqual(try own.allgather(world.rank), Array(stride(from: world.rank % 2, to: world.size, by: 2)))
+  let across = try dealt.splitAcrossHosts()
+  let pair = world.rank / 2 * 2
+  try expectEqual(try across.allgather(world.rank), Array(pair..<min(pair + 2, world.size)))
+  try own.free()
+  try across.free()
+
+  // In their order already: nothing changes but the hosts.
+  let consecutive = try world.grouped(byHost: world.rank / 2)
+  try expectEqual(consecutive.rank, world.rank)
+  try expectEqual(consecutive.hosts.host(of: world.rank), world.rank / 2)
 }
 
 private func agree(_ world: Communicator) throws {
@@ -173,6 +205,29 @@ private func sharedMemory(_ world: Communicator) throws {
   if !doubles(host.rank).isEmpty {
     for rank in 0..<host.size { try expectEqual(doubles(host.rank)[rank], Double(-rank)) }
   }
+  try memory.free()
+  try host.free()
+}
+
+/// What a rank has written before it came so far, those who have seen it come may read.
+private func hostProgress(_ world: Communicator) throws {
+  let host = try world.splitByHost()
+  let count = 500
+  let memory = try SharedMemory(
+    host, byteCount: count * MemoryLayout<Int>.stride + HostProgress.byteCount)
+  let progress = HostProgress(memory, rank: host.rank, ranks: host.size)
+  try memory.synchronize()
+  func numbers(_ rank: Int) -> UnsafeMutableBufferPointer<Int> {
+    memory.segment(of: rank).bindMemory(to: Int.self)
+  }
+  try expect(progress.allHaveReached(0) && !progress.allHaveReached(count + 1))
+  for number in 1...count {
+    numbers(host.rank)[number - 1] = mark(host.rank, number)
+    progress.reach(number)
+    while !progress.allHaveReached(number) { sched_yield() }
+    for rank in 0..<host.size { try expectEqual(numbers(rank)[number - 1], mark(rank, number)) }
+  }
+  try host.barrier()
   try memory.free()
   try host.free()
 }

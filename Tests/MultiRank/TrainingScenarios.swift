@@ -24,8 +24,8 @@ nonisolated(unsafe) let trainingScenarios: [String: (Communicator) throws -> Voi
 ///
 /// Besides settings there are `@stop=RANK:STEP`, for the rank to ask in that step that all stop; `@break=RANK:STEP`, for it
 /// to ask when the step has been made; `@nan=STEP:COUNT`,
-/// for a weight that is not a number in so many steps from that one on; and `@trace`, for a line for every step and
-/// validation.
+/// for a weight that is not a number in so many steps from that one on; `@hosts=COUNT:COUNT...`, for ranks that exchange as
+/// if so many were on each host; and `@trace`, for a line for every step and validation.
 struct TrainingCommand {
   private let dataset: String
   private let directory: String
@@ -34,6 +34,7 @@ struct TrainingCommand {
   private var stop: (rank: Int, step: Int)?
   private var damage: Range<Int>?
   private var traces = false
+  private var ranksOfHosts: [Int] = []
 
   init(_ words: [String]) throws {
     try expect(words.count >= 2, "DATASET DIRECTORY are given")
@@ -45,6 +46,7 @@ struct TrainingCommand {
       case "@stop": stop = (numbers[0], numbers[1] - 1)
       case "@break": stop = (numbers[0], numbers[1])
       case "@nan": damage = numbers[0]..<numbers[0] + numbers[1]
+      case "@hosts": ranksOfHosts = numbers
       case "@trace": traces = true
       default: try configuration.set(word)
       }
@@ -65,7 +67,16 @@ struct TrainingCommand {
     return (trainer, store)
   }
 
+  /// The world, on the hosts that are asked for.
+  private func placed(_ world: Communicator) throws -> Communicator {
+    guard !ranksOfHosts.isEmpty else { return world }
+    let hosts = Hosts(ranks: ranksOfHosts)
+    try expectEqual(hosts.rankCount, world.size)
+    return try world.grouped(byHost: hosts.host(of: world.rank))
+  }
+
   func run(_ world: Communicator) throws {
+    let world = try placed(world)
     let (trainer, store) = try makeTrainer(world)
     let file = world.rank == 0 ? try store.newestSound().file : nil
     if try world.any(file != nil) { try trainer.resume(from: file) }

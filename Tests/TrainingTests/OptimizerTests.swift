@@ -1,5 +1,6 @@
 import Chunks
 import Core
+import MPI
 import Testing
 import Training
 
@@ -109,7 +110,7 @@ import Training
     (model.embedding, model.hidden) = (20, 20)
     let layout = Blueprint(model, tracks: .language(vocabulary: 30)).layout
     for ranks in [1, 3] {
-      let ownership = Ownership(layout, ranks: ranks)
+      let ownership = Ownership(layout, hosts: Hosts(ranks: [ranks]))
       let ranges = (0..<ranks).flatMap { rank in
         let ranges = [UpdateRange](layout, slices: ownership.ranges(of: rank)) { !$0.name.contains("bias") }
         // States of different ranges do not overlap.

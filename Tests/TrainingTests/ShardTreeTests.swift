@@ -1,4 +1,5 @@
 import Core
+import MPI
 import Testing
 import Training
 
@@ -20,21 +21,35 @@ import Training
       self = .sum(Tree(shards.lowerBound..<middle), Tree(middle..<shards.upperBound))
     }
 
-    /// What is left in the first of `leaves` after these additions.
-    static func adding(_ additions: [(left: Int, right: Int)], _ leaves: [Tree]) -> Tree {
+    /// What is left in the places of `leaves` after these additions.
+    static func adding(_ additions: [(left: Int, right: Int)], _ leaves: [Tree]) -> [Tree] {
       var trees = leaves
       for (left, right) in additions { trees[left] = .sum(trees[left], trees[right]) }
-      return trees[0]
+      return trees
     }
   }
 
+  /// Some numbers of ranks on hosts: all on one, each on its own, and unequal ones.
+  static func hosts(ofRanks ranks: Int) -> [Hosts] {
+    let most = (1...3).map { most in
+      (0..<ranks).reduce(into: [Int]()) { counts, rank in
+        if let last = counts.last, last < 1 + (counts.count * most) % 4 {
+          counts[counts.count - 1] += 1
+        } else {
+          counts.append(1)
+        }
+      }
+    }
+    return ([[ranks], Array(repeating: 1, count: ranks)] + most).map { Hosts(ranks: $0) }
+  }
+
   static let plans = (1...17).flatMap { shards in
-    (1...shards).map { ShardPlan(shards: shards, ranks: $0) }
+    (1...shards).flatMap { hosts(ofRanks: $0) }.map { ShardPlan(shards: shards, hosts: $0) }
   }
 
   @Test func ranksHaveContiguousEvenRangesThatCoverAllShards() {
     for plan in Self.plans {
-      let ranges = (0..<plan.ranks).map(plan.shards(of:))
+      let ranges = (0..<plan.hosts.rankCount).map(plan.shards(of:))
       #expect(Array(ranges.joined()) == Array(0..<plan.shards))
       let counts = ranges.map(\.count)
       #expect((counts.min() ?? 0) >= 1 && (counts.max() ?? 0) - (counts.min() ?? 0) <= 1, "\(plan)")
@@ -44,27 +59,47 @@ import Training
   @Test func subtreesOfAllRanksCoverEachShardOnce() {
     for plan in Self.plans {
       #expect(Array(plan.subtrees.joined()) == Array(0..<plan.shards), "\(plan)")
-      for rank in 0..<plan.ranks {
+      for rank in 0..<plan.hosts.rankCount {
         #expect(Array(plan.subtrees(of: rank).joined()) == Array(plan.shards(of: rank)), "\(plan)")
       }
     }
   }
 
-  /// Each rank sums within its shards, then the rest of the tree: together it is the tree of the definition.
-  @Test func additionsMakeTheSameTreeForAnyNumberOfRanks() {
+  /// Each rank sums within its shards, each host what its ranks have, then the rest of the tree: together it is the tree of
+  /// the definition.
+  @Test func additionsMakeTheSameTreeForAnyRanksAndHosts() {
     for plan in Self.plans {
-      let sums = (0..<plan.ranks).flatMap { rank in
-        let shards = plan.shards(of: rank)
-        return plan.subtrees(of: rank).map { subtree in
-          Tree.adding(
-            ShardTree.additions(over: subtree, leaves: subtree.map { $0..<$0 + 1 }),
-            subtree.clamped(to: shards).map { Tree.shard($0) })
+      let sums = plan.hosts.ranks.indices.flatMap { host in
+        let ranks = plan.hosts.ranks[host]
+        let leaves = ranks.flatMap { rank in
+          let shards = plan.shards(of: rank)
+          return plan.subtrees(of: rank).map { subtree in
+            Tree.adding(
+              ShardTree.additions(over: subtree, leaves: subtree.map { $0..<$0 + 1 }),
+              subtree.clamped(to: shards).map { Tree.shard($0) })[0]
+          }
         }
+        let (additions, places) = plan.sums(ofHost: host)
+        #expect(places.count == plan.subtrees(ofHost: host).count)
+        let trees = Tree.adding(additions, leaves)
+        return places.map { trees[$0] }
       }
-      let additions = ShardTree.additions(over: 0..<plan.shards, leaves: plan.subtrees)
-      #expect(Tree.adding(additions, sums) == Tree(0..<plan.shards), "\(plan)")
-      #expect(additions.count == plan.subtrees.count - 1)
+      #expect(Tree.adding(plan.additions, sums)[0] == Tree(0..<plan.shards), "\(plan)")
+      #expect(plan.additions.count == sums.count - 1)
     }
+  }
+
+  @Test func `a host sends one vector where its shards are a subtree, and few elsewhere`() {
+    func subtrees(_ shards: Int, _ ranks: [Int]) -> [Int] {
+      let plan = ShardPlan(shards: shards, hosts: Hosts(ranks: ranks))
+      return ranks.indices.map { plan.subtrees(ofHost: $0).count }
+    }
+    #expect(subtrees(8, [4, 4]) == [1, 1])
+    #expect(subtrees(64, [2, 2, 2, 2]) == [1, 1, 1, 1])
+    #expect(subtrees(12, [4, 4, 4]) == [1, 1, 1])
+    #expect(subtrees(8, [4, 3, 1]) == [1, 2, 1])
+    #expect(subtrees(6, [1, 2, 3]) == [1, 2, 2])
+    #expect(subtrees(13, [1]) == [1])
   }
 
   @Test func fiveAndThirteenShardsAreCutAsWrittenOut() {
@@ -82,17 +117,46 @@ import Training
       return Blueprint(model, tracks: .language(vocabulary: vocabulary)).layout
     }
     for layout in layouts {
-      for ranks in 1...17 {
-        let ownership = Ownership(layout, ranks: ranks)
+      for hosts in (1...17).flatMap(Self.hosts(ofRanks:)) {
+        let ranks = 0..<hosts.rankCount
+        let ownership = Ownership(layout, hosts: hosts)
         for (index, piece) in layout.pieces.enumerated() {
-          let ranges = (0..<ranks).map { ownership.range(of: $0, piece: index) }
+          let ranges = ranks.map { ownership.range(of: $0, piece: index) }
           #expect(ranges.first?.lowerBound == piece.lowerBound && ranges.last?.upperBound == piece.upperBound)
           #expect(zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound })
           #expect(ranges.allSatisfy { $0.lowerBound % ParameterLayout.alignment == 0 })
           #expect(ownership.counts(ofPiece: index) == ranges.map(\.count))
         }
-        let all = (0..<ranks).flatMap(ownership.ranges(of:)).reduce(0) { $0 + $1.count }
+        let all = ranks.flatMap(ownership.ranges(of:)).reduce(0) { $0 + $1.count }
         #expect(all == layout.count)
+      }
+    }
+  }
+
+  /// What each rank owns comes once from every other host, by messages that both ends know of; and all hosts send the same.
+  @Test func `each owned element comes once from every other host`() {
+    var model = ModelConfiguration()
+    (model.embedding, model.hidden) = (96, 96)
+    let layout = Blueprint(model, tracks: .language(vocabulary: 300)).layout
+    for hosts in (1...9).flatMap(Self.hosts(ofRanks:)) {
+      let ownership = Ownership(layout, hosts: hosts)
+      for (piece, elements) in layout.pieces.enumerated() {
+        var sent = [Int](repeating: 0, count: hosts.count)
+        for rank in 0..<hosts.rankCount {
+          let own = ownership.range(of: rank, piece: piece)
+          for host in hosts.ranks.indices where host != hosts.host(of: rank) {
+            let incoming = ownership.incoming(to: rank, fromHost: host, piece: piece)
+            #expect(incoming.flatMap { Array($0.elements) } == Array(own))
+            for transfer in incoming {
+              let answers = ownership.outgoing(
+                from: transfer.rank, toHost: hosts.host(of: rank), piece: piece)
+              #expect(answers.contains { $0.rank == rank && $0.elements == transfer.elements })
+              sent[host] += transfer.elements.count
+            }
+          }
+        }
+        let even = elements.count * (hosts.count - 1) / hosts.count
+        #expect(sent.allSatisfy { abs($0 - even) <= ParameterLayout.alignment }, "\(hosts): \(sent)")
       }
     }
   }
@@ -100,5 +164,5 @@ import Training
 
 extension ShardPlan {
   /// The subtrees that each rank sums by itself, of all ranks in ascending order.
-  fileprivate var subtrees: [Range<Int>] { (0..<ranks).flatMap(subtrees(of:)) }
+  fileprivate var subtrees: [Range<Int>] { (0..<hosts.rankCount).flatMap(subtrees(of:)) }
 }

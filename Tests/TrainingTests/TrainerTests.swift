@@ -53,6 +53,28 @@ import Training
     }
   }
 
+  /// One rank against hosts of 1, 2 and 3, of 4 and 2, and one each; and on from one to another.
+  @Test func `the hosts of the ranks change nothing`() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: (0..<300).map { 1 + $0 * 7 % 23 })
+      let variants = Self.variants.filter { ["clipped", "accumulate", "bfloat16", "tied"].contains($0.name) }
+      let hosts = ["1:2:3", "4:2", "1:1:1:1:1:1"]
+      let (alone, result) = try train(base, ranks: 1, variants.map { ($0.name, $0.settings) })
+      #expect(alone.count == variants.count, "\(result)")
+      for hosts in hosts {
+        let (lines, result) = try train(
+          base, ranks: 6, variants.map { ("\($0.name)-\(hosts)", $0.settings + ["@hosts=\(hosts)"]) })
+        #expect(lines.map(\.digest) == alone.map(\.digest), "\(hosts): \(result)")
+      }
+      var chain: TrainingLine?
+      for (index, hosts) in hosts.enumerated() {
+        let settings = variants[0].settings + ["training.steps=\(2 * index + 2)", "@hosts=\(hosts)"]
+        chain = try train(base, ranks: 6, [("chain", settings)]).lines.first
+      }
+      #expect(chain?.digest == alone[0].digest, "a chain over hosts")
+    }
+  }
+
   /// Through several epochs of packed streams, with dropout and accumulation: in one go, in two halves, and in a chain
   /// of stops by one rank or another on other numbers of ranks.
   @Test func stopsAndResumesChangeNothing() throws {

@@ -28,7 +28,7 @@ final class CommunicationThread {
   ///
   /// - Throws: `MPIError`.
   func waitForAll() throws {
-    for _ in shared.reducer.pieces { shared.reduced.wait() }
+    for _ in 0..<shared.reducer.pieceCount { shared.reduced.wait() }
     if let failure = shared.failure { throw failure }
   }
 
@@ -44,7 +44,7 @@ final class CommunicationThread {
 
     func run() {
       while true {
-        for piece in reducer.pieces.indices {
+        for piece in 0..<reducer.pieceCount {
           given.wait()
           if isStopped.load(ordering: .relaxed) { return }
           do { try reducer.reduce(piece: piece) } catch { failure = error }

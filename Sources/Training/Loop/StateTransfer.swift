@@ -9,7 +9,7 @@ import Sequences
 /// Everything is keyed by name and lane; nothing in a checkpoint tells how many ranks there were.
 package struct StateTransfer {
   let communicator: Communicator
-  let exchange: any GradientExchange
+  let exchange: GradientExchange
   let optimizer: any Optimizer
   let ranges: [UpdateRange]
   let model: Model
@@ -106,7 +106,7 @@ package struct StateTransfer {
 
   /// Brings an optimiser's state of all ranks, indexed like the flat vector, together on rank 0.
   private func gather(_ state: Buffer<Float>, into vector: Buffer<Float>) throws {
-    let ownership = Ownership(layout, ranks: communicator.size)
+    let ownership = Ownership(layout, hosts: communicator.hosts)
     for (index, piece) in layout.pieces.enumerated() {
       let own = ownership.range(of: communicator.rank, piece: index)
       let part = Buffer<Float>(count: own.count)

@@ -59,7 +59,7 @@ final class StepReport {
 
   init(_ communicator: Communicator, layout: ParameterLayout, lanesOfRank: [Range<Int>], stateNames: [String])
   {
-    let ownership = Ownership(layout, ranks: communicator.size)
+    let ownership = Ownership(layout, hosts: communicator.hosts)
     self.communicator = communicator
     self.layout = layout
     self.lanesOfRank = lanesOfRank

@@ -15,9 +15,9 @@ package struct StepPlan {
   let tracks: TrackSet
 
   /// The plan of a resolved configuration for chunks of these tracks.
-  package init(_ configuration: Configuration, tracks: TrackSet, ranks: Int) {
+  package init(_ configuration: Configuration, tracks: TrackSet, hosts: Hosts) {
     let training = configuration.training
-    let shards = ShardPlan(shards: training.shards, ranks: ranks)
+    let shards = ShardPlan(shards: training.shards, hosts: hosts)
     let lanesPerShard = training.lanes / training.shards
     self.configuration = configuration
     self.shards = shards
@@ -25,7 +25,7 @@ package struct StepPlan {
     let blueprint = Blueprint(configuration.model, tracks: tracks)
     layout = blueprint.layout
     packedCount = blueprint.packedCount(training.precision)
-    lanesOfRank = (0..<ranks).map { rank in
+    lanesOfRank = (0..<hosts.rankCount).map { rank in
       let shards = shards.shards(of: rank)
       return shards.lowerBound * lanesPerShard..<shards.upperBound * lanesPerShard
     }
@@ -53,7 +53,7 @@ struct StepParts {
         lanesPerShard: training.lanes / training.shards),
       precision: training.precision, sharing: packing, firstLane: plan.lanesOfRank[rank].lowerBound,
       dropoutSeed: training.seedBits, accumulates: training.accumulate > 1)
-    let slices = Ownership(plan.layout, ranks: communicator.size).ranges(of: rank)
+    let slices = Ownership(plan.layout, hosts: communicator.hosts).ranges(of: rank)
     ranges = [UpdateRange](plan.layout, slices: slices) { training.optimizer.decays($0.name) }
     optimizer = training.optimizer.makeOptimizer(ranges)
     entering = training.nonFinite == .skip ? model.states.map { Buffer(count: $0.values.count) } : []
@@ -76,9 +76,9 @@ package struct StepSetup {
   ///
   /// - Throws: `JobError` where the system has not the memory that ranks share; `MPIError`, `ThreadError`.
   package init(_ configuration: Configuration, tracks: TrackSet, communicator: Communicator) throws {
-    let plan = StepPlan(configuration, tracks: tracks, ranks: communicator.size)
+    let plan = StepPlan(configuration, tracks: tracks, hosts: communicator.hosts)
     lanesOfRank = plan.lanesOfRank
-    let exchange = try makeExchange(
+    let exchange = try GradientExchange(
       communicator, layout: plan.layout, packedCount: plan.packedCount, plan: plan.shards)
     let parts = StepParts(
       plan, memory: exchange.memory, packing: exchange.packing, communicator: communicator)

@@ -31,7 +31,7 @@ package struct StepOutcome {
 package final class TrainingStep {
   package let model: Model
   /// What sums gradients over the ranks and gives all of them the weights.
-  package let exchange: any GradientExchange
+  package let exchange: GradientExchange
   let optimizer: any Optimizer
 
   private let communicator: Communicator
@@ -45,7 +45,7 @@ package final class TrainingStep {
   ///   - accumulate: The number of chunks whose gradients make one update.
   ///   - clipNorm: The norm above which the gradient is scaled down to it; 0 for never.
   init(
-    _ communicator: Communicator, _ parts: StepParts, exchange: any GradientExchange, accumulate: Int,
+    _ communicator: Communicator, _ parts: StepParts, exchange: GradientExchange, accumulate: Int,
     clipNorm: Double
   ) {
     self.communicator = communicator

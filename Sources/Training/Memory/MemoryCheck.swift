@@ -19,8 +19,6 @@ package struct MemoryDemand {
 /// Checks that the hosts of a job have the memory that it needs, before any of it is taken. Everything here is
 /// collective.
 package struct MemoryCheck {
-  /// Whether all ranks are on one host.
-  package let onOneHost: Bool
   private let communicator: Communicator
   private let host: Communicator
   private let onHost: AvailableMemory?
@@ -33,7 +31,6 @@ package struct MemoryCheck {
   package init(_ communicator: Communicator) throws {
     self.communicator = communicator
     host = try communicator.splitByHost()
-    onOneHost = try communicator.allgather(host.size).allSatisfy { $0 == communicator.size }
     onHost = .onHost()
     inProcess = .inProcess()
     room = SharedMemoryRoom()

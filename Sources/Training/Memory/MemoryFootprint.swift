@@ -21,11 +21,10 @@ extension StepPlan {
   /// What a rank takes for the steps of a training, and for the checkpoints between them.
   ///
   /// - Parameters:
-  ///   - onOneHost: Whether all ranks are.
   ///   - resumes: Whether it begins with a checkpoint.
   ///   - besides: Makes what else takes buffers meanwhile, with the memory of the weights.
   package func footprint(
-    _ communicator: Communicator, onOneHost: Bool, resumes: Bool,
+    _ communicator: Communicator, resumes: Bool,
     besides: (ParameterMemory) throws -> AnyObject? = { _ in nil }
   ) throws -> MemoryFootprint {
     let rank = communicator.rank
@@ -33,25 +32,21 @@ extension StepPlan {
     var footprint = MemoryFootprint()
     var collected = 0
     footprint.own = try MemoryMeasurement.peakBytes {
-      let exchange =
-        onOneHost
-        ? nil
-        : try MessageExchange(communicator, layout: layout, plan: shards, overlapping: false)
-      let (memory, packing) = exchange.map { ($0.memory, $0.packing) } ?? sharedViews(rank: rank)
+      let (memory, packing) = sharedViews(rank: rank)
+      let received = Buffer<Float>(
+        count: GradientExchange.receivedCount(of: rank, layout: layout, plan: shards))
       let parts = StepParts(self, memory: memory, packing: packing, communicator: communicator)
       collected = MemoryMeasurement.peakBytes {
         CollectedState(
           layout, parts.optimizer, parts.model, lanes: configuration.training.lanes, isWriter: isWriter)
       }
-      return (exchange, parts, try besides(memory))
+      return (received, parts, try besides(memory))
     }
     let weights = layout.count * MemoryLayout<Float>.stride
     footprint.own += isWriter ? collected : resumes ? weights : 0
     if isWriter { footprint.checkpoint = weights + collected }
-    if onOneHost {
-      footprint.shared = SharedMemoryExchange.byteCount(
-        of: rank, layout: layout, packedCount: packedCount, plan: shards)
-    }
+    footprint.shared = GradientExchange.sharedByteCount(
+      of: rank, layout: layout, packedCount: packedCount, plan: shards)
     return footprint
   }
 
@@ -60,7 +55,9 @@ extension StepPlan {
     MemoryMeasurement.uncounted {
       let memory = ParameterMemory(layout: layout, trees: shards.ownSubtrees(of: rank))
       let packed = Buffer<Float>(count: packedCount)
-      let packing = SharedPacking(floats: packed.elements, sharer: rank, sharers: shards.ranks)
+      let ranks = shards.hosts.ranks[shards.hosts.host(of: rank)]
+      let packing = SharedPacking(
+        floats: packed.elements, sharer: rank - ranks.lowerBound, sharers: ranks.count)
       return (memory, packedCount > 0 ? packing : nil)
     }
   }
@@ -69,12 +66,12 @@ extension StepPlan {
 extension Configuration {
   /// What a rank takes for a training on `dataset`, besides tokens that are held in memory.
   package func trainingFootprint(
-    _ dataset: SequenceDataset, _ communicator: Communicator, onOneHost: Bool, resumes: Bool,
+    _ dataset: SequenceDataset, _ communicator: Communicator, resumes: Bool,
     holdsTokens: Bool
   ) throws -> MemoryFootprint {
-    let plan = StepPlan(self, tracks: dataset.tracks, ranks: communicator.size)
+    let plan = StepPlan(self, tracks: dataset.tracks, hosts: communicator.hosts)
     var evaluated = 0
-    var footprint = try plan.footprint(communicator, onOneHost: onOneHost, resumes: resumes) { memory in
+    var footprint = try plan.footprint(communicator, resumes: resumes) { memory in
       guard evaluation.every > 0 else { return nil }
       let evaluator = try Evaluator(
         model, memory: memory, dataset: dataset, split: dataset.split("validation"), mode: data.mode,
