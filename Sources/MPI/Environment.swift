@@ -17,6 +17,7 @@ package enum Environment {
     reporting report: (any Error) -> Void, _ body: (Communicator) throws -> Result
   ) throws -> Result {
     chooseTransport()
+    yieldWhereCrowded()
     let world: Communicator
     do { world = try start() } catch {
       report(error)
@@ -61,11 +62,19 @@ package enum Environment {
   package static var launchedRank: Int { rankFromLauncher ?? 0 }
 
   private static var rankFromLauncher: Int? {
-    for name in ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"] {
-      if let value = getenv(name), let rank = Int(String(cString: value)) { return rank }
-    }
-    return nil
+    ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"].lazy.compactMap(number).first
   }
+
+  /// Has ranks that wait leave their processor to others where the host has more ranks than processors. Open MPI does so
+  /// by itself only where the ranks outnumber the slots that it was told of, and steps take many times as long.
+  private static func yieldWhereCrowded() {
+    guard let ranks = number("OMPI_COMM_WORLD_LOCAL_SIZE"), ranks > sysconf(Int32(_SC_NPROCESSORS_ONLN))
+    else { return }
+    setenv("OMPI_MCA_mpi_yield_when_idle", "1", 1)
+  }
+
+  /// The number that a variable of the environment holds.
+  private static func number(_ name: String) -> Int? { getenv(name).flatMap { Int(String(cString: $0)) } }
 
   /// Keeps Open MPI from waiting for what is not there; what the environment says stays.
   ///

@@ -1,3 +1,4 @@
+import Glibc
 import TestSupport
 import Testing
 
@@ -35,6 +36,15 @@ import Testing
     let result = try mpirun(ranks: ranks, "MultiRank", ["fail-alone"], timeout: 30)
     #expect(result.status == 1, "\(result)")
     #expect(result.output == "rank \(ranks - 1): out of cheese\n")
+  }
+
+  /// Whatever the launcher, which counts slots and not processors, has set.
+  @Test func `waiting ranks yield where they outnumber the processors`() throws {
+    for ranks in [1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) + 1] {
+      let result = try mpirun(
+        ranks: ranks, "MultiRank", ["yielding"], environment: ["OMPI_MCA_mpi_yield_when_idle": "0"])
+      #expect(result.status == 0, "\(result)")
+    }
   }
 
   @Test func anErrorOfTheLibraryNamesItsFunction() throws {

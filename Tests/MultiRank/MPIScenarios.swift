@@ -18,6 +18,10 @@ nonisolated(unsafe) let mpiScenarios: [String: (Communicator) throws -> Void] = 
   "misuse": { world in _ = try world.broadcast(1, from: world.size + 3) },
   "shared-memory": sharedMemory,
   "host-progress": hostProgress,
+  "yielding": { world in
+    let yields = getenv("OMPI_MCA_mpi_yield_when_idle").map { String(cString: $0) }
+    try expectEqual(yields, world.size > sysconf(Int32(_SC_NPROCESSORS_ONLN)) ? "1" : "0")
+  },
 ]
 
 /// A number that tells where it comes from.
