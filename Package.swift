@@ -112,7 +112,7 @@ let package = Package(
       of: "Training",
       ["Chunks", "Core", "Sequences", "Settings", "FileSystem", "HDF5", "MPI", "MultiRank", crypto]),
     tests(of: "Evaluation", ["Chunks", "Core", "Random"]),
-    tests(of: "Reports", ["Training"]),
+    tests(of: "Reports", ["MPI", "Training"]),
     tests(of: "Jobs", ["Training", "Evaluation", "Sequences", "HDF5", "MultiRank"]),
     .testTarget(
       name: "SeqtrainTests", dependencies: ["MultiRank", "TestSupport", "HDF5"],

@@ -60,10 +60,11 @@ package final class RunReporter: TrainingObserver {
       """)
     logger.info(
       """
-      \(Wording.counted(trainer.ranks, "rank")), \(Wording.counted(training.shards, "shard")), \
+      \(trainer.shards.ranksInWords), \(Wording.counted(training.shards, "shard")), \
       \(Wording.counted(training.lanes, "lane")), chunks of \(training.chunk), \(trainer.schedule.mode) mode, \
       \(Wording.counted(totalSteps, "step"))
       """)
+    if let note = trainer.shards.exchangeNote { logger.info("\(note)") }
     let shared = memory.shared > 0 ? ", \(Wording.bytes(memory.shared)) shared a host" : ""
     let disk = checkpoints.map { "; checkpoints: \($0.count) x \(Wording.bytes($0.bytes))" } ?? ""
     logger.info("memory: \(Wording.bytes(memory.rank)) a rank\(shared)\(disk)")

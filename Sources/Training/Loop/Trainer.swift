@@ -67,8 +67,10 @@ package final class Trainer {
       steps: communicator.agree { try training.totalSteps(chunksPerEpoch: schedule.chunks(inEpoch: 0)) })
   }
 
-  /// The number of ranks.
-  package var ranks: Int { communicator.size }
+  /// Which shards are where.
+  package var shards: ShardPlan {
+    ShardPlan(shards: configuration.training.shards, hosts: communicator.hosts)
+  }
 
   /// The number of weights.
   package var parameterCount: Int { step.exchange.memory.layout.parameterCount }
