@@ -29,7 +29,7 @@ extension SequenceDataset {
   /// - Throws: `JobError` if they can't be read, are outside the vocabulary, or don't fit; `MPIError`.
   func holdTokens(_ communicator: Communicator) throws -> TokenMemory {
     let host = try communicator.splitByHost()
-    let memory = try TokenMemory(host, byteCount: byteCount)
+    let memory = try communicator.agree { try TokenMemory(host, byteCount: byteCount) }
     let share = RankBlocks.evenPart(of: streams.tokens.count, rank: host.rank, ranks: host.size)
     try communicator.agree { try load(tokens: share, into: memory.bytes) }
     try memory.synchronize()

@@ -36,6 +36,20 @@ func exchanges(_ world: Communicator) throws {
   }
 }
 
+/// The second of two hosts has not the memory: all ranks learn of it.
+func exchangeWithoutRoom(_ world: Communicator) throws {
+  let world = try world.grouped(byHost: 2 * world.rank / world.size)
+  let layout = Blueprint(ModelConfiguration(), tracks: .language(vocabulary: 37)).layout
+  do {
+    _ = try GradientExchange(
+      world, layout: layout, packedCount: world.hosts.host(of: world.rank) << 50,
+      plan: ShardPlan(shards: world.size, hosts: world.hosts))
+  } catch let error as JobError {
+    return try expect(error.message.contains("of shared memory"), "\(error)")
+  }
+  throw FailedExpectation(description: "more than all memory was there")
+}
+
 private func checkSums(
   _ exchange: GradientExchange, _ plan: ShardPlan, rank: Int, round: Int, finishing: Bool = true
 ) throws {

@@ -7,6 +7,7 @@ import Training
 /// What the training module promises; `train` and `steady` take arguments, see `TrainingCommand`.
 nonisolated(unsafe) let trainingScenarios: [String: (Communicator) throws -> Void] = [
   "exchanges": exchanges,
+  "exchange-without-room": exchangeWithoutRoom,
   "train": { world in
     for words in CommandLine.arguments.dropFirst(2).split(separator: "--") {
       try TrainingCommand(Array(words)).run(world)

@@ -8,4 +8,9 @@ import Testing
     let result = try mpirun(ranks: ranks, "MultiRank", ["exchanges"])
     #expect(result.status == 0, "\(result)")
   }
+
+  @Test func `a host without room for shared memory ends the job on all`() throws {
+    let result = try mpirun(ranks: 4, "MultiRank", ["exchange-without-room"])
+    #expect(result.status == 0, "\(result)")
+  }
 }

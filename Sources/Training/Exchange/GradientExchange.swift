@@ -49,17 +49,18 @@ package final class GradientExchange {
     let rank = communicator.rank
     let ownership = Ownership(layout, hosts: communicator.hosts)
     hosts = communicator.hosts
-    host = try communicator.splitByHost()
+    let host = try communicator.splitByHost()
+    self.host = host
     acrossHosts = try communicator.splitAcrossHosts()
     slices = ownership.ranges(of: rank)
-    window = try SharedMemory(
-      host,
-      byteCount: Self.sharedByteCount(of: rank, layout: layout, packedCount: packedCount, plan: plan))
+    let byteCount = Self.sharedByteCount(of: rank, layout: layout, packedCount: packedCount, plan: plan)
+    // Where one host has no room, the others must not go on without it.
+    let window = try communicator.agree { try SharedMemory(host, byteCount: byteCount) }
+    self.window = window
     progress = HostProgress(window, rank: host.rank, ranks: host.size)
 
     // The first rank's part begins with the weights and their packed forms.
     let weightCount = layout.count + packedCount
-    let window = window
     func base(of rank: Int) -> UnsafeMutablePointer<Float> {
       guard let base = window.segment(of: rank).bindMemory(to: Float.self).baseAddress else {
         preconditionFailure("a rank's part of the shared memory is not empty")
