@@ -69,8 +69,8 @@ let package = Package(
     module(
       "Reports",
       [
-        "Training", "Evaluation", "Core", "Sequences", "Settings", "FileSystem", "Threads", "Preconditions",
-        logging,
+        "Training", "Evaluation", "Chunks", "Core", "Sequences", "Settings", "FileSystem", "Threads",
+        "Preconditions", logging,
       ]),
     module(
       "Jobs",

@@ -31,23 +31,26 @@ package final class Evaluator {
   ///   - memory: The weights; they may change between evaluations.
   ///   - lanes: The lanes over all ranks; fewer are used where the split is too short to fill a chunk of each, or to
   ///     give each more of its own than what leads in to it.
-  ///   - chunk: T, the steps computed at once.
+  ///   - chunk: T, the steps computed at once, unless streams are played whole.
+  ///   - longest: The most pairs of a stream that is played whole.
   /// - Throws: `DataError` where the split holds no targets.
   package init(
     _ configuration: ModelConfiguration, memory: ParameterMemory, dataset: SequenceDataset,
     split: DatasetSplit,
-    mode: ScheduleMode, lanes: Int, chunk: Int, communicator: Communicator
+    mode: ScheduleMode, longest: Int, lanes: Int, chunk: Int, communicator: Communicator
   ) throws {
-    let lanes = max(1, min(lanes, split.streams.pairs / max(chunk, Schedule.leadIn)))
+    let most =
+      mode == .whole ? split.streams.count : split.streams.pairs / max(chunk, Schedule.leadIn)
+    let lanes = max(1, min(lanes, most))
     self.dataset = dataset
     self.communicator = communicator
     schedule = try Schedule(
-      streams: split.streams, lanes: lanes, chunk: chunk, mode: mode, traversal: .evaluation)
+      streams: split.streams, lanes: lanes, chunk: chunk, mode: mode, traversal: .evaluation, longest: longest)
     chunks = schedule.chunks(inEpoch: 0)
     self.lanes = RankBlocks.evenPart(of: lanes, rank: communicator.rank, ranks: communicator.size)
     model = Model(
       configuration, tracks: dataset.tracks, memory: memory.withoutGradients,
-      shape: ChunkShape(steps: chunk, shards: 1, lanesPerShard: max(1, self.lanes.count)),
+      shape: ChunkShape(steps: schedule.chunk, shards: 1, lanesPerShard: max(1, self.lanes.count)),
       precision: .float32)
   }
 

@@ -2,7 +2,7 @@
 package struct FileFormat: Sendable, Equatable {
   /// The value of the attribute `kind`.
   package let kind: String
-  /// The newest version of the format that this program reads, and the one that it writes.
+  /// The newest version of the format that this program reads.
   package let version: Int
   /// What makes such a file, or where one is found: the advice where another is given.
   package let origin: String
@@ -14,8 +14,9 @@ package struct FileFormat: Sendable, Equatable {
     self.origin = origin
   }
 
-  /// Marks a new file as one of this format.
-  package func mark(_ file: File) throws {
+  /// Marks a new file as one of this format, in its newest version unless another is given.
+  package func mark(_ file: File, version: Int? = nil) throws {
+    let version = version ?? self.version
     try file.attributes.set("kind", kind)
     try file.attributes.set("format_version", version)
   }

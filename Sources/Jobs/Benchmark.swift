@@ -60,7 +60,8 @@ package struct Benchmark: Sendable {
   package func run(_ communicator: Communicator) throws -> BenchmarkResult {
     let training = configuration.training
     try checkMemory(communicator)
-    let setup = try StepSetup(configuration, tracks: tracks, communicator: communicator)
+    let setup = try StepSetup(
+      configuration, tracks: tracks, steps: training.chunk, communicator: communicator)
     _ = try setup.transfer.initialize(seed: training.seedBits) { false }
     let own = setup.lanesOfRank[communicator.rank]
     let buffer = Chunk(steps: training.chunk, lanes: own.count, tracks: tracks)
@@ -91,8 +92,10 @@ package struct Benchmark: Sendable {
   private func checkMemory(_ communicator: Communicator) throws {
     let check = try MemoryCheck(communicator)
     _ = try check.require(configuration, mayChange: true) { configuration, _ in
-      try StepPlan(configuration, tracks: tracks, hosts: communicator.hosts)
-        .footprint(communicator, resumes: false)
+      try StepPlan(
+        configuration, tracks: tracks, steps: configuration.training.chunk, hosts: communicator.hosts
+      )
+      .footprint(communicator, resumes: false)
     }
     try check.free()
   }

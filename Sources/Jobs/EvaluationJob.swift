@@ -46,6 +46,7 @@ package struct EvaluationJob: Sendable {
     func makeEvaluator(_ memory: ParameterMemory) throws -> Evaluator {
       try Evaluator(
         configuration.model, memory: memory, dataset: dataset, split: split, mode: configuration.data.mode,
+        longest: configuration.data.longest,
         lanes: configuration.training.lanes, chunk: configuration.training.chunk, communicator: communicator)
     }
     let holdsTokens = try checkMemory(configuration, trained, dataset, communicator, makeEvaluator)
@@ -91,19 +92,19 @@ package struct EvaluationJob: Sendable {
       configuration, tokens: dataset.byteCount, mayChange: false
     ) { _, holdsTokens in
       var footprint = MemoryFootprint()
-      var lanes = 0
+      var (lanes, steps) = (0, 0)
       footprint.own = try MemoryMeasurement.peakBytes {
         // Rank 0 has read its weights.
         let memory = trained?.memory ?? ParameterMemory(layout: layout, shards: 0)
         let evaluator = try makeEvaluator(memory)
         lanes = evaluator.lanes(of: communicator.rank).count
+        steps = evaluator.schedule.chunk
         let recorder =
           outputPath == nil
           ? nil : try EvaluationRecorder(evaluator, nil, states: states, communicator: communicator)
         return (memory, evaluator, recorder)
       }
-      footprint.own += ChunkFeeder.byteCount(
-        chunk: configuration.training.chunk, lanes: lanes, tracks: dataset.tracks, isHeld: holdsTokens)
+      footprint.own += ChunkFeeder.byteCount(of: dataset, chunk: steps, lanes: lanes, isHeld: holdsTokens)
       return footprint
     }
     try check.free()
@@ -134,18 +135,21 @@ package struct EvaluationJob: Sendable {
     let path = try communicator.broadcast(found ?? "")
     let dataset = try communicator.agree {
       let dataset = try SequenceDataset(path)
-      if let trained { try requireVocabulary(of: trained, dataset) }
+      if let trained { try requireData(of: trained, dataset) }
       return dataset
     }
     try dataset.requireSame(on: communicator)
-    return dataset
+    var normalization = (trained?.description ?? dataset.description).normalization
+    try normalization.withUnsafeMutableBufferPointer { try communicator.broadcast($0) }
+    return try communicator.agree { try dataset.normalized(by: normalization) }
   }
 
-  private func requireVocabulary(of trained: TrainedModel, _ dataset: SequenceDataset) throws {
-    if let difference = dataset.vocabulary.difference(from: trained.vocabulary) {
+  private func requireData(of trained: TrainedModel, _ dataset: SequenceDataset) throws {
+    let differences = dataset.description.differences(from: trained.description)
+    guard differences.isEmpty else {
       throw TrainingError(
-        "\(dataset.path): not the vocabulary that the model was trained with: \(difference); evaluate on a split of the "
-          + "model's own dataset, or on a dataset of the same vocabulary")
+        "\(dataset.path): not data such as the model was trained on: \(differences.joined(separator: "; ")); evaluate on a "
+          + "split of the model's own dataset, or on a dataset of the same tracks and vocabularies")
     }
   }
 
@@ -177,21 +181,5 @@ package struct EvaluationJob: Sendable {
     try communicator.agree {}
     guard let result else { preconditionFailure("the body has run") }
     return result
-  }
-}
-
-extension Vocabulary {
-  /// How this vocabulary differs from `expected`; nil if every token is the same.
-  func difference(from expected: Vocabulary) -> String? {
-    guard self != expected else { return nil }
-    guard level == expected.level else { return "it is of \(level.rawValue)s, expected \(expected.level)s" }
-    for (index, (found, wanted)) in zip(spellings, expected.spellings).enumerated()
-    where !found.utf8.elementsEqual(wanted.utf8) {
-      return "token \(index) is \(found.debugDescription), expected \(wanted.debugDescription)"
-    }
-    guard count == expected.count else {
-      return "it has \(Wording.counted(count, "token")), expected \(expected.count)"
-    }
-    return "its unknown token is another one"
   }
 }

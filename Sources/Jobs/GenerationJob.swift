@@ -38,7 +38,11 @@ package struct GenerationJob: Sendable {
   ///   not; what `emit` throws.
   package func run(emit: ([UInt8]) throws -> Void) throws -> [String] {
     let trained = try TrainedModel(path, best: best)
-    let vocabulary = trained.vocabulary
+    guard let vocabulary = trained.description.languageVocabulary else {
+      throw DataError(
+        "not a language model: it reads \(trained.description.input.text) and says \(trained.description.target.text); only "
+          + "models of one track of tokens generate text", path: trained.path)
+    }
     let tokens = try encodePrompt(vocabulary)
     // A model of a few long texts has seldom seen one begin, but many lines: without a line's end before it, what follows
     // a short prompt would be noise. One of many short texts begins with them.
@@ -50,7 +54,7 @@ package struct GenerationJob: Sendable {
     var speller = TokenSpeller(vocabulary)
     if !tokens.isEmpty { try emit(tokens.flatMap { speller.spell($0) }) }
     let generator = Generator(
-      trained.configuration.model, tracks: trained.vocabulary.tracks, memory: trained.memory)
+      trained.configuration.model, tracks: trained.description.tracks, memory: trained.memory)
     try generator.generate(prompt: context, count: length, sampler: sampler, seed: seed) {
       try emit(speller.spell($0))
     }

@@ -31,7 +31,7 @@ extension SequenceDataset {
     let host = try communicator.splitByHost()
     let memory = try communicator.agree { try TokenMemory(host, byteCount: byteCount) }
     let share = RankBlocks.evenPart(of: streams.tokens.count, rank: host.rank, ranks: host.size)
-    try communicator.agree { try load(tokens: share, into: memory.bytes) }
+    try communicator.agree { try load(positions: share, into: memory.bytes) }
     try memory.synchronize()
     hold(in: UnsafeRawBufferPointer(memory.bytes))
     return memory

@@ -86,7 +86,7 @@ package struct Inspection: Sendable {
       "optimizer": .string(header.optimizer), "dataset": .string(data.name),
       "dataset_path": dataPath.map(JSON.string) ?? .null, "fingerprint": .string(data.fingerprint),
     ]
-    members.append(header.vocabulary.members)
+    members.append(header.data.members)
     members.append([
       "parameter_shapes": .array(
         parameters.map { parameter in
@@ -104,8 +104,8 @@ package struct Inspection: Sendable {
         ("model", "\(model.cell) \(model.layers) x \(model.hidden), embedding \(model.embedding)"),
         ("optimizer", header.optimizer),
         ("dataset", "\(dataPath ?? "\(data.name) (not found)"), fingerprint \(data.fingerprint)"),
-        ("vocabulary", header.vocabulary.text), ("digest", digest), ("parameters", "\(count)"),
       ]
+      + header.data.rows + [("digest", digest), ("parameters", "\(count)")]
       + parameters.map { ("  \($0.name)", $0.shape.map(String.init).joined(separator: " x ")) }
     return (.object(members), alignedText(rows))
   }

@@ -11,8 +11,8 @@ package struct TrainedModel {
   package let path: String
   /// The configuration of the run.
   package let configuration: Configuration
-  /// The vocabulary it was trained with.
-  package let vocabulary: Vocabulary
+  /// The data it was trained on.
+  package let description: DataDescription
   /// How its training streams were laid over lanes.
   package let mode: ScheduleMode
   /// How far training had come.
@@ -39,10 +39,10 @@ package struct TrainedModel {
     self.path = file.path
     configuration = try file.configuration()
     data = DatasetSearch(file, name: configuration.data.path)
-    vocabulary = header.vocabulary
+    description = header.data
     mode = header.mode
     progress = header.progress
-    let layout = Blueprint(configuration.model, tracks: vocabulary.tracks).layout
+    let layout = Blueprint(configuration.model, tracks: description.tracks).layout
     try file.requireArrays(of: layout, in: CheckpointGroup.parameters.rawValue)
     let bytes = layout.count * MemoryLayout<Float>.stride
     for available in [AvailableMemory.onHost(), .inProcess()].compactMap({ $0 }) where available.bytes < bytes

@@ -196,7 +196,8 @@ package struct TrainingJob: Sendable {
     do {
       let schedule = try Schedule(
         streams: split.streams, lanes: training.lanes, chunk: training.chunk,
-        mode: configuration.data.mode, traversal: .training(seed: training.seedBits))
+        mode: configuration.data.mode, traversal: .training(seed: training.seedBits),
+        longest: configuration.data.longest)
       return (dataset, schedule)
     } catch let error as DataError {
       throw DataError("split train: \(error) (training.lanes, training.chunk)", path: dataset.path)
@@ -209,7 +210,11 @@ package struct TrainingJob: Sendable {
     let share = RankBlocks.evenPart(
       of: dataset.streams.tokens.count, rank: communicator.rank, ranks: communicator.size)
     try communicator.agree {
-      if communicator.rank == 0 { try dataset.verify() } else if !areHeld { try dataset.check(tokens: share) }
+      if communicator.rank == 0 {
+        try dataset.verify()
+      } else if !areHeld {
+        try dataset.check(positions: share)
+      }
     }
   }
 

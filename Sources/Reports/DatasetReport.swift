@@ -1,3 +1,4 @@
+import Chunks
 import FileSystem
 import Sequences
 
@@ -8,10 +9,11 @@ extension SequenceDataset {
   package func json(listingFiles: Bool = false) -> JSON {
     var members: JSON.Members = [
       "kind": .string(Self.format.kind), "format_version": .integer(formatVersion), "dataset": .string(path),
-      "tokens": .integer(streams.tokens.count), "streams": .integer(streams.count),
-      "splits": .array(splits.map(\.json)),
+      (formatVersion == 1 ? "tokens" : "positions"): .integer(streams.tokens.count),
+      "streams": .integer(streams.count),
+      "splits": .array(splits.map { $0.json(position: formatVersion == 1 ? "tokens" : "positions") }),
     ]
-    members.append(vocabulary.members)
+    members.append(description.members)
     members.append([
       "fingerprint": .string(fingerprint),
       "command": origin.command(inFull: listingFiles).map(JSON.string) ?? .null,
@@ -32,10 +34,10 @@ extension SequenceDataset {
     let shown = listingFiles ? origin.files[...] : origin.files.prefix(DatasetOrigin.mostFiles)
     var rows = [
       ("dataset", "\(path), format version \(formatVersion)"),
-      ("tokens", "\(streams.tokens.count) in \(streams.text)"),
+      (formatVersion == 1 ? "tokens" : "positions", "\(streams.tokens.count) in \(streams.text)"),
     ]
-    rows += splits.map { ($0.name, $0.text) }
-    rows += [("vocabulary", vocabulary.text), ("fingerprint", fingerprint)]
+    rows += splits.map { ($0.name, $0.text(position: formatVersion == 1 ? "token" : "position")) }
+    rows += description.rows + [("fingerprint", fingerprint)]
     if let command = origin.command(inFull: listingFiles) { rows.append(("made by", command)) }
     rows += shown.map { ("from", "\($0.name), \(Wording.counted($0.bytes, "byte"))") }
     let more = origin.files.count - shown.count
@@ -64,24 +66,70 @@ extension DatasetOrigin {
 }
 
 extension DatasetSplit {
-  fileprivate var json: JSON {
+  fileprivate func json(position: String) -> JSON {
     .object([
-      "name": .string(name), "tokens": .integer(streams.tokens.count), "streams": .integer(streams.count),
+      "name": .string(name), position: .integer(streams.tokens.count), "streams": .integer(streams.count),
       "targets": .integer(streams.pairs), "floor": floor.map(JSON.number) ?? .null,
+      "trivial": trivial.map(JSON.number) ?? .null,
     ])
   }
 
-  fileprivate var text: String {
-    let floor = floor.map { ", entropy floor \(Wording.decimal($0, places: 4)) nats a target" } ?? ""
+  fileprivate func text(position: String) -> String {
+    let isText = position == "token"
+    let floor = floor.map {
+      ", \(isText ? "entropy floor" : "lowest loss") \(Wording.decimal($0, places: 4))\(isText ? " nats" : "") a target"
+    }
+    let trivial = trivial.map { ", trivial loss \(Wording.decimal($0, places: 4))" }
     let sizes = [
-      Wording.counted(streams.tokens.count, "token"), streams.text, Wording.counted(streams.pairs, "target"),
+      Wording.counted(streams.tokens.count, position), streams.text, Wording.counted(streams.pairs, "target"),
     ]
-    return sizes.joined(separator: ", ") + floor
+    return sizes.joined(separator: ", ") + (floor ?? "") + (trivial ?? "")
   }
 }
 
 extension StreamTable {
   fileprivate var text: String { Wording.counted(count, "stream") }
+}
+
+extension DataDescription {
+  /// As members of a JSON object.
+  package var members: JSON.Members {
+    if let vocabulary = languageVocabulary { return vocabulary.members }
+    var tracks: JSON.Members = [:]
+    for role in TrackRole.allCases {
+      if let track = stored[role] { tracks.append([role.name: .object(track.members)]) }
+    }
+    return ["horizon": .integer(horizon), "tracks": .object(tracks)]
+  }
+
+  /// A row a track, for people.
+  package var rows: [(String, String)] {
+    if let vocabulary = languageVocabulary { return [("vocabulary", vocabulary.text)] }
+    return TrackRole.allCases.compactMap { role in stored[role].map { (role.name, $0.shownText) } }
+      + [("horizon", "\(horizon)")]
+  }
+}
+
+extension TrackDescription {
+  fileprivate var members: JSON.Members {
+    switch self {
+    case .tokens(let vocabulary): return vocabulary.members
+    case .frames(let columns):
+      func numbers(_ values: [Float]) -> JSON { .array(values.map { .number(Double($0)) }) }
+      return [
+        "names": .array(columns.names.map(JSON.string)), "units": .array(columns.units.map(JSON.string)),
+        "means": numbers(columns.means), "scales": numbers(columns.scales),
+        "binary": .bool(columns.isBinary),
+      ]
+    }
+  }
+
+  /// With the names of the first columns.
+  fileprivate var shownText: String {
+    guard case .frames(let columns) = self else { return text }
+    let shown = zip(columns.names, columns.units).prefix(8).map { $1.isEmpty ? $0 : "\($0) [\($1)]" }
+    return "\(text): \(shown.joined(separator: ", "))\(columns.width > shown.count ? ", ..." : "")"
+  }
 }
 
 extension Vocabulary {
@@ -91,10 +139,5 @@ extension Vocabulary {
       "level": .string(level.rawValue), "vocabulary": .integer(count),
       "unknown": unknown.map(JSON.integer) ?? .null,
     ]
-  }
-
-  /// The number and kind of tokens, for people.
-  package var text: String {
-    "\(Wording.counted(count, level.rawValue))\(unknown == nil ? "" : ", with an unknown token")"
   }
 }

@@ -61,7 +61,8 @@ package final class RunReporter: TrainingObserver {
     logger.info(
       """
       \(trainer.shards.ranksInWords), \(Wording.counted(training.shards, "shard")), \
-      \(Wording.counted(training.lanes, "lane")), chunks of \(training.chunk), \(trainer.schedule.mode) mode, \
+      \(Wording.counted(training.lanes, "lane")), chunks of \(trainer.schedule.mode == .whole ? "up to " : "")\
+      \(trainer.schedule.chunk), \(trainer.schedule.mode) mode, \
       \(Wording.counted(totalSteps, "step"))
       """)
     if let note = trainer.shards.exchangeNote { logger.info("\(note)") }

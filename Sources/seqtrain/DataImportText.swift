@@ -2,7 +2,10 @@ import ArgumentParser
 import Reports
 import Sequences
 
-extension TokenLevel: ExpressibleByArgument {}
+extension TokenLevel: ExpressibleByArgument {
+  /// Labels are no level of text.
+  public static var allValueStrings: [String] { ofText.map(\.rawValue) }
+}
 extension StreamKind: ExpressibleByArgument {}
 extension Newlines: ExpressibleByArgument {}
 extension SplitPlan.Measure: ExpressibleByArgument {}

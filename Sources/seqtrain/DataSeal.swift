@@ -9,8 +9,9 @@ struct DataSeal: ParsableCommand {
     discussion: """
       What the program makes is an HDF5 file of /values (all tokens, whole numbers from 0), /offsets (where each stream \
       begins, and the end of the last), /splits/train and /splits/validation (first token and end) and /vocabulary (how \
-      each token is spelt, with the attribute "level": char, byte or word). This writes the attributes "kind", \
-      "format_version" and "fingerprint".
+      each token is spelt, with the attribute "level": char, byte or word); or, in place of /values and /vocabulary, the \
+      tracks /input/values, /target/values, ..., as the README explains. This writes the attributes "kind", "format_version" \
+      and "fingerprint".
       """)
 
   @Argument(help: "The dataset.", completion: .file(extensions: ["h5", "hdf5"]))

@@ -19,7 +19,7 @@ import Training
       func write(_ fingerprint: String) throws -> CheckpointFile {
         try store.write(
           CheckpointHeader(
-            configuration: "", vocabulary: Vocabulary(level: .char, spellings: ["a"]),
+            configuration: "", data: .language(Vocabulary(level: .char, spellings: ["a"])),
             datasetFingerprint: fingerprint, datasetPlace: nil, mode: .packed, optimizer: "adam",
             progress: TrainingProgress()), [])
         return try CheckpointStore.open("\(store.directory)/step-00000000.h5")

@@ -63,8 +63,7 @@ import Testing
       var (first, total) = (0, (loss: 0.0, correct: 0.0))
       for stream in 0..<streams.count {
         let range = streams.offsets[stream]..<streams.offsets[stream + 1]
-        var tokens = [Int32](repeating: 0, count: range.count)
-        try tokens.withUnsafeMutableBufferPointer { try dataset.read(tokens: range, into: $0) }
+        let tokens = try dataset.readTokens(.input, rows: range)
         var (loss, correct) = (0.0, 0.0)
         for (index, step) in model.run(tokens).enumerated() {
           loss += step.loss
@@ -174,9 +173,7 @@ import Testing
       var bytes = try readBytes(run.dataPath)
       let dataset = try SequenceDataset(run.dataPath)
       let last = try dataset.split("test").streams.tokens
-      var tokens = [Int32](repeating: 0, count: last.upperBound)
-      try tokens.withUnsafeMutableBufferPointer { try dataset.read(tokens: 0..<last.upperBound, into: $0) }
-      let stored = tokens.map { UInt8($0) }
+      let stored = try dataset.readTokens(.input, rows: 0..<last.upperBound).map { UInt8($0) }
       let place = try #require(
         bytes.indices.dropLast(stored.count).first { bytes[$0...].starts(with: stored) })
       bytes[place + stored.count - 2] = 200

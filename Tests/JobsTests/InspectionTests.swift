@@ -80,11 +80,12 @@ import Training
   /// 40 tokens drawn after `context` with the first seed.
   private func continuation(of context: String, by path: String) throws -> String {
     let trained = try TrainedModel(path, best: false)
+    let vocabulary = try #require(trained.description.languageVocabulary)
     var tokens: [Int32] = []
-    Generator(trained.configuration.model, tracks: trained.vocabulary.tracks, memory: trained.memory)
-      .generate(prompt: try trained.vocabulary.encode(context), count: 40, sampler: Sampler(), seed: 1) {
+    Generator(trained.configuration.model, tracks: trained.description.tracks, memory: trained.memory)
+      .generate(prompt: try vocabulary.encode(context), count: 40, sampler: Sampler(), seed: 1) {
         tokens.append($0)
       }
-    return trained.vocabulary.decode(tokens)
+    return vocabulary.decode(tokens)
   }
 }

@@ -84,7 +84,7 @@ struct BadFile: CustomTestStringConvertible, Sendable {
       ) {
         $0.splits["validation"] = [400, 601]
       },
-      BadFile(dataset: "a split of one token", "x.h5: split validation has no stream of two tokens or more") {
+      BadFile(dataset: "a split of one token", "x.h5: split validation has no stream of 2 tokens or more") {
         $0.splits["validation"] = [400, 401]
       },
     ]

@@ -117,7 +117,7 @@ private struct Copied: Equatable {
       let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: dataset.byteCount, alignment: 64)
       defer { memory.deallocate() }
       for range in [0..<10, 10..<dataset.streams.tokens.count] {
-        try dataset.load(tokens: range, into: memory)
+        try dataset.load(positions: range, into: memory)
       }
       dataset.hold(in: UnsafeRawBufferPointer(memory))
       let feeder = try ChunkFeeder(dataset, schedule, lanes: 0..<6)

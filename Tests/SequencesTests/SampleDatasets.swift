@@ -31,3 +31,18 @@ func countingStreams(_ count: Int, longest: Int, vocabulary size: Int) -> [[Int3
     }
   }
 }
+
+extension SequenceDataset {
+  /// The vocabulary of the input.
+  var vocabulary: Vocabulary {
+    guard case .tokens(let vocabulary) = description.input else {
+      fatalError("the input is no track of tokens")
+    }
+    return vocabulary
+  }
+
+  /// Reads tokens of the input to `buffer`, which has just as many.
+  func read(tokens range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Int32>) throws {
+    _ = buffer.update(fromContentsOf: try readTokens(.input, rows: range))
+  }
+}

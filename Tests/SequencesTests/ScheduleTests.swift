@@ -19,7 +19,7 @@ func pieces(_ schedule: Schedule, epoch: Int = 0, lane: Int) throws -> [[Piece]]
   return (0..<schedule.chunks(inEpoch: epoch)).map { chunk in
     var pieces: [Piece] = []
     let place = walk.next { pieces.append($1) }
-    #expect(place == (epoch, chunk))
+    #expect((place.epoch, place.chunk) == (epoch, chunk))
     return pieces
   }
 }

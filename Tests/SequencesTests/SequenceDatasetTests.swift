@@ -67,7 +67,7 @@ private struct Raw {
     let dataset = try SequenceDataset(fixture(name))
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: dataset.byteCount, alignment: 64)
     defer { memory.deallocate() }
-    try dataset.load(tokens: dataset.streams.tokens, into: memory)
+    try dataset.load(positions: dataset.streams.tokens, into: memory)
     dataset.hold(in: UnsafeRawBufferPointer(memory))
     try dataset.verify()
     memory[0] = 1
@@ -126,7 +126,7 @@ private struct Raw {
   @Test func `what is no stream of tokens is told so`() throws {
     let frames = #expect(throws: DataError.self) { try SequenceDataset(fixture("frames")) }
     #expect(
-      frames?.description.contains("/values holds float32 in shape [8, 2], but only streams of tokens")
+      frames?.description.contains("/values holds float32 in shape [8, 2], but only tokens may stand there")
         == true)
     try withTemporaryDirectory { directory in
       let path = "\(directory)/d.h5"
@@ -137,7 +137,8 @@ private struct Raw {
       let pairs = #expect(throws: DataError.self) { try SequenceDataset(path) }
       #expect(
         pairs?.description
-          == "\(path): has /source, /target, but only streams of tokens (/values) are trained on yet")
+          == "\(path): has /source; tracks are groups named input, target, weight and initial, with their values: "
+          + "/input/values")
     }
   }
 }
@@ -211,7 +212,7 @@ private struct Raw {
     #expect(
       try refusal { $0.kind = "checkpoint" }
         == expected + "one of kind \"checkpoint\"; `seqtrain data import text` makes datasets of text")
-    #expect(try refusal { $0.version = 2 }.hasPrefix("written in version 2 of the format \"dataset\", and"))
+    #expect(try refusal { $0.version = 3 }.hasPrefix("written in version 3 of the format \"dataset\", and"))
     #expect(try refusal { $0.version = 0 }.contains("is 0, expected 1 or more"))
     for part in ["/values", "/offsets", "/splits", "/vocabulary"] {
       #expect(
@@ -246,7 +247,7 @@ private struct Raw {
     #expect(
       try refusal { $0.splits["train"] = [0, 9] }.hasPrefix("split train goes from token 0 to token 9"))
     #expect(try refusal { $0.splits["train"] = [0, 6] } == "the splits train and validation overlap")
-    #expect(try refusal { $0.splits["train"] = [0, 1] } == "split train has no stream of two tokens or more")
+    #expect(try refusal { $0.splits["train"] = [0, 1] } == "split train has no stream of 2 tokens or more")
     #expect(try refusal { $0.splits["train"] = [0, 2, 5] }.hasPrefix("/splits/train: expected shape [2]"))
   }
 
@@ -274,8 +275,8 @@ private struct Raw {
       #expect(
         error?.description == "\(path): token 4 is 3, outside the vocabulary of 3; make the dataset anew")
       #expect(throws: DataError.self) { try dataset.verify() }
-      #expect(throws: DataError.self) { try dataset.check(tokens: 0..<8) }
-      try dataset.check(tokens: 0..<4)
+      #expect(throws: DataError.self) { try dataset.check(positions: 0..<8) }
+      try dataset.check(positions: 0..<4)
     }
   }
 

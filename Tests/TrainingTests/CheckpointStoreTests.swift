@@ -19,7 +19,7 @@ import Training
         training: {lanes: 2, optimizer: {name: sgd}}
 
         """,
-      vocabulary: try Vocabulary(level: .char, spellings: ["a", "b"]),
+      data: .language(try Vocabulary(level: .char, spellings: ["a", "b"])),
       datasetFingerprint: "0123", datasetPlace: DatasetPlace(of: "/data/a.h5", run: "/runs/a"), mode: .packed,
       optimizer: "sgd", progress: progress)
   }

@@ -31,6 +31,10 @@ package struct TextImport: Sendable {
     split: SplitPlan, newlines: Newlines = .keep, minimumCount: Int? = nil, maximumSize: Int? = nil
   ) throws {
     guard !names.isEmpty else { throw DataError("there are no files to import") }
+    guard TokenLevel.ofText.contains(level) else {
+      throw DataError(
+        "text is not cut into \(level.rawValue)s; take one of \(TokenLevel.ofText.map(\.rawValue))")
+    }
     guard level == .word || (minimumCount == nil && maximumSize == nil) else {
       throw DataError("a minimum count or maximum size is for words; the level is \(level.rawValue)")
     }
@@ -100,7 +104,7 @@ package struct TextImport: Sendable {
       guard reader.sizes.contains(where: { $0 > 0 }) else { throw noText }
       return .bytes
     case .char: return try characters(sources, reader)
-    case .word: return try words(sources, reader)
+    case .word, .label: return try words(sources, reader)
     }
   }
 

@@ -31,7 +31,7 @@ struct TokenEncoder {
         throw UnknownToken(spelling: Array(String(Self.scalar(unit)).utf8))
       }
       try emit(characters[Int(unit)])
-    case .word:
+    case .word, .label:
       try tokenizer.feed(Self.scalar(unit)) { [vocabulary] in try emit(Self.token(spelt: $0, vocabulary)) }
     }
   }

@@ -36,13 +36,14 @@ package final class ChunkFeeder {
 
   /// The most bytes that a feeder of chunks of so many steps of so many lanes takes.
   ///
-  /// - Parameters:
-  ///   - tracks: What the chunks hold.
-  ///   - isHeld: Whether the tokens are held in memory, so that nothing is read from the file.
-  package static func byteCount(chunk: Int, lanes: Int, tracks: TrackSet, isHeld: Bool) -> Int {
+  /// - Parameter isHeld: Whether the values are held in memory, so that nothing is read from the file.
+  package static func byteCount(of dataset: SequenceDataset, chunk: Int, lanes: Int, isHeld: Bool) -> Int {
     guard lanes > 0 else { return 0 }
-    return Ring.slotCount * MemoryMeasurement.peakBytes { Chunk(steps: chunk, lanes: lanes, tracks: tracks) }
-      + (isHeld ? 0 : ChunkReader.byteCount(largestChunk: chunk * lanes))
+    let chunkBytes = MemoryMeasurement.peakBytes {
+      Chunk(steps: chunk, lanes: lanes, tracks: dataset.tracks)
+    }
+    return Ring.slotCount * chunkBytes
+      + (isHeld ? 0 : ChunkReader.byteCount(dataset, largestChunk: chunk * lanes))
   }
 
   /// The next chunk. The one before may be overwritten from now on.

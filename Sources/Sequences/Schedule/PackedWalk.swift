@@ -37,7 +37,7 @@ struct PackedWalk: EpochWalk {
     return !placement.isComplete || placement.longest > position - steps
   }
 
-  mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows {
+  mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows -> Int {
     let behind = position
     position += steps
     for lane in lanes where placement.pairs(onLane: lane) > behind {
@@ -63,6 +63,7 @@ struct PackedWalk: EpochWalk {
     }
     // In step with the streams that are placed, so that the next order is ready at the end, and no chunk waits for it.
     upcoming?.shuffle(share: unplaced - placement.unplacedStreams, of: unplaced)
+    return steps
   }
 
   mutating func beginEpoch(_ epoch: Int) {
@@ -131,7 +132,7 @@ struct Placement: Sendable {
   }
 }
 
-/// The streams with pairs in the order in which packed training places them in an epoch.
+/// The streams with pairs in the order in which an epoch of training takes them.
 struct ShuffledStreams: Sendable {
   private let key: RandomKey
   private var random: RandomStream

@@ -6,7 +6,7 @@ package struct Piece: Sendable, Equatable {
   package let stream: Int
   /// How many of the stream's pairs lie before.
   package let offset: Int
-  /// The first input's place on the axis of tokens; the targets lie one further.
+  /// The first input's position; the targets lie as far ahead as the horizon.
   package let start: Int
   /// Whether the lane's state is reset before the first of the steps.
   package let resets: Bool

@@ -1,32 +1,27 @@
 import Chunks
 
 extension Chunk {
-  /// Begins a chunk of these pieces, whose tracks are still to be written.
-  func begin(epoch: Int, index: Int, _ pieces: ArraySlice<PlacedPiece>) {
+  /// Begins a chunk of `steps` steps and these pieces, whose tracks are still to be written: its weights, 1 wherever a
+  /// pair counts, and resets.
+  func begin(epoch: Int, index: Int, steps: Int, _ pieces: ArraySlice<PlacedPiece>) {
     self.epoch = epoch
     self.index = index
-    clear(steps: capacity)
-    for placed in pieces where placed.piece.steps.lowerBound == 0 {
-      streams[placed.row] = placed.piece.stream
-      offsets[placed.row] = placed.piece.offset
+    clear(steps: steps)
+    for placed in pieces {
+      let piece = placed.piece
+      if piece.steps.lowerBound == 0 {
+        streams[placed.row] = piece.stream
+        offsets[placed.row] = piece.offset
+      }
+      let weight: Float = piece.counts ? 1 : 0
+      let first = piece.steps.lowerBound * lanes + placed.row
+      var place = first
+      for _ in piece.steps {
+        weights[place] = weight
+        resets[place] = 0
+        place += lanes
+      }
+      if piece.resets { resets[first] = 1 }
     }
-  }
-
-  /// Writes the pairs of a piece. `tokens` are its inputs and, one further, its targets.
-  @inline(__always)
-  func write<T: FixedWidthInteger>(_ placed: PlacedPiece, tokens: UnsafePointer<T>) {
-    let piece = placed.piece
-    let (inputs, targets) = (self.tokens(.input), self.tokens(.target))
-    var place = piece.steps.lowerBound * lanes + placed.row
-    let weight: Float = piece.counts ? 1 : 0
-    let first = place
-    for step in 0..<piece.steps.count {
-      inputs[place] = Int32(truncatingIfNeeded: tokens[step])
-      targets[place] = Int32(truncatingIfNeeded: tokens[step + 1])
-      weights[place] = weight
-      resets[place] = 0
-      place += lanes
-    }
-    if piece.resets { resets[first] = 1 }
   }
 }

@@ -9,6 +9,16 @@ package enum ScheduleMode: String, Sendable, CaseIterable {
   case contiguous
   /// Whole streams, one after another on each lane.
   case packed
+  /// One whole stream a lane and chunk.
+  case whole
+}
+
+extension ScheduleMode {
+  /// The most steps of a chunk of a split: `chunk`, but where streams are played whole those of the longest.
+  package func steps(of streams: StreamTable, chunk: Int) -> Int {
+    guard self == .whole else { return chunk }
+    return WholeLength.rounded(up: (0..<streams.count).reduce(1) { max($0, streams.pairs(of: $1)) })
+  }
 }
 
 /// What a split is traversed for.
@@ -23,7 +33,8 @@ package enum Traversal: Sendable, Equatable {
 /// Which pairs each lane plays in each chunk: a pure function of the split's offsets, the number of lanes, the chunk,
 /// the mode, and for training the seed and the epoch. There is no rank in it.
 ///
-/// A chunk is `chunk` steps of every lane. The number of chunks in an epoch is the same for all lanes.
+/// A chunk is `chunk` steps of every lane, or fewer where streams are played whole. The number of chunks in an epoch is the
+/// same for all lanes.
 ///
 /// - Contiguous, with P pairs: lane l plays the pairs from l * (P / lanes) to (l + 1) * (P / lanes); for evaluation
 ///   the first P mod lanes lanes play one more. The state is reset where a stream begins, and where the lane begins; for
@@ -31,6 +42,9 @@ package enum Traversal: Sendable, Equatable {
 ///   predicted from what came before them. (A model whose state begins at zero in every chunk has no use for that.)
 /// - Packed: the streams, shuffled for training, are each placed whole on the lane that has the fewest pairs so far,
 ///   the lowest of equals. A lane plays its streams without padding between them, with a reset where each begins.
+/// - Whole: every lane plays one stream a chunk, from its beginning to its end. Streams of like length share a chunk, whose
+///   steps are one of few lengths (see `WholeLength`); for training both the streams of a length and the chunks are
+///   shuffled.
 /// - A lane that has come to its end is padded: token 0, weight 0, state reset in every step, so that nothing
 ///   grows while it idles.
 ///
@@ -46,42 +60,56 @@ package struct Schedule: Sendable {
   package let streams: StreamTable
   /// The lanes over all ranks.
   package let lanes: Int
-  /// The steps in a chunk, T.
+  /// The steps in a chunk, T; where streams are played whole, those of the longest.
   package let chunk: Int
-  /// `contiguous` or `packed`: `auto` is resolved.
+  /// `contiguous`, `packed` or `whole`: `auto` is resolved.
   package let mode: ScheduleMode
   /// What the split is traversed for.
   package let traversal: Traversal
   /// The number of streams that have pairs.
   let playableStreams: Int
 
-  /// - Throws: `DataError` where training has not one full chunk for each lane on average, where packed training has
-  ///   fewer streams than lanes, or where there is no pair at all; it names the largest number of lanes that works.
-  package init(streams: StreamTable, lanes: Int, chunk: Int, mode: ScheduleMode, traversal: Traversal) throws
-  {
+  /// - Parameters:
+  ///   - chunk: The steps in a chunk; where streams are played whole, these decide.
+  ///   - longest: The most pairs of a stream that is played whole.
+  /// - Throws: `DataError` where training has not one full chunk for each lane on average, where packed or whole training
+  ///   has fewer streams than lanes, where streams are longer than `longest`, or where there is no pair at all; it names
+  ///   what works.
+  package init(
+    streams: StreamTable, lanes: Int, chunk: Int, mode: ScheduleMode, traversal: Traversal,
+    longest: Int = .max
+  ) throws {
     precondition(lanes > 0 && chunk > 0, "a schedule needs at least one lane and one step")
     var playable = 0
-    var longest = 0
+    var longestStream = 0
+    var tooLong = 0
     for stream in 0..<streams.count {
       let pairs = streams.pairs(of: stream)
       playable += pairs > 0 ? 1 : 0
-      longest = max(longest, pairs)
+      tooLong += pairs > longest ? 1 : 0
+      longestStream = max(longestStream, pairs)
     }
     guard playable > 0 else {
       throw DataError("no stream has the two tokens that make an input and its target")
     }
+    guard mode != .whole || tooLong == 0 else {
+      throw DataError(
+        "\(Wording.counted(tooLong, "stream")) of \(streams.count) are longer than data.longest \(longest), the longest "
+          + "with \(Wording.counted(longestStream, "step")); set data.longest higher, cut the streams, or take data.mode packed"
+      )
+    }
     self.streams = streams
     self.lanes = lanes
-    self.chunk = chunk
+    self.chunk = mode.steps(of: streams, chunk: chunk)
     self.traversal = traversal
     playableStreams = playable
     let share = streams.pairs / lanes
     let isPackable =
       traversal == .evaluation
-      ? playable >= lanes && longest <= share : playable / lanes >= 4 && longest <= share / 8
+      ? playable >= lanes && longestStream <= share : playable / lanes >= 4 && longestStream <= share / 8
     self.mode = mode == .auto ? (isPackable ? .packed : .contiguous) : mode
     guard case .training = traversal else { return }
-    guard share >= chunk else {
+    guard mode == .whole || share >= chunk else {
       let remedy =
         streams.pairs >= chunk
         ? "take at most \(Wording.counted(streams.pairs / chunk, "lane"))"
@@ -94,7 +122,7 @@ package struct Schedule: Sendable {
     }
     guard self.mode == .contiguous || playable >= lanes else {
       throw DataError(
-        "\(Wording.counted(playable, "stream")) can't fill \(Wording.counted(lanes, "lane")) in packed mode; take contiguous mode, or at most "
+        "\(Wording.counted(playable, "stream")) can't fill \(Wording.counted(lanes, "lane")) in \(self.mode) mode; take contiguous mode, or at most "
           + Wording.counted(playable, "lane")
       )
     }
@@ -103,6 +131,7 @@ package struct Schedule: Sendable {
   /// The number of chunks in an epoch, the same on all lanes. In packed mode every stream has to be placed to know it.
   package func chunks(inEpoch epoch: Int) -> Int {
     precondition(epoch >= 0, "epochs are numbered from 0")
+    if mode == .whole { return wholeChunks }
     guard mode == .packed else { return contiguousChunks }
     var placement = Placement(self, epoch: epoch)
     placement.advance(to: .max) { _, _, _, _ in }

@@ -2,7 +2,7 @@ import Preconditions
 
 /// A walk over the chunks of some of a schedule's lanes, epoch after epoch without end.
 ///
-/// It keeps a few numbers a lane, and in packed training the orders of two epochs, which take 4 bytes a stream each.
+/// It keeps a few numbers a lane, and in packed training the orders of two epochs, which take 4 bytes a stream each, as do two orders of whole streams.
 /// Once it is made it allocates nothing.
 package struct ScheduleWalk: Sendable {
   /// The chunk that comes next: its epoch, from 0, and its number there; behind an epoch's last chunk, their number.
@@ -16,8 +16,11 @@ package struct ScheduleWalk: Sendable {
     guard epoch >= 0, chunk >= 0 else { throw DataError("there is no chunk \(chunk) of epoch \(epoch)") }
     position = (epoch, chunk)
     walk =
-      schedule.mode == .packed
-      ? PackedWalk(schedule, lanes: lanes, epoch: epoch) : ContiguousWalk(schedule, lanes: lanes)
+      switch schedule.mode {
+      case .packed: PackedWalk(schedule, lanes: lanes, epoch: epoch)
+      case .whole: WholeWalk(schedule, lanes: lanes, epoch: epoch)
+      case .auto, .contiguous: ContiguousWalk(schedule, lanes: lanes)
+      }
     // No epoch has more chunks than pairs.
     guard chunk <= schedule.streams.pairs, walk.skip(chunks: chunk) else {
       throw DataError(
@@ -28,10 +31,10 @@ package struct ScheduleWalk: Sendable {
   /// Calls `body` with the pieces of the next chunk, those of each lane in their order. The steps behind a lane's last
   /// piece are padding: nothing but padding where the lane has come to its end.
   ///
-  /// - Returns: The chunk's epoch, and its number there.
+  /// - Returns: The chunk's epoch, its number there, and its steps.
   @discardableResult
   package mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows -> (
-    epoch: Int, chunk: Int
+    epoch: Int, chunk: Int, steps: Int
   ) {
     if walk.isAtEnd {
       walk.beginEpoch(position.epoch + 1)
@@ -39,8 +42,8 @@ package struct ScheduleWalk: Sendable {
     }
     let current = position
     position.chunk += 1
-    try walk.next(body)
-    return current
+    let steps = try walk.next(body)
+    return (current.epoch, current.chunk, steps)
   }
 }
 
@@ -50,8 +53,8 @@ protocol EpochWalk: Sendable {
   var isAtEnd: Bool { get }
   /// Goes on behind the epoch's first chunks, from its beginning; returns false where there are fewer.
   mutating func skip(chunks: Int) -> Bool
-  /// See `ScheduleWalk.next`.
-  mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows
+  /// See `ScheduleWalk.next`; returns the chunk's steps.
+  mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows -> Int
   /// Goes to the beginning of the epoch that follows.
   mutating func beginEpoch(_ epoch: Int)
 }

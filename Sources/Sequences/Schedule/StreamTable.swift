@@ -1,10 +1,11 @@
 import CSupport
 import Preconditions
 
-/// Where the streams of a split begin and end on the axis of tokens.
+/// Where the streams of a split begin and end on the axis of positions.
 ///
-/// A stream of n tokens has n - 1 pairs of an input token and the target that follows it: no target crosses streams.
-/// The pairs of all streams, one stream after the other, are numbered from 0.
+/// Where targets lie `lookahead` positions ahead of their inputs, a stream of n positions has n - lookahead pairs of an
+/// input and its target, or none: no target crosses streams. The pairs of all streams, one stream after the other, are
+/// numbered from 0.
 ///
 /// The tables of a dataset's splits share one array of 4 bytes a stream.
 package struct StreamTable: Sendable {
@@ -13,31 +14,52 @@ package struct StreamTable: Sendable {
   private let first: Int
   /// The number of streams.
   package let count: Int
-  /// The range of the token axis that the streams cover.
+  /// The positions that the streams cover.
   package let tokens: Range<Int>
+  /// How many positions ahead of its input a target lies: 1 where the next token is predicted, 0 for labels.
+  package let lookahead: Int
+  /// The number of each stream's first pair, and of all pairs, where it doesn't follow from the offsets because streams
+  /// may be shorter than the lookahead.
+  private let firstPairs: [Int]?
 
-  /// The streams between `offsets`: the first token of each, and the end of the last.
+  /// The streams between `offsets`: the first position of each, and the end of the last.
   ///
   /// - Throws: `DataError` unless each is larger than the one before, and where there is no stream.
-  package init(offsets: [Int]) throws {
+  package init(offsets: [Int], lookahead: Int = 1) throws {
     var places = StreamOffsets(capacity: offsets.count)
     try offsets.withUnsafeBufferPointer { try places.append($0) }
-    try self.init(places)
+    try self.init(places, lookahead: lookahead)
   }
 
   /// The streams between these offsets.
   ///
   /// - Throws: `DataError` where there is no stream.
-  init(_ places: StreamOffsets) throws {
+  init(_ places: StreamOffsets, lookahead: Int) throws {
     guard places.count > 1 else { throw DataError("there are no streams") }
-    self.init(places, first: 0, count: places.count - 1, tokens: places[0]..<places[places.count - 1])
+    self.init(
+      places, first: 0, count: places.count - 1, tokens: places[0]..<places[places.count - 1],
+      lookahead: lookahead)
   }
 
-  private init(_ places: StreamOffsets, first: Int, count: Int, tokens: Range<Int>) {
+  private init(_ places: StreamOffsets, first: Int, count: Int, tokens: Range<Int>, lookahead: Int) {
     self.places = places
     self.first = first
     self.count = count
     self.tokens = tokens
+    self.lookahead = lookahead
+    guard lookahead > 1 else {
+      firstPairs = nil
+      return
+    }
+    var sums = [0]
+    sums.reserveCapacity(count + 1)
+    var start = tokens.lowerBound
+    for stream in 0..<count {
+      let end = min(max(places[first + stream + 1], tokens.lowerBound), tokens.upperBound)
+      sums.append(sums[stream] + max(0, end - start - lookahead))
+      start = end
+    }
+    firstPairs = sums
   }
 
   /// The streams inside a range of tokens that is not empty, those that cross its ends cut there.
@@ -48,10 +70,14 @@ package struct StreamTable: Sendable {
     let numbers = 0..<count + 1
     let start = numbers.partitioningIndex { offset($0) > range.lowerBound } - 1
     let end = numbers.partitioningIndex { offset($0) >= range.upperBound }
-    return StreamTable(places, first: first + start, count: end - start, tokens: range)
+    return StreamTable(
+      places, first: first + start, count: end - start, tokens: range, lookahead: lookahead)
   }
 
-  /// The first token of stream number `stream`; of `count`, the end of the last.
+  /// The number in the dataset of the stream with this number here.
+  func number(of stream: Int) -> Int { first + stream }
+
+  /// The first position of stream number `stream`; of `count`, the end of the last.
   @inline(__always)
   package func offset(_ stream: Int) -> Int {
     min(max(places[first + stream], tokens.lowerBound), tokens.upperBound)
@@ -61,18 +87,21 @@ package struct StreamTable: Sendable {
   @inline(__always)
   func prefetch(_ stream: Int) { places.prefetch(first + stream) }
 
-  /// The first token of each stream, and the end of the last: count + 1 numbers, each larger than the one before.
+  /// The first position of each stream, and the end of the last: count + 1 numbers, each larger than the one before.
   package var offsets: LazyMapCollection<Range<Int>, Int> { (0..<count + 1).lazy.map(offset) }
 
   /// The pairs of all streams.
-  package var pairs: Int { tokens.count - count }
+  package var pairs: Int { firstPair(of: count) }
 
   /// The pairs of `stream`.
   @inline(__always)
-  package func pairs(of stream: Int) -> Int { offset(stream + 1) - offset(stream) - 1 }
+  package func pairs(of stream: Int) -> Int { max(0, offset(stream + 1) - offset(stream) - lookahead) }
 
   /// The number of the first pair of `stream`; of `count`, the number of all pairs.
-  package func firstPair(of stream: Int) -> Int { offset(stream) - tokens.lowerBound - stream }
+  package func firstPair(of stream: Int) -> Int {
+    // Every stream has a position.
+    firstPairs?[stream] ?? offset(stream) - tokens.lowerBound - stream * lookahead
+  }
 
   /// The stream that holds the pair of number `pair`.
   func stream(ofPair pair: Int) -> Int {
@@ -83,10 +112,12 @@ package struct StreamTable: Sendable {
 
 extension StreamTable: Equatable {
   /// Whether both have the same streams, whatever else their datasets hold.
-  package static func == (a: StreamTable, b: StreamTable) -> Bool { a.offsets.elementsEqual(b.offsets) }
+  package static func == (a: StreamTable, b: StreamTable) -> Bool {
+    a.lookahead == b.lookahead && a.offsets.elementsEqual(b.offsets)
+  }
 }
 
-/// Ascending offsets on the axis of tokens, in 4 bytes each.
+/// Ascending offsets on the axis of positions, in 4 bytes each.
 struct StreamOffsets: Sendable {
   /// The lower halves.
   private var low: [UInt32] = []

@@ -4,7 +4,7 @@ import HDF5
 /// What stands where in a dataset file.
 enum DatasetFormat {
   static let format = FileFormat(
-    kind: "dataset", version: 1, origin: "`seqtrain data import text` makes datasets of text")
+    kind: "dataset", version: 2, origin: "`seqtrain data import text` makes datasets of text")
   static let values = "values"
   static let offsets = "offsets"
   static let splits = "splits"
@@ -12,20 +12,24 @@ enum DatasetFormat {
   static let origin = "origin"
   static let originFiles = "origin/files"
   static let originSizes = "origin/sizes"
+  static let weights = "weights"
   static let floor = "entropy_floor"
+  static let optimum = "optimal_loss"
+  static let trivial = "trivial_loss"
   static let fingerprint = "fingerprint"
   static let fingerprintDescription = "fingerprint_description"
   static let level = "level"
 
-  /// What this format has no place for yet, by the names that it would go by.
-  static let otherTracks = ["frames", "labels", "source", "target", "targets", "weights"]
+  /// What this format has no place for, by the names that it would go by.
+  static let otherTracks = ["frames", "labels", "source", "targets"]
 
   /// Says in a file that it is a dataset of this format, and what its content's fingerprint is.
-  static func seal(_ file: File, fingerprint: String) throws {
+  static func seal(_ file: File, version: Int, fingerprint: String) throws {
     for name in seals + [fingerprintDescription] { try file.attributes.remove(name) }
-    try format.mark(file)
+    try format.mark(file, version: version)
     try file.attributes.set(self.fingerprint, fingerprint)
-    try file.attributes.set(fingerprintDescription, Fingerprint.description)
+    try file.attributes.set(
+      fingerprintDescription, version == 1 ? Fingerprint.description : TrackFingerprint.description)
   }
 
   /// The attributes that `seal` writes and that every dataset has.
@@ -57,9 +61,11 @@ package struct DatasetSplit: Sendable, Equatable {
   package let name: String
   /// Its streams.
   package let streams: StreamTable
-  /// The entropy of what generated the text, in nats a target: no model's loss can be lower, except by chance; nil
-  /// where it is not known.
+  /// The loss a target that no model can be below, except by chance: of text, the entropy of what generated it, in nats;
+  /// nil where it is not known.
   package let floor: Double?
+  /// The loss a target of the best prediction that ignores the input; nil where it is not known.
+  package let trivial: Double?
 }
 
 /// The SHA-256 over a dataset's content: its values as they are stored, then its offsets, splits and vocabulary.
@@ -81,25 +87,87 @@ struct Fingerprint {
     hash.update(bufferPointer: UnsafeRawBufferPointer(values))
   }
 
-  /// The digest in hexadecimal, once all values have been taken. Every part is preceded by its kind and size, so that
-  /// no two contents run together to the same bytes.
+  /// The digest in hexadecimal, once all values have been taken.
   func digest(
     type: ElementType, offsets: some RandomAccessCollection<Int>, splits: [(name: String, range: Range<Int>)],
     vocabulary: Vocabulary
   ) -> String {
     var hash = hash
-    func update(_ text: String) { hash.update(data: Array(text.utf8)) }
-    update("\nvalues \(count) \(type)\noffsets \(offsets.count)\n")
+    hash.update("\nvalues \(count) \(type)")
+    hash.update(offsets: offsets, splits: splits)
+    hash.update(vocabulary)
+    return hash.finalize().hexadecimal
+  }
+}
+
+/// The SHA-256 over the content of a dataset of tracks, whatever the types in which they are stored.
+struct TrackFingerprint {
+  private var hash = SHA256()
+
+  /// How it is made, for those who make datasets by other means.
+  static let description = """
+    SHA-256, in hexadecimal, of: "horizon H"; of input, target, weight and initial, where the file has them, "\\ntrack NAME \
+    COUNT" with the number of values, for tokens "\\nvocabulary LEVEL UNKNOWN COUNT\\n", UNKNOWN being -1 where there is no such \
+    token, and of each token "BYTES SPELLING\\n", the number of bytes of its UTF-8 and itself (U+0000 where it is empty), for \
+    frames "\\nframes WIDTH BINARY\\n", BINARY being 0 or 1, of each column "BYTES NAME\\nBYTES UNIT\\n", and means and scales as \
+    float32, then for both the values as int32 or float32; of weights, where there are any, "\\nweights COUNT\\n" and the \
+    values as float32; "\\noffsets COUNT\\n" and the offsets as int64; of each split, in their order on the axis of positions, \
+    "\\nsplit NAME FIRST END". All numbers are little-endian
+    """
+
+  init(horizon: Int) { hash.update("horizon \(horizon)") }
+
+  /// Begins a track of so many values, which follow.
+  mutating func begin(_ name: String, _ track: TrackDescription, count: Int) {
+    hash.update("\ntrack \(name) \(count)")
+    switch track {
+    case .tokens(let vocabulary): hash.update(vocabulary)
+    case .frames(let columns):
+      hash.update("\nframes \(columns.width) \(columns.isBinary ? 1 : 0)\n")
+      for (name, unit) in zip(columns.names, columns.units) {
+        hash.update("\(name.utf8.count) \(name)\n\(unit.utf8.count) \(unit)\n")
+      }
+      for values in [columns.means, columns.scales] {
+        values.withUnsafeBytes { hash.update(bufferPointer: $0) }
+      }
+    }
+  }
+
+  /// Begins the weights of so many positions, which follow.
+  mutating func beginWeights(count: Int) { hash.update("\nweights \(count)\n") }
+
+  /// Takes the next values, as int32 or float32.
+  mutating func update(_ values: UnsafeRawBufferPointer) { hash.update(bufferPointer: values) }
+
+  /// The digest in hexadecimal, once all values have been taken.
+  mutating func digest(
+    offsets: some RandomAccessCollection<Int>, splits: [(name: String, range: Range<Int>)]
+  ) -> String {
+    hash.update(offsets: offsets, splits: splits)
+    return hash.finalize().hexadecimal
+  }
+}
+
+// Every part is preceded by its kind and size, so that no two contents run together to the same bytes.
+extension SHA256 {
+  fileprivate mutating func update(_ text: String) { update(data: Array(text.utf8)) }
+
+  fileprivate mutating func update(
+    offsets: some RandomAccessCollection<Int>, splits: [(name: String, range: Range<Int>)]
+  ) {
+    update("\noffsets \(offsets.count)\n")
     var rest = offsets[...]
     while !rest.isEmpty {
-      Array(rest.prefix(1 << 16)).withUnsafeBytes { hash.update(bufferPointer: $0) }
+      Array(rest.prefix(1 << 16)).withUnsafeBytes { update(bufferPointer: $0) }
       rest = rest.dropFirst(1 << 16)
     }
     for (name, range) in splits.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
       update("\nsplit \(name) \(range.lowerBound) \(range.upperBound)")
     }
+  }
+
+  fileprivate mutating func update(_ vocabulary: Vocabulary) {
     update("\nvocabulary \(vocabulary.level) \(vocabulary.unknown ?? -1) \(vocabulary.count)\n")
     for spelling in vocabulary.spellings { update("\(spelling.utf8.count) \(spelling)\n") }
-    return hash.finalize().hexadecimal
   }
 }

@@ -10,20 +10,23 @@ package final class DatasetWriter {
   private var pending: [Int32] = []
   private var written = 0
 
-  /// A split to be written: where it lies on the axis of tokens, and the entropy floor where it is known.
+  /// A split to be written: where it lies on the axis of positions, and which losses are known.
   package struct Split: Sendable {
     /// `train`, `validation` or `test`.
     package let name: String
-    /// The tokens from its first to its end.
+    /// The positions from its first to its end.
     package let range: Range<Int>
-    /// In nats a target; see `DatasetSplit`.
+    /// See `DatasetSplit`.
     package let floor: Double?
+    /// See `DatasetSplit`.
+    package let trivial: Double?
 
     /// A split of this name and range.
-    package init(name: String, range: Range<Int>, floor: Double? = nil) {
+    package init(name: String, range: Range<Int>, floor: Double? = nil, trivial: Double? = nil) {
       self.name = name
       self.range = range
       self.floor = floor
+      self.trivial = trivial
     }
   }
 
@@ -94,48 +97,66 @@ package final class DatasetWriter {
   private func finish(_ file: File, splits: [Split], origin: DatasetOrigin) throws {
     try flush()
     endStream()
-    let streams = try StreamTable(offsets: offsets)
-    for split in splits {
-      guard !split.range.isEmpty, streams.cut(to: split.range).pairs > 0 else {
-        throw DataError("split \(split.name) would have no targets; give it a larger part, or more text")
-      }
-    }
+    try DatasetFormat.requireTargets(of: splits, StreamTable(offsets: offsets))
     try dataset.attributes.describe(
       "The tokens of all streams, one stream after another; token i is spelt vocabulary[i]", units: "token")
     try file.write(DatasetFormat.offsets, offsets).attributes.describe(
       "Stream s holds values[offsets[s]] up to, not including, values[offsets[s + 1]]", units: "token")
-    try file.createGroup(DatasetFormat.splits).attributes.describe(
-      "The parts for training, validation and test; streams that cross an end of a part are cut there")
-    for split in splits {
-      let ends = try file.write(
-        "\(DatasetFormat.splits)/\(split.name)", [split.range.lowerBound, split.range.upperBound])
-      try ends.attributes.describe("The first token of the part, and the first behind it", units: "token")
-      guard let floor = split.floor else { continue }
-      try ends.attributes.set(DatasetFormat.floor, floor)
-      try ends.attributes.set(
+    try DatasetFormat.write(splits, to: file, position: "token") { split, attributes in
+      guard let floor = split.floor else { return }
+      try attributes.set(DatasetFormat.floor, floor)
+      try attributes.set(
         "\(DatasetFormat.floor)_description",
         "Nats a target: minus the mean log-probability with which the generator chose this text")
     }
     try vocabulary.write(to: file, path: DatasetFormat.vocabulary)
-    try writeOrigin(origin, to: file)
+    try origin.write(to: file)
     try file.attributes.describe(
       "Text as streams of tokens, for sequence models. A stream of n tokens gives n - 1 inputs, each with the token "
         + "that follows as its target")
     try DatasetFormat.seal(
-      file,
+      file, version: 1,
       fingerprint: fingerprint.digest(
         type: type, offsets: offsets, splits: splits.map { ($0.name, $0.range) }, vocabulary: vocabulary))
   }
+}
 
-  private func writeOrigin(_ origin: DatasetOrigin, to file: File) throws {
-    let group = try file.createGroup(DatasetFormat.origin)
-    try group.attributes.describe("Where the content comes from")
-    if let command = origin.command { try group.attributes.set("command", command) }
-    guard !origin.files.isEmpty else { return }
-    try file.write(DatasetFormat.originFiles, strings: origin.files.map(\.name))
-      .attributes.describe("The files, in their order, as they were named")
-    try file.write(DatasetFormat.originSizes, origin.files.map(\.bytes))
-      .attributes.describe("The size of each file", units: "byte")
+extension DatasetFormat {
+  /// Throws where a split would have no targets.
+  static func requireTargets(of splits: [DatasetWriter.Split], _ streams: StreamTable) throws {
+    for split in splits {
+      guard !split.range.isEmpty, streams.cut(to: split.range).pairs > 0 else {
+        throw DataError("split \(split.name) would have no targets; give it a larger part, or more data")
+      }
+    }
   }
 
+  /// Writes where the splits lie, with what `describe` says of each besides.
+  static func write(
+    _ splits: [DatasetWriter.Split], to file: File, position: String,
+    describe: (DatasetWriter.Split, Attributes) throws -> Void
+  ) throws {
+    try file.createGroup(self.splits).attributes.describe(
+      "The parts for training, validation and test; streams that cross an end of a part are cut there")
+    for split in splits {
+      let ends = try file.write(
+        "\(self.splits)/\(split.name)", [split.range.lowerBound, split.range.upperBound])
+      try ends.attributes.describe(
+        "The first \(position) of the part, and the first behind it", units: position)
+      try describe(split, ends.attributes)
+    }
+  }
+}
+
+extension DatasetOrigin {
+  func write(to file: File) throws {
+    let group = try file.createGroup(DatasetFormat.origin)
+    try group.attributes.describe("Where the content comes from")
+    if let command { try group.attributes.set("command", command) }
+    guard !files.isEmpty else { return }
+    try file.write(DatasetFormat.originFiles, strings: files.map(\.name))
+      .attributes.describe("The files, in their order, as they were named")
+    try file.write(DatasetFormat.originSizes, files.map(\.bytes))
+      .attributes.describe("The size of each file", units: "byte")
+  }
 }

@@ -1,12 +1,15 @@
 import Chunks
+import FileSystem
 import HDF5
 import Preconditions
 import Synchronization
 
-/// A dataset of tokens in an HDF5 file, open for reading.
+/// A dataset in an HDF5 file, open for reading: streams of positions, and what stands at each by tracks.
 ///
-/// The file holds `/values`, all tokens of all streams one after another; `/offsets`, the first token of each stream
-/// and the end of the last; `/splits/NAME`, the first token and the end of each split; `/vocabulary`; `/origin`.
+/// `/offsets` holds the first position of each stream and the end of the last; `/splits/NAME` the first position and the
+/// end of each split; `/origin` where the content comes from. Of tracks, version 2 of the format has a group each:
+/// `/input`, `/target`, `/weight` and `/initial`, with `values` and what they are; the attribute `horizon`; and `/weights`,
+/// one a position. Version 1 is that of language models: `/values`, all tokens, and `/vocabulary`.
 /// Everything but the values is read and checked at opening; the values are checked as they are read. It may be read
 /// from several threads.
 package final class SequenceDataset: Sendable {
@@ -17,23 +20,21 @@ package final class SequenceDataset: Sendable {
   package let path: String
   /// The version of the file's format.
   package let formatVersion: Int
-  /// The tokens.
-  package let vocabulary: Vocabulary
-  /// The splits, in the order in which they lie on the axis of tokens.
+  /// What the data are.
+  package let description: DataDescription
+  /// The splits, in the order in which they lie on the axis of positions.
   package let splits: [DatasetSplit]
   /// All streams, not cut by splits.
   package let streams: StreamTable
   /// Where the content comes from.
   package let origin: DatasetOrigin
-  /// The SHA-256 over values, offsets, splits and vocabulary, in hexadecimal, as the file states it; see `Fingerprint`.
+  /// The SHA-256 over all content but its origin, in hexadecimal, as the file states it; see `Fingerprint`,
+  /// `TrackFingerprint`.
   package let fingerprint: String
+  /// The arrays with values, in the order of the roles; weights of positions last.
+  let stored: [StoredTrack]
   private let file: File
-  private let values: Dataset
-  private let tokenType: TokenType
-  private let memory = Mutex<HeldTokens?>(nil)
-
-  /// What is read at once of a long array: the chunks in which `DatasetWriter` stores bytes.
-  static let blockSize = 1 << 18
+  private let memory = Mutex<[TrackRows]?>(nil)
 
   /// Opens the dataset at `path`.
   ///
@@ -45,27 +46,36 @@ package final class SequenceDataset: Sendable {
   private init(_ path: String, isSealed: Bool) throws {
     self.path = path
     file = try File.open(path, advice: DatasetFormat.format.origin)
-    try Self.requireParts(of: file, isSealed: isSealed)
+    formatVersion = try DatasetFormat.requireParts(of: file, isSealed: isSealed)
     let attributes = file.attributes
-    formatVersion =
-      try isSealed || (file.kind() != nil && attributes.contains("format_version"))
-      ? DatasetFormat.format.requireVersion(of: file) : DatasetFormat.format.version
-    values = try file.dataset(DatasetFormat.values)
-    vocabulary = try Vocabulary(from: file)
+    description =
+      try formatVersion == 1
+      ? .language(Vocabulary(from: file)) : DataDescription(from: file)
     fingerprint =
       try isSealed || attributes.contains(DatasetFormat.fingerprint)
       ? attributes.string(DatasetFormat.fingerprint) : ""
-    origin = try Self.readOrigin(from: file)
-    tokenType = TokenType(vocabulary: vocabulary.count)
+    origin = try DatasetOrigin(from: file)
     do {
-      streams = try Self.readStreams(from: file)
-      guard streams.tokens == 0..<values.count else {
-        throw DataError(
-          "/offsets goes from \(streams.tokens.lowerBound) to \(streams.tokens.upperBound), expected 0 to "
-            + "\(values.count), the number of values")
-      }
-      splits = try Self.readSplits(from: file, streams: streams)
+      streams = try Self.readStreams(from: file, lookahead: description.horizon)
+      stored = try Self.openTracks(of: description, file, version: formatVersion, streams)
+      splits = try Self.readSplits(
+        from: file, streams: streams, position: formatVersion == 1 ? "token" : "position")
     } catch let error as DataError { throw DataError("\(error); make the dataset anew", path: path) }
+  }
+
+  private init(_ other: SequenceDataset, _ description: DataDescription) {
+    (path, formatVersion, file) = (other.path, other.formatVersion, other.file)
+    (streams, splits, stored) = (other.streams, other.splits, other.stored)
+    (origin, fingerprint) = (other.origin, other.fingerprint)
+    self.description = description
+  }
+
+  /// The same dataset, whose frames models see with the means and scales of another's `DataDescription.normalization`: of
+  /// the data that a model was trained on.
+  ///
+  /// - Throws: `DataError` where they can't be means and scales.
+  package func normalized(by normalization: [Float]) throws -> SequenceDataset {
+    SequenceDataset(self, try description.normalized(by: normalization))
   }
 
   /// The split of this name.
@@ -77,87 +87,116 @@ package final class SequenceDataset: Sendable {
     throw DataError("there is no split \(name.debugDescription); there are \(names)", path: path)
   }
 
-  /// Reads the tokens of a range into `buffer`, which has just as many.
+  // MARK: Values
+
+  /// Rows of a track of tokens: positions, of `initial` streams.
   ///
-  /// - Throws: `HDF5Error` where they cannot be read, `DataError` where one is outside the vocabulary.
-  package func read(tokens range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Int32>) throws {
-    try values.read(rows: range, into: buffer)
-    try checkVocabulary(of: buffer, from: range.lowerBound)
+  /// - Throws: `HDF5Error` where they can't be read, `DataError` where one is outside the vocabulary.
+  package func readTokens(_ role: TrackRole, rows: Range<Int>) throws -> [Int32] {
+    var tokens = [Int32](repeating: 0, count: rows.count)
+    try tokens.withUnsafeMutableBytes { try track(role).read(rows: rows, into: $0) }
+    return tokens
   }
 
-  private func checkVocabulary(of tokens: UnsafeMutableBufferPointer<Int32>, from first: Int) throws {
-    let limit = UInt32(vocabulary.count)
-    // Without a branch for each, so that it runs at vector speed; looked at one by one only where there is a fault.
-    guard tokens.reduce(UInt32(0), { max($0, UInt32(bitPattern: $1)) }) >= limit else { return }
-    guard let place = tokens.firstIndex(where: { UInt32(bitPattern: $0) >= limit }) else { return }
-    throw outsideVocabulary(first + place, tokens[place])
+  /// Rows of a track of frames in the data's units, one after another; otherwise as `readTokens`.
+  package func readFrames(_ role: TrackRole, rows: Range<Int>) throws -> [Float] {
+    let track = track(role)
+    var frames = [Float](repeating: 0, count: rows.count * track.width)
+    try frames.withUnsafeMutableBytes { try track.read(rows: rows, into: $0) }
+    return frames
   }
 
-  /// Reads the tokens of a range, to see that they can be read and are in the vocabulary.
-  ///
-  /// - Throws: As `read(tokens:into:)`.
-  package func check(tokens range: Range<Int>) throws { try forEachBlock(of: range) { _, _ in } }
-
-  /// Calls `body` with the tokens of a range, block by block, and the place of each block's first.
-  private func forEachBlock(
-    of range: Range<Int>, _ body: (UnsafeMutableBufferPointer<Int32>, _ first: Int) throws -> Void
-  ) throws {
-    let buffer = UnsafeMutableBufferPointer<Int32>.allocate(capacity: min(range.count, Self.blockSize))
-    defer { buffer.deallocate() }
-    for first in stride(from: range.lowerBound, to: range.upperBound, by: max(1, buffer.count)) {
-      let count = min(buffer.count, range.upperBound - first)
-      let block = UnsafeMutableBufferPointer(rebasing: buffer[..<count])
-      try read(tokens: first..<first + count, into: block)
-      try body(block, first)
+  private func track(_ role: TrackRole) -> StoredTrack {
+    guard let track = stored.first(where: { $0.role == role }) else {
+      preconditionFailure("the dataset has no track \(role)")
     }
+    return track
+  }
+
+  /// Reads the values of a range of positions, to see that they can be read and are sound.
+  ///
+  /// - Throws: `HDF5Error` or `DataError` where they aren't.
+  package func check(positions range: Range<Int>) throws {
+    for track in stored { try track.forEachBlock(of: rows(of: track, at: range)) { _, _ in } }
+  }
+
+  /// The rows of a track that belong to a range of positions: to those, or to the streams that begin there.
+  private func rows(of track: StoredTrack, at positions: Range<Int>) -> Range<Int> {
+    guard track.isPerStream else { return positions }
+    let numbers = 0..<streams.count
+    func number(_ position: Int) -> Int { numbers.partitioningIndex { streams.offset($0) >= position } }
+    return number(positions.lowerBound)..<number(positions.upperBound)
   }
 
   /// What chunks of it hold.
-  package var tracks: TrackSet { vocabulary.tracks }
+  package var tracks: TrackSet { description.tracks }
 
-  /// The bytes that all tokens take in memory, in the smallest type for the vocabulary.
-  package var byteCount: Int { values.count * tokenType.rawValue }
+  // MARK: Memory
 
-  /// Reads the tokens of a range to their place in `memory`, which has room for all.
+  /// The bytes that all values take in memory, each track in the smallest type for it.
+  package var byteCount: Int { places.end }
+
+  /// Where each track begins in memory that holds all, and the end of the last.
+  private var places: (starts: [Int], end: Int) {
+    var (starts, end) = ([Int](), 0)
+    for track in stored {
+      starts.append((end + 63) / 64 * 64)
+      end = starts[starts.count - 1] + track.rows * track.width * track.memoryType.size
+    }
+    return (starts, end)
+  }
+
+  /// Reads the values of a range of positions to their places in `memory`, which has room for all.
   ///
-  /// - Throws: As `read(tokens:into:)`.
-  package func load(tokens range: Range<Int>, into memory: UnsafeMutableRawBufferPointer) throws {
+  /// - Throws: As `check`.
+  package func load(positions range: Range<Int>, into memory: UnsafeMutableRawBufferPointer) throws {
     precondition(memory.count == byteCount, "\(memory.count) bytes for \(byteCount)")
-    switch tokenType {
-    case .uint8: try load(range, into: memory.assumingMemoryBound(to: UInt8.self))
-    case .uint16: try load(range, into: memory.assumingMemoryBound(to: UInt16.self))
-    case .int32: try load(range, into: memory.assumingMemoryBound(to: Int32.self))
+    for (track, start) in zip(stored, places.starts) {
+      let bytes = UnsafeMutableRawBufferPointer(rebasing: memory[start...])
+      switch track.memoryType {
+      case .uint8: try load(range, of: track, as: UInt8.self, into: bytes)
+      case .uint16: try load(range, of: track, as: UInt16.self, into: bytes)
+      case .int32, .float32:
+        let rowBytes = track.width * track.readType.size
+        try track.forEachBlock(of: rows(of: track, at: range)) { block, rows in
+          UnsafeMutableRawBufferPointer(rebasing: bytes[(rows.lowerBound * rowBytes)...])
+            .copyMemory(from: UnsafeRawBufferPointer(block))
+        }
+      }
     }
   }
 
-  private func load<T: FixedWidthInteger>(
-    _ range: Range<Int>, into tokens: UnsafeMutableBufferPointer<T>
+  private func load<T: FixedWidthInteger & BitwiseCopyable>(
+    _ range: Range<Int>, of track: StoredTrack, as _: T.Type, into bytes: UnsafeMutableRawBufferPointer
   ) throws {
+    guard let tokens = bytes.baseAddress?.assumingMemoryBound(to: T.self) else { return }
     // By way of 32 bits, which tell tokens outside the vocabulary from others.
-    try forEachBlock(of: range) { block, first in
-      for (place, token) in zip(first..., block) { tokens[place] = T(truncatingIfNeeded: token) }
+    try track.forEachBlock(of: rows(of: track, at: range)) { block, rows in
+      for (place, token) in zip(rows, block.assumingMemoryBound(to: Int32.self)) {
+        tokens[place] = T(truncatingIfNeeded: token)
+      }
     }
   }
 
-  /// Has feeders take tokens from `memory` from now on, to which all have been loaded. It stays until they are closed.
+  /// Has feeders take values from `memory` from now on, to which all have been loaded. It stays until they are closed.
   package func hold(in memory: UnsafeRawBufferPointer) {
     precondition(memory.count == byteCount, "\(memory.count) bytes for \(byteCount)")
-    self.memory.withLock { $0 = HeldTokens(memory, tokenType) }
+    guard let base = memory.baseAddress else { return }
+    let rows = zip(stored, places.starts).map {
+      TrackRows(base: base + $1, type: $0.memoryType, width: $0.width)
+    }
+    self.memory.withLock { $0 = rows }
   }
 
-  /// The tokens in memory, where they are held there.
-  var held: HeldTokens? { memory.withLock { $0 } }
+  /// The values of the tracks in memory, where they are held there.
+  var held: [TrackRows]? { memory.withLock { $0 } }
 
-  private func outsideVocabulary(_ place: Int, _ token: some BinaryInteger) -> DataError {
-    DataError(
-      "token \(place) is \(token), outside the vocabulary of \(vocabulary.count); make the dataset anew",
-      path: path)
-  }
+  // MARK: Fingerprint
 
-  /// Reads everything, from memory where the tokens are held there, and computes the fingerprint anew.
+  /// Reads everything, from memory where the values are held there, and computes the fingerprint anew.
   ///
-  /// - Throws: `HDF5Error` or `DataError` where something cannot be read, a token is outside the vocabulary, or the
-  ///   fingerprint is not the one that the file states.
+  /// - Throws: `HDF5Error` or `DataError` where something cannot be read or is unsound, or the fingerprint is not the
+  ///   one that the file states.
   package func verify() throws {
     let found = try computeFingerprint()
     guard found == fingerprint else {
@@ -172,12 +211,16 @@ package final class SequenceDataset: Sendable {
   ///
   /// - Throws: As the opening of a dataset, and `FileError` or `HDF5Error` where the file cannot be replaced.
   package static func seal(_ path: String) throws {
-    let fingerprint = try SequenceDataset(path, isSealed: false).computeFingerprint()
-    try File.changeAtomically(path) { try DatasetFormat.seal($0, fingerprint: fingerprint) }
+    let dataset = try SequenceDataset(path, isSealed: false)
+    let fingerprint = try dataset.computeFingerprint()
+    try File.changeAtomically(path) {
+      try DatasetFormat.seal($0, version: dataset.formatVersion, fingerprint: fingerprint)
+    }
   }
 
   private func computeFingerprint() throws -> String {
-    switch values.elementType {
+    if formatVersion > 1 { return try computeTrackFingerprint() }
+    return switch stored[0].elementType {
     case .integer(bytes: 1, signed: true): try computeFingerprint(Int8.self)
     case .integer(bytes: 1, _): try computeFingerprint(UInt8.self)
     case .integer(bytes: 2, signed: true): try computeFingerprint(Int16.self)
@@ -189,65 +232,175 @@ package final class SequenceDataset: Sendable {
     }
   }
 
+  private var splitRanges: [(name: String, range: Range<Int>)] {
+    splits.map { ($0.name, $0.streams.tokens) }
+  }
+
   private func computeFingerprint<T: Storable & FixedWidthInteger>(_ type: T.Type) throws -> String {
+    guard let vocabulary = description.languageVocabulary else { preconditionFailure("version 1") }
     var hash = Fingerprint()
-    let held = held
-    let block = UnsafeMutableBufferPointer<T>.allocate(capacity: Self.blockSize)
+    let (held, values) = (held, stored[0])
+    let block = UnsafeMutableBufferPointer<T>.allocate(capacity: StoredTrack.blockSize)
     defer { block.deallocate() }
-    for first in stride(from: 0, to: values.count, by: block.count) {
-      let range = first..<min(first + block.count, values.count)
+    for first in stride(from: 0, to: values.rows, by: block.count) {
+      let range = first..<min(first + block.count, values.rows)
       let part = UnsafeMutableBufferPointer(rebasing: block[..<range.count])
-      if let held { held.copy(range, to: part) } else { try values.read(rows: range, into: part) }
-      if let place = part.firstIndex(where: { !(0..<vocabulary.count).contains(Int(clamping: $0)) }) {
-        throw outsideVocabulary(first + place, part[place])
-      }
+      if let held { held[0].copy(tokens: range, to: part) } else { try values.read(rows: range, into: part) }
       hash.update(UnsafeBufferPointer(part))
     }
     return hash.digest(
-      type: values.elementType, offsets: streams.offsets, splits: splits.map { ($0.name, $0.streams.tokens) },
-      vocabulary: vocabulary)
+      type: values.elementType, offsets: streams.offsets, splits: splitRanges, vocabulary: vocabulary)
   }
 
-  private static func readStreams(from file: File) throws -> StreamTable {
+  private func computeTrackFingerprint() throws -> String {
+    var hash = TrackFingerprint(horizon: description.horizon)
+    let held = held
+    for (number, track) in stored.enumerated() {
+      switch track.content {
+      case .track(let role, let description):
+        hash.begin(role.name, description, count: track.rows * track.width)
+      case .weights: hash.beginWeights(count: track.rows)
+      }
+      if let held {
+        held[number].forEachBlock(rows: track.rows) { hash.update($0) }
+      } else {
+        try track.forEachBlock(of: 0..<track.rows) { block, _ in hash.update(UnsafeRawBufferPointer(block)) }
+      }
+    }
+    return hash.digest(offsets: streams.offsets, splits: splitRanges)
+  }
+
+  // MARK: Opening
+
+  private static func readStreams(from file: File, lookahead: Int) throws -> StreamTable {
     let dataset = try file.dataset(DatasetFormat.offsets)
     try dataset.require(rank: 1)
     var offsets = StreamOffsets(capacity: dataset.count)
-    for first in stride(from: 0, to: dataset.count, by: blockSize) {
-      let rows = first..<min(first + blockSize, dataset.count)
+    for first in stride(from: 0, to: dataset.count, by: StoredTrack.blockSize) {
+      let rows = first..<min(first + StoredTrack.blockSize, dataset.count)
       try dataset.readArray(of: Int.self, rows: rows).withUnsafeBufferPointer { try offsets.append($0) }
     }
-    return try StreamTable(offsets)
+    return try StreamTable(offsets, lookahead: lookahead)
   }
 
-  /// Throws unless a file has all parts of a dataset, and names all that it lacks.
-  private static func requireParts(of file: File, isSealed: Bool) throws {
-    let parts = [
-      DatasetFormat.values, DatasetFormat.offsets, DatasetFormat.splits, DatasetFormat.vocabulary,
-    ]
-    let present = try parts.filter { try file.exists($0) }
-    if present.contains(DatasetFormat.values) {
-      try requireTokens(file.dataset(DatasetFormat.values))
+  private static func openTracks(
+    of description: DataDescription, _ file: File, version: Int, _ streams: StreamTable
+  ) throws -> [StoredTrack] {
+    let first = try file.dataset(
+      version == 1 ? DatasetFormat.values : "\(TrackRole.input)/\(TrackFormat.values)")
+    guard streams.tokens == 0..<first.rowCount else {
+      throw DataError(
+        "/offsets goes from \(streams.tokens.lowerBound) to \(streams.tokens.upperBound), expected 0 to "
+          + "\(first.rowCount), the number of values")
     }
-    let others = try DatasetFormat.otherTracks.filter { try file.exists($0) }
+    if version == 1 {
+      return [
+        try StoredTrack(.track(.input, description.input), first, name: "token", rows: first.rowCount)
+      ]
+    }
+    var tracks = try TrackRole.allCases.compactMap { role -> StoredTrack? in
+      guard let track = description.stored[role] else { return nil }
+      return try StoredTrack(
+        .track(role, track), file.dataset("\(role.name)/\(TrackFormat.values)"), name: role.name,
+        rows: role == .initial ? streams.count : first.rowCount)
+    }
+    if try file.exists(DatasetFormat.weights) {
+      tracks.append(
+        try StoredTrack(
+          .weights, file.dataset(DatasetFormat.weights), name: DatasetFormat.weights, rows: first.rowCount))
+    }
+    return tracks
+  }
+
+  private static func readSplits(
+    from file: File, streams: StreamTable, position: String
+  ) throws -> [DatasetSplit] {
+    let group = try file.group(DatasetFormat.splits)
+    let splits = try group.childNames().map { name in
+      let dataset = try group.dataset(name)
+      try dataset.require(shape: [2])
+      let ends = try dataset.readArray(of: Int.self)
+      guard ends[0] >= 0, ends[0] < ends[1], ends[1] <= streams.tokens.upperBound else {
+        throw DataError(
+          "split \(name) goes from \(position) \(ends[0]) to \(position) \(ends[1]) of \(streams.tokens.upperBound); it must not be "
+            + "empty, nor reach beyond the end"
+        )
+      }
+      let table = streams.cut(to: ends[0]..<ends[1])
+      guard table.pairs > 0 else {
+        throw DataError(
+          "split \(name) has no stream of \(Wording.counted(streams.lookahead + 1, position)) or more")
+      }
+      func loss(_ names: String...) throws -> Double? {
+        try names.first { try dataset.attributes.contains($0) }.map(dataset.attributes.number)
+      }
+      return DatasetSplit(
+        name: name, streams: table, floor: try loss(DatasetFormat.optimum, DatasetFormat.floor),
+        trivial: try loss(DatasetFormat.trivial))
+    }.sorted { $0.streams.tokens.lowerBound < $1.streams.tokens.lowerBound }
+    guard !splits.isEmpty else { throw DataError("there are no splits") }
+    for (left, right) in zip(splits, splits.dropFirst())
+    where left.streams.tokens.overlaps(right.streams.tokens) {
+      throw DataError("the splits \(left.name) and \(right.name) overlap")
+    }
+    return splits
+  }
+}
+
+extension StoredTrack {
+  /// Its role; nil for the weights of positions.
+  var role: TrackRole? {
+    if case .track(let role, _) = content { role } else { nil }
+  }
+}
+
+extension TrackRows {
+  /// Calls `body` with the values of the first rows, as int32 or float32, block by block.
+  fileprivate func forEachBlock(rows: Int, _ body: (UnsafeRawBufferPointer) -> Void) {
+    if type == .int32 || type == .float32 {
+      return body(UnsafeRawBufferPointer(start: base, count: rows * width * type.size))
+    }
+    let block = UnsafeMutableBufferPointer<Int32>.allocate(capacity: StoredTrack.blockSize)
+    defer { block.deallocate() }
+    for first in stride(from: 0, to: rows, by: block.count) {
+      let range = first..<min(first + block.count, rows)
+      let part = UnsafeMutableBufferPointer(rebasing: block[..<range.count])
+      copy(tokens: range, to: part)
+      body(UnsafeRawBufferPointer(part))
+    }
+  }
+}
+
+extension DatasetFormat {
+  /// The version of the format in which a dataset is written; of one that is not sealed, the version of its parts.
+  ///
+  /// - Throws: `HDF5Error` where it is no dataset, `DataError` that names all parts that it lacks.
+  static func requireParts(of file: File, isSealed: Bool) throws -> Int {
     let kind = try file.kind()
+    let tracks = try TrackRole.allCases.filter { try file.exists($0.name) }
+    let known = try [values, offsets, splits, vocabulary].filter { try file.exists($0) }
+    let others = try otherTracks.filter { try file.exists($0) }
     // A file that is nothing like a dataset.
-    if kind.map({ $0 != DatasetFormat.format.kind }) ?? (present.isEmpty && others.isEmpty) {
-      _ = try DatasetFormat.format.requireVersion(of: file)
+    if kind.map({ $0 != format.kind }) ?? (known.isEmpty && tracks.isEmpty && others.isEmpty) {
+      _ = try format.requireVersion(of: file)
     }
+    let version =
+      try kind != nil && file.attributes.contains("format_version")
+      ? format.requireVersion(of: file) : tracks.isEmpty ? 1 : 2
     guard others.isEmpty else {
       throw DataError(
-        "has \(others.map { "/\($0)" }.joined(separator: ", ")), but only streams of tokens (/values) are trained on yet",
-        path: file.filePath)
+        "has \(others.map { "/\($0)" }.joined(separator: ", ")); tracks are groups named input, target, weight and "
+          + "initial, with their values: /input/values", path: file.filePath)
     }
-    var missing = parts.filter { !present.contains($0) }.map { "/\($0)" }
-    if present.contains(DatasetFormat.vocabulary),
-      try !file.dataset(DatasetFormat.vocabulary).attributes.contains(DatasetFormat.level)
-    {
-      let levels = TokenLevel.allCases.map(\.rawValue).joined(separator: ", ")
-      missing.append("the attribute \"\(DatasetFormat.level)\" of /vocabulary (\(levels))")
+    if version == 1, known.contains(values) { try requireTokens(file.dataset(values)) }
+    var missing =
+      try (version == 1 ? [values, offsets, splits, vocabulary] : [offsets, splits])
+      .filter { !known.contains($0) }.map { "/\($0)" } + (version == 1 ? [] : missingParts(of: tracks, file))
+    if version == 1, known.contains(vocabulary) {
+      missing += try missingLevel(of: file.dataset(vocabulary))
     }
-    let seals = isSealed ? try DatasetFormat.seals.filter { try !file.attributes.contains($0) } : []
-    guard !missing.isEmpty || !seals.isEmpty else { return }
+    let seals = isSealed ? try Self.seals.filter { try !file.attributes.contains($0) } : []
+    guard !missing.isEmpty || !seals.isEmpty else { return version }
     var sentences: [String] = []
     if !missing.isEmpty { sentences.append("add \(missing.joined(separator: ", "))") }
     if !seals.isEmpty {
@@ -259,47 +412,57 @@ package final class SequenceDataset: Sendable {
     throw DataError("is not a whole dataset: \(sentences.joined(separator: "; then "))", path: file.filePath)
   }
 
+  private static func missingParts(of tracks: [TrackRole], _ file: File) throws -> [String] {
+    var missing = tracks.contains(.input) ? [] : ["/input/values"]
+    for role in tracks {
+      let group = try file.group(role.name)
+      guard try group.exists(TrackFormat.values) else {
+        missing.append("/\(role.name)/values")
+        continue
+      }
+      let kind =
+        try group.attributes.contains(TrackFormat.kind) ? group.attributes.string(TrackFormat.kind) : nil
+      guard case .integer = try group.dataset(TrackFormat.values).elementType, kind ?? "tokens" == "tokens"
+      else { continue }
+      if try group.exists(TrackFormat.vocabulary) {
+        missing += try missingLevel(of: group.dataset(TrackFormat.vocabulary))
+      } else {
+        missing.append(
+          "/\(role.name)/vocabulary (or the attribute \"kind\" of /\(role.name): frames, where its numbers are quantities)"
+        )
+      }
+    }
+    return missing
+  }
+
+  private static func missingLevel(of vocabulary: Dataset) throws -> [String] {
+    guard try !vocabulary.attributes.contains(level) else { return [] }
+    let levels = (vocabulary.name == "/vocabulary" ? TokenLevel.ofText : TokenLevel.allCases).map(\.rawValue)
+    return ["the attribute \"\(level)\" of \(vocabulary.name) (\(levels.joined(separator: ", ")))"]
+  }
+
   private static func requireTokens(_ values: Dataset) throws {
     if values.shape.count == 1, case .integer = values.elementType { return }
     throw DataError(
-      "/values holds \(values.elementType) in shape \(values.shape), but only streams of tokens are trained on yet: whole "
-        + "numbers in one dimension", path: values.filePath)
+      "/values holds \(values.elementType) in shape \(values.shape), but only tokens may stand there: whole numbers in one "
+        + "dimension; frames belong in /input/values", path: values.filePath)
   }
+}
 
-  private static func readSplits(from file: File, streams: StreamTable) throws -> [DatasetSplit] {
-    let group = try file.group(DatasetFormat.splits)
-    let splits = try group.childNames().map { name in
-      let dataset = try group.dataset(name)
-      try dataset.require(shape: [2])
-      let ends = try dataset.readArray(of: Int.self)
-      guard ends[0] >= 0, ends[0] < ends[1], ends[1] <= streams.tokens.upperBound else {
-        throw DataError(
-          "split \(name) goes from token \(ends[0]) to token \(ends[1]) of \(streams.tokens.upperBound); it must not be "
-            + "empty, nor reach beyond the end"
-        )
-      }
-      let table = streams.cut(to: ends[0]..<ends[1])
-      guard table.pairs > 0 else { throw DataError("split \(name) has no stream of two tokens or more") }
-      let floor =
-        try dataset.attributes.contains(DatasetFormat.floor)
-        ? dataset.attributes.number(DatasetFormat.floor) : nil
-      return DatasetSplit(name: name, streams: table, floor: floor)
-    }.sorted { $0.streams.tokens.lowerBound < $1.streams.tokens.lowerBound }
-    guard !splits.isEmpty else { throw DataError("there are no splits") }
-    for (left, right) in zip(splits, splits.dropFirst())
-    where left.streams.tokens.overlaps(right.streams.tokens) {
-      throw DataError("the splits \(left.name) and \(right.name) overlap")
+extension DatasetOrigin {
+  fileprivate init(from file: File) throws {
+    guard try file.exists(DatasetFormat.origin) else {
+      self.init(command: nil)
+      return
     }
-    return splits
-  }
-
-  private static func readOrigin(from file: File) throws -> DatasetOrigin {
-    guard try file.exists(DatasetFormat.origin) else { return DatasetOrigin(command: nil) }
     let attributes = try file.group(DatasetFormat.origin).attributes
     let command = try attributes.contains("command") ? attributes.string("command") : nil
-    guard try file.exists(DatasetFormat.originFiles) else { return DatasetOrigin(command: command) }
+    guard try file.exists(DatasetFormat.originFiles) else {
+      self.init(command: command)
+      return
+    }
     let names = try file.dataset(DatasetFormat.originFiles).readStrings()
     let sizes = try file.dataset(DatasetFormat.originSizes).readArray(of: Int.self)
-    return DatasetOrigin(command: command, files: zip(names, sizes).map { ($0, $1) })
+    self.init(command: command, files: zip(names, sizes).map { ($0, $1) })
   }
 }

@@ -13,7 +13,7 @@ package struct TokenSpeller {
     switch vocabulary.level {
     case .byte: return [UInt8(token)]
     case .char: return Array(spelling.utf8)
-    case .word:
+    case .word, .label:
       let isSpaced = previous.map { WordTokenizer.isSpaced($0, spelling) } ?? false
       return (isSpaced ? [UInt8(ascii: " ")] : []) + spelling.utf8
     }

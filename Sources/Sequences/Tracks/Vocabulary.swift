@@ -10,6 +10,11 @@ package enum TokenLevel: String, Sendable, CaseIterable {
   case byte
   /// A word, a punctuation mark or a line's end: see `WordTokenizer`.
   case word
+  /// A label, or a symbol of any other kind that text is not cut into.
+  case label
+
+  /// What text is cut into.
+  package static let ofText: [TokenLevel] = [.char, .byte, .word]
 }
 
 /// The tokens of a text: token i is spelt `spellings[i]`.
@@ -46,7 +51,7 @@ package struct Vocabulary: Sendable {
         switch level {
         case .char: spelling.unicodeScalars.count == 1
         case .byte: spellings.count == 256 && spelling == [UInt8(index)].hexadecimal
-        case .word: !spelling.isEmpty
+        case .word, .label: !spelling.isEmpty
         }
       guard isSound else {
         throw DataError("token \(index) (\(spelling.debugDescription)) is not a \(level.rawValue)")
@@ -135,6 +140,7 @@ extension Vocabulary {
       case .char: "one Unicode scalar value each; an empty string is U+0000"
       case .byte: "the byte in hexadecimal"
       case .word: "words, punctuation marks and line ends, to be put together with spaces between words"
+      case .label: "the names of labels"
       }
     try dataset.attributes.describe("How token i is spelt: \(spelling)")
     try dataset.attributes.set(DatasetFormat.level, level.rawValue)
@@ -160,9 +166,4 @@ extension Vocabulary {
         unknown: unknown)
     } catch { throw DataError("\(error)", path: group.filePath) }
   }
-}
-
-extension Vocabulary {
-  /// What chunks hold of the tokens that a language model reads and predicts.
-  package var tracks: TrackSet { .language(vocabulary: count) }
 }

@@ -31,19 +31,19 @@ package enum CheckpointGroup: String, CaseIterable {
 
 /// What a checkpoint says about itself besides its arrays.
 package struct CheckpointHeader: Equatable {
-  /// The kind and version of checkpoints.
+  /// The kind and version of checkpoints; those of language models are written in version 1.
   package static let format = FileFormat(
-    kind: "checkpoint", version: 1, origin: "checkpoints lie in the directory checkpoints of a run")
+    kind: "checkpoint", version: 2, origin: "checkpoints lie in the directory checkpoints of a run")
 
   /// The complete configuration of the run, as YAML.
   package var configuration: String
-  /// The vocabulary that the model was trained with.
-  package var vocabulary: Vocabulary
+  /// The data that the model was trained on.
+  package var data: DataDescription
   /// The dataset's fingerprint.
   package var datasetFingerprint: String
   /// Where the dataset lay; nil in the first checkpoints, which did not say.
   package var datasetPlace: DatasetPlace?
-  /// How the dataset's streams were laid over the lanes: `contiguous` or `packed`.
+  /// How the dataset's streams were laid over the lanes: `contiguous`, `packed` or `whole`.
   package var mode: ScheduleMode
   /// The optimiser's name.
   package var optimizer: String
@@ -51,11 +51,11 @@ package struct CheckpointHeader: Equatable {
   package var progress: TrainingProgress
 
   package init(
-    configuration: String, vocabulary: Vocabulary, datasetFingerprint: String, datasetPlace: DatasetPlace?,
+    configuration: String, data: DataDescription, datasetFingerprint: String, datasetPlace: DatasetPlace?,
     mode: ScheduleMode, optimizer: String, progress: TrainingProgress
   ) {
     self.configuration = configuration
-    self.vocabulary = vocabulary
+    self.data = data
     self.datasetFingerprint = datasetFingerprint
     self.datasetPlace = datasetPlace
     self.mode = mode
@@ -68,7 +68,8 @@ package struct CheckpointHeader: Equatable {
 ///
 ///     /                   kind, format_version, dataset_fingerprint, optimizer, step, epoch, chunk, ...
 ///     /configuration      YAML, one line an element
-///     /vocabulary         the tokens by number
+///     /vocabulary         of a language model: the tokens by number
+///     /data/ROLE          of other models: what the tracks of the data hold
 ///     /parameters/NAME    float32, named and shaped as in torch.nn
 ///     /optimizer/STATE/NAME   float32, named as in torch.optim
 ///     /states/NAME        float32 [lanes, H], what the next chunk begins with
@@ -89,7 +90,8 @@ package struct CheckpointFile {
     let attributes = file.attributes
     header = CheckpointHeader(
       configuration: try file.dataset("configuration").readStrings().joined(separator: "\n") + "\n",
-      vocabulary: try Vocabulary(from: file),
+      data: try formatVersion == 1
+        ? .language(Vocabulary(from: file)) : DataDescription(from: file.group("data")),
       datasetFingerprint: try attributes.string("dataset_fingerprint"),
       datasetPlace: try DatasetPlace(attributes),
       mode: try Self.mode(attributes, path: path),
@@ -103,7 +105,7 @@ package struct CheckpointFile {
     let name = try attributes.string("mode")
     guard let mode = ScheduleMode(rawValue: name) else {
       throw TrainingError(
-        "\(path): the attribute mode is \(name.debugDescription), expected contiguous or packed")
+        "\(path): the attribute mode is \(name.debugDescription), expected contiguous, packed or whole")
     }
     return mode
   }
@@ -118,7 +120,7 @@ package struct CheckpointFile {
   func verify() throws {
     try file.verify()
     let configuration = try configuration()
-    let blueprint = Blueprint(configuration.model, tracks: header.vocabulary.tracks)
+    let blueprint = Blueprint(configuration.model, tracks: header.data.tracks)
     try requireArrays(of: blueprint.layout, in: CheckpointGroup.parameters.rawValue)
     for name in type(of: configuration.training.optimizer.makeOptimizer([])).stateNames {
       try requireArrays(of: blueprint.layout, in: "\(CheckpointGroup.optimizer)/\(name)")
@@ -193,7 +195,7 @@ package struct CheckpointFile {
   /// Fills a new file.
   static func write(_ header: CheckpointHeader, _ arrays: [CheckpointArray], to file: File) throws {
     let attributes = file.attributes
-    try CheckpointHeader.format.mark(file)
+    try CheckpointHeader.format.mark(file, version: header.data.languageVocabulary == nil ? 2 : 1)
     try attributes.describe(
       "The whole state of a training run after `step` updates. parameters: weights, named and shaped as in torch.nn; "
         + "optimizer: its states, named as in torch.optim; states: the recurrent state of each lane; cursors: where "
@@ -213,7 +215,13 @@ package struct CheckpointFile {
     let lines = header.configuration.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     try file.write("configuration", strings: lines.last == "" ? lines.dropLast() : lines)
       .attributes.describe("the configuration of the run: YAML, one line an element")
-    try header.vocabulary.write(to: file)
+    if let vocabulary = header.data.languageVocabulary {
+      try vocabulary.write(to: file)
+    } else {
+      let data = try file.createGroup("data")
+      try data.attributes.describe("What the data are that the model was trained on")
+      try header.data.write(to: data)
+    }
     for group in CheckpointGroup.allCases { _ = try file.createGroup(group.rawValue) }
     for array in arrays {
       let dataset =

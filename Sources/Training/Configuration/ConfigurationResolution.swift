@@ -23,6 +23,11 @@ extension Configuration {
   private func check(ranks: Int, hasBegun: Bool) throws {
     try training.check(ranks: ranks, hasBegun: hasBegun)
     try model.check()
+    guard data.mode != .whole || training.lanes * data.longest <= Int32.max else {
+      throw ConfigurationError(
+        "training.lanes \(training.lanes) times data.longest \(data.longest) are more than \(Int32.max) positions of a "
+          + "chunk; set one of them lower")
+    }
     guard evaluation.every > 0 || (training.schedule.name != .plateau && evaluation.patience == 0) else {
       throw ConfigurationError(
         "evaluation.every 0: training.schedule.name plateau and evaluation.patience need validations")

@@ -7,6 +7,8 @@ package struct DataConfiguration: Sendable, Equatable {
   package var path = ""
   /// How streams are laid out over lanes.
   package var mode = ScheduleMode.auto
+  /// The most steps of a stream that is played whole.
+  package var longest = 1024
 
   /// The defaults.
   package init() {}
@@ -23,7 +25,12 @@ extension DataConfiguration {
       synonyms: "data dataset datafile datapath dataroot trainfile traindata corpus"),
     Setting(
       "mode", \.mode,
-      "contiguous: a lane plays one part of the whole split; packed: whole streams, shuffled; auto: packed where "
-        + "there are many short ones"),
+      "contiguous: a lane plays one part of the whole split; packed: whole streams, shuffled; whole: one "
+        + "whole stream in each chunk, gradients run back to its beginning; auto: packed where there are many short ones"
+    ),
+    Setting(
+      "longest", \.longest, .within(1, 1 << 20), mayChange: true,
+      "Longest stream, in steps, that mode whole takes; longer ones are refused",
+      synonyms: "maxlength maxlen maxseqlen maxsequencelength"),
   ]
 }

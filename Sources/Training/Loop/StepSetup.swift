@@ -13,15 +13,18 @@ package struct StepPlan {
   let packedCount: Int
   /// What chunks hold.
   let tracks: TrackSet
+  /// The most steps of a chunk.
+  let steps: Int
 
-  /// The plan of a resolved configuration for chunks of these tracks.
-  package init(_ configuration: Configuration, tracks: TrackSet, hosts: Hosts) {
+  /// The plan of a resolved configuration for chunks of up to `steps` steps of these tracks.
+  package init(_ configuration: Configuration, tracks: TrackSet, steps: Int, hosts: Hosts) {
     let training = configuration.training
     let shards = ShardPlan(shards: training.shards, hosts: hosts)
     let lanesPerShard = training.lanes / training.shards
     self.configuration = configuration
     self.shards = shards
     self.tracks = tracks
+    self.steps = steps
     let blueprint = Blueprint(configuration.model, tracks: tracks)
     layout = blueprint.layout
     packedCount = blueprint.packedCount(training.precision)
@@ -49,7 +52,7 @@ struct StepParts {
     model = Model(
       plan.configuration.model, tracks: plan.tracks, memory: memory,
       shape: ChunkShape(
-        steps: training.chunk, shards: plan.shards.shards(of: rank).count,
+        steps: plan.steps, shards: plan.shards.shards(of: rank).count,
         lanesPerShard: training.lanes / training.shards),
       precision: training.precision, sharing: packing, firstLane: plan.lanesOfRank[rank].lowerBound,
       dropoutSeed: training.seedBits, accumulates: training.accumulate > 1)
@@ -75,8 +78,10 @@ package struct StepSetup {
   /// Collective.
   ///
   /// - Throws: `JobError` where the system has not the memory that ranks share; `MPIError`, `ThreadError`.
-  package init(_ configuration: Configuration, tracks: TrackSet, communicator: Communicator) throws {
-    let plan = StepPlan(configuration, tracks: tracks, hosts: communicator.hosts)
+  package init(
+    _ configuration: Configuration, tracks: TrackSet, steps: Int, communicator: Communicator
+  ) throws {
+    let plan = StepPlan(configuration, tracks: tracks, steps: steps, hosts: communicator.hosts)
     lanesOfRank = plan.lanesOfRank
     let exchange = try GradientExchange(
       communicator, layout: plan.layout, packedCount: plan.packedCount, plan: plan.shards)

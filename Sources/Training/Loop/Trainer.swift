@@ -45,7 +45,8 @@ package final class Trainer {
     communicator: Communicator
   ) throws {
     let training = configuration.training
-    let setup = try StepSetup(configuration, tracks: dataset.tracks, communicator: communicator)
+    let setup = try StepSetup(
+      configuration, tracks: dataset.tracks, steps: schedule.chunk, communicator: communicator)
     self.configuration = configuration
     self.communicator = communicator
     self.dataset = dataset
@@ -60,7 +61,8 @@ package final class Trainer {
       : Evaluator(
         configuration.model, memory: step.exchange.memory, dataset: dataset,
         split: dataset.split("validation"),
-        mode: configuration.data.mode, lanes: training.lanes, chunk: training.chunk,
+        mode: configuration.data.mode, longest: configuration.data.longest, lanes: training.lanes,
+        chunk: training.chunk,
         communicator: communicator)
     learningRate = try LearningRate(
       peak: training.optimizer.learningRate, schedule: training.schedule,
@@ -251,7 +253,7 @@ package final class Trainer {
     guard savedStep != progress.step else { return }
     try requireFiniteWeights()
     let header = CheckpointHeader(
-      configuration: configuration.yaml, vocabulary: dataset.vocabulary,
+      configuration: configuration.yaml, data: dataset.description,
       datasetFingerprint: dataset.fingerprint,
       datasetPlace: DatasetPlace(of: dataset.path, run: Files.directory(of: store.directory)),
       mode: schedule.mode,

@@ -69,19 +69,22 @@ extension Configuration {
     _ dataset: SequenceDataset, _ communicator: Communicator, resumes: Bool,
     holdsTokens: Bool
   ) throws -> MemoryFootprint {
-    let plan = StepPlan(self, tracks: dataset.tracks, hosts: communicator.hosts)
-    var evaluated = 0
+    let plan = try StepPlan(
+      self, tracks: dataset.tracks,
+      steps: data.mode.steps(of: dataset.split("train").streams, chunk: training.chunk),
+      hosts: communicator.hosts)
+    var evaluated = (lanes: 0, steps: 0)
     var footprint = try plan.footprint(communicator, resumes: resumes) { memory in
       guard evaluation.every > 0 else { return nil }
       let evaluator = try Evaluator(
         model, memory: memory, dataset: dataset, split: dataset.split("validation"), mode: data.mode,
+        longest: data.longest,
         lanes: training.lanes, chunk: training.chunk, communicator: communicator)
-      evaluated = evaluator.lanes(of: communicator.rank).count
+      evaluated = (evaluator.lanes(of: communicator.rank).count, evaluator.schedule.chunk)
       return evaluator
     }
-    for lanes in [plan.lanesOfRank[communicator.rank].count, evaluated] {
-      footprint.own += ChunkFeeder.byteCount(
-        chunk: training.chunk, lanes: lanes, tracks: dataset.tracks, isHeld: holdsTokens)
+    for (lanes, steps) in [(plan.lanesOfRank[communicator.rank].count, plan.steps), evaluated] {
+      footprint.own += ChunkFeeder.byteCount(of: dataset, chunk: steps, lanes: lanes, isHeld: holdsTokens)
     }
     return footprint
   }

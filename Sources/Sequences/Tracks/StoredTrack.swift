@@ -1,0 +1,174 @@
+import Chunks
+import HDF5
+import Preconditions
+
+/// An array of a dataset in its file: a track, or the weights of positions.
+struct StoredTrack: Sendable {
+  /// What its values are.
+  enum Content: Sendable {
+    case track(TrackRole, TrackDescription)
+    case weights
+  }
+
+  let content: Content
+  /// What messages call one of its values.
+  let name: String
+  private let values: Dataset
+
+  /// The values of a track.
+  ///
+  /// - Parameter rows: How many rows there must be: one a position, or one a stream.
+  /// - Throws: `DataError` where they are of another type or shape.
+  init(_ content: Content, _ values: Dataset, name: String, rows: Int) throws {
+    self.content = content
+    self.values = values
+    self.name = name
+    guard values.shape == [rows] || values.shape == [rows, width] else {
+      throw DataError(
+        "\(values.name) has the shape \(values.shape), expected [\(rows)\(width > 1 ? ", \(width)" : "")]: a row a "
+          + "\(isPerStream ? "stream" : "position")")
+    }
+    switch (content, values.elementType) {
+    case (.track(_, .tokens), .integer), (.track(_, .frames), .integer), (.track(_, .frames), .float),
+      (.weights, .integer), (.weights, .float):
+      break
+    default:
+      throw DataError(
+        "\(values.name) holds \(values.elementType), expected \(memoryType == .float32 ? "numbers" : "whole numbers")"
+      )
+    }
+  }
+
+  /// The values in a row.
+  var width: Int {
+    switch content {
+    case .track(_, let track): track.width
+    case .weights: 1
+    }
+  }
+
+  /// The number of rows.
+  var rows: Int { values.rowCount }
+
+  /// Whether it has a row a stream, rather than one a position.
+  var isPerStream: Bool {
+    if case .track(.initial, _) = content { true } else { false }
+  }
+
+  /// The type of its elements in the file.
+  var elementType: ElementType { values.elementType }
+
+  /// The smallest type in memory that has room for its values.
+  var memoryType: MemoryType {
+    switch content {
+    case .track(_, .tokens(let vocabulary)): MemoryType(vocabulary: vocabulary.count)
+    case .track(_, .frames), .weights: .float32
+    }
+  }
+
+  /// What `read` makes of its values.
+  var readType: MemoryType { memoryType == .float32 ? .float32 : .int32 }
+
+  /// Reads rows into `buffer`, as int32 or float32 (see `readType`), and checks them.
+  ///
+  /// - Throws: `HDF5Error` where they can't be read, `DataError` where a number is outside its vocabulary, a value not
+  ///   finite, or a weight below 0.
+  func read(rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws {
+    do {
+      switch content {
+      case .track(_, .tokens(let vocabulary)):
+        let tokens = buffer.assumingMemoryBound(to: Int32.self)
+        try values.read(rows: rows, into: tokens)
+        try checkTokens(UnsafeBufferPointer(tokens), first: rows.lowerBound, vocabulary, name)
+      case .track(let role, .frames(let columns)):
+        let frames = buffer.assumingMemoryBound(to: Float.self)
+        try values.read(rows: rows, into: frames)
+        try checkFrames(UnsafeBufferPointer(frames), first: rows.lowerBound, columns, role)
+      case .weights:
+        let weights = buffer.assumingMemoryBound(to: Float.self)
+        try values.read(rows: rows, into: weights)
+        try checkWeights(UnsafeBufferPointer(weights), first: rows.lowerBound, width: 1)
+      }
+    } catch let error as DataError { throw DataError("\(error)", path: values.filePath) }
+  }
+
+  /// Reads whole numbers in the type in which they are stored, and checks them; otherwise as `read`.
+  func read<T: Storable & FixedWidthInteger>(rows: Range<Int>, into tokens: UnsafeMutableBufferPointer<T>)
+    throws
+  {
+    guard case .track(_, .tokens(let vocabulary)) = content else { preconditionFailure("not of tokens") }
+    try values.read(rows: rows, into: tokens)
+    try check(tokens, from: rows.lowerBound, vocabulary)
+  }
+
+  /// Checks whole numbers of any type.
+  private func check<T: FixedWidthInteger>(
+    _ tokens: UnsafeMutableBufferPointer<T>, from first: Int, _ vocabulary: Vocabulary
+  ) throws {
+    guard let place = tokens.firstIndex(where: { !(0..<vocabulary.count).contains(Int(clamping: $0)) })
+    else { return }
+    throw DataError(
+      "\(outsideVocabulary(first + place, tokens[place], vocabulary, name))", path: values.filePath)
+  }
+
+  /// Calls `body` with rows of a range as `read` reads them, block by block, and the place of each block's first.
+  func forEachBlock(
+    of range: Range<Int>, _ body: (UnsafeMutableRawBufferPointer, _ rows: Range<Int>) throws -> Void
+  ) throws {
+    let blockRows = max(1, min(range.count, Self.blockSize / width))
+    let rowBytes = width * readType.size
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: blockRows * rowBytes, alignment: 64)
+    defer { buffer.deallocate() }
+    for first in stride(from: range.lowerBound, to: range.upperBound, by: blockRows) {
+      let rows = first..<min(first + blockRows, range.upperBound)
+      let block = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(rows.count * rowBytes)])
+      try read(rows: rows, into: block)
+      try body(block, rows)
+    }
+  }
+
+  /// The values that are read at once: the chunks in which `DatasetWriter` stores bytes.
+  static let blockSize = 1 << 18
+}
+
+/// How values are kept in memory.
+enum MemoryType {
+  case uint8, uint16, int32, float32
+
+  /// The smallest type for the tokens of a vocabulary of this size.
+  init(vocabulary count: Int) { self = count <= 1 << 8 ? .uint8 : count <= 1 << 16 ? .uint16 : .int32 }
+
+  /// The bytes of a value.
+  var size: Int {
+    switch self {
+    case .uint8: 1
+    case .uint16: 2
+    case .int32, .float32: 4
+    }
+  }
+}
+
+/// Rows of a track in memory that stays as long as this is used, and is only read.
+struct TrackRows: @unchecked Sendable {
+  let base: UnsafeRawPointer
+  let type: MemoryType
+  let width: Int
+
+  /// Copies whole numbers of a range of rows to `buffer`, which has just as many elements, of a type with room for them.
+  func copy<T: FixedWidthInteger>(tokens range: Range<Int>, to buffer: UnsafeMutableBufferPointer<T>) {
+    switch type {
+    case .uint8: copy(range, of: UInt8.self, to: buffer)
+    case .uint16: copy(range, of: UInt16.self, to: buffer)
+    case .int32: copy(range, of: Int32.self, to: buffer)
+    case .float32: preconditionFailure("not of tokens")
+    }
+  }
+
+  private func copy<S: FixedWidthInteger, T: FixedWidthInteger>(
+    _ range: Range<Int>, of _: S.Type, to buffer: UnsafeMutableBufferPointer<T>
+  ) {
+    let tokens = UnsafeBufferPointer(
+      start: base.assumingMemoryBound(to: S.self) + range.lowerBound, count: range.count)
+    for (place, token) in zip(buffer.indices, tokens) { buffer[place] = T(truncatingIfNeeded: token) }
+  }
+}
