@@ -46,7 +46,7 @@ package struct Setting<Root>: Sendable {
     self.allowed = allowed
     self.mayChange = mayChange
     self.synonyms = synonyms.split(separator: " ")
-    isList = Value.self == [String].self
+    isList = Value.isList
     decode = { node, root in
       guard let value = Value(setting: node), accept(value) else { return false }
       root[keyPath: path] = value

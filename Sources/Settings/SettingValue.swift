@@ -4,10 +4,30 @@ import Yams
 package protocol SettingValue: Equatable, Sendable {
   /// What is expected, with its article, if there are no limits.
   static var expectation: String { get }
+  /// Whether values are lists, so that an assignment reads them as YAML.
+  static var isList: Bool { get }
   /// Reads a value; nil if the node holds something else.
   init?(setting node: Node)
   /// The value as YAML that any YAML reader reads as the same.
   var yaml: String { get }
+}
+
+extension SettingValue {
+  package static var isList: Bool { false }
+}
+
+/// A type of which settings may be lists.
+package protocol SettingElement: SettingValue {
+  /// What several are.
+  static var plural: String { get }
+}
+
+extension Double: SettingElement {
+  package static var plural: String { "numbers" }
+}
+
+extension String: SettingElement {
+  package static var plural: String { "texts" }
 }
 
 extension Int: SettingValue {
@@ -67,14 +87,15 @@ extension String: SettingValue {
   }
 }
 
-extension [String]: SettingValue {
-  package static var expectation: String { "a list of texts" }
+extension Array: SettingValue where Element: SettingElement {
+  package static var expectation: String { "a list of \(Element.plural)" }
+  package static var isList: Bool { true }
   package init?(setting node: Node) {
     guard let sequence = node.sequence else { return nil }
     self = []
     for element in sequence {
-      guard let text = String(setting: element) else { return nil }
-      append(text)
+      guard let value = Element(setting: element) else { return nil }
+      append(value)
     }
   }
   package var yaml: String { "[" + map(\.yaml).joined(separator: ", ") + "]" }
