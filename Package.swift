@@ -81,7 +81,8 @@ let package = Package(
     .executableTarget(
       name: "seqtrain",
       dependencies: [
-        "Jobs", "Training", "Evaluation", "Reports", "Core", "Sequences", "Settings", "MPI", "FileSystem",
+        "Jobs", "Training", "Evaluation", "Reports", "Chunks", "Core", "Sequences", "Settings", "MPI",
+        "FileSystem",
         arguments,
       ],
       swiftSettings: swiftSettings,

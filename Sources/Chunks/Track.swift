@@ -21,9 +21,14 @@ package enum TrackRole: Int, Sendable, Hashable, CaseIterable {
 /// The tracks that a model reads, one for each role.
 package struct TrackSet: Sendable, Hashable {
   private var kinds: [TrackRole: TrackKind]
+  /// Whether every number of the target's frames is 0 or 1.
+  package let hasBinaryTargets: Bool
 
   /// Tracks of these kinds.
-  package init(_ kinds: [TrackRole: TrackKind]) { self.kinds = kinds }
+  package init(_ kinds: [TrackRole: TrackKind], hasBinaryTargets: Bool = false) {
+    self.kinds = kinds
+    self.hasBinaryTargets = hasBinaryTargets
+  }
 
   /// The tracks of a language model: tokens, and the token that follows each.
   package static func language(vocabulary: Int) -> TrackSet {

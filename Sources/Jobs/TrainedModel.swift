@@ -42,6 +42,7 @@ package struct TrainedModel {
     description = header.data
     mode = header.mode
     progress = header.progress
+    try configuration.model.check(description.tracks)
     let layout = Blueprint(configuration.model, tracks: description.tracks).layout
     try file.requireArrays(of: layout, in: CheckpointGroup.parameters.rawValue)
     let bytes = layout.count * MemoryLayout<Float>.stride

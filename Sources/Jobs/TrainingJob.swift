@@ -191,6 +191,7 @@ package struct TrainingJob: Sendable {
   {
     let training = configuration.training
     let dataset = try SequenceDataset(path)
+    try configuration.model.check(dataset.tracks)
     if configuration.evaluation.every > 0 { _ = try dataset.split("validation") }
     let split = try dataset.split("train")
     do {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Chunks
 import Core
 import FileSystem
 import Jobs
@@ -78,7 +79,9 @@ struct Bench: ParallelCommand {
         throw ConfigurationError("--set \(setting): expected a setting of model or training")
       }
     }
-    return try configuration.resolved(ranks: ranks)
+    configuration = try configuration.resolved(ranks: ranks)
+    try configuration.model.check(.language(vocabulary: vocab))
+    return configuration
   }
 }
 

@@ -12,12 +12,13 @@ enum Catalog {
     }
   }
 
-  /// The objective for a target.
-  static func objective(_ builder: Builder) -> any Objective {
-    switch builder.tracks[.target] {
-    case .tokens(let count): CrossEntropy(builder, count: count)
-    case .frames, nil: preconditionFailure("there is no objective for these targets")
-    }
+  /// What models are trained for; where none is chosen, the first that suits the targets best.
+  static var objectives: [any Objective.Type] {
+    [
+      CrossEntropy.self,
+      SquaredError.self,
+      Gaussian.self,
+    ]
   }
 
   /// Puts a model together; the head is its last module.

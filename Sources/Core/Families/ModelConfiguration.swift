@@ -1,4 +1,5 @@
 import Chunks
+import Preconditions
 import Settings
 
 /// The kind of recurrent cell.
@@ -67,6 +68,12 @@ package struct ModelConfiguration: Sendable, Equatable {
   package var tied = false
   /// Where the state of a lane begins.
   package var initialState = InitialState.carried
+  /// What the model is trained for.
+  package var objective = ObjectiveChoice.auto
+  /// The part of a target's weight that training spreads over all tokens.
+  package var labelSmoothing = 0.0
+  /// What the targets of each token count in training; empty where all count the same.
+  package var classWeights: [Double] = []
   /// How the weights are filled.
   package var initialization = Initialization()
 
@@ -107,6 +114,18 @@ extension ModelConfiguration {
     Setting(
       "initial_state", \.initialState,
       "State of a lane: zero in every chunk, carried from zero, or carried from a learnt vector"),
+    Setting(
+      "objective", \.objective,
+      "What the model is trained for; auto: cross_entropy for tokens and labels, squared_error for frames, bernoulli "
+        + "for binary ones", synonyms: "loss lossfunction lossfn criterion"),
+    Setting(
+      "label_smoothing", \.labelSmoothing, .belowOne,
+      "For cross_entropy: the part of a target's weight that training spreads over all labels",
+      synonyms: "labelsmoothing smoothing"),
+    Setting(
+      "class_weights", \.classWeights,
+      "For cross_entropy: what the targets of each label count in training, in the order of labels; []: all the same",
+      synonyms: "classweights classweight lossweights"),
   ]
 }
 
@@ -126,12 +145,17 @@ extension ModelConfiguration {
   ///
   /// - Throws: `ConfigurationError`.
   package func check() throws {
+    guard classWeights.allSatisfy({ $0 >= 0 && $0 <= 1e6 }) else {
+      throw ConfigurationError("model.class_weights: expected numbers from 0 to 1e6, found \(classWeights)")
+    }
     guard !tied || embedding == hidden else {
       throw ConfigurationError(
         "model.tied needs model.embedding \(embedding) and model.hidden \(hidden) to be equal")
     }
     // Far above any machine, and far enough below 2^63 for every product of sizes.
-    guard Blueprint(self, tracks: .language(vocabulary: 1)).layout.parameterCount <= 1 << 40 else {
+    var stack = self
+    (stack.objective, stack.classWeights) = (.auto, [])
+    guard Blueprint(stack, tracks: .language(vocabulary: 1)).layout.parameterCount <= 1 << 40 else {
       throw ConfigurationError(
         "model.hidden \(hidden) and model.layers \(layers) make a model of more than \(1 << 40) weights; set one of "
           + "them lower")
@@ -139,5 +163,37 @@ extension ModelConfiguration {
     guard activation == .tanh || cell == .rnn else {
       throw ConfigurationError("model.activation \(activation) is for model.cell rnn, found \(cell)")
     }
+  }
+
+  /// Checks its settings against the data.
+  ///
+  /// - Throws: `ConfigurationError`.
+  package func check(_ tracks: TrackSet) throws {
+    let objective = try objective.objective(for: tracks)
+    let others = Catalog.objectives.filter { $0 != objective }.flatMap { other in
+      other.settings.map { (key: $0, of: other.name) }
+    }
+    let unused = ["label_smoothing": labelSmoothing > 0, "class_weights": !classWeights.isEmpty]
+    if let other = others.first(where: { unused[$0.key] == true }) {
+      throw ConfigurationError(
+        "model.\(other.key) is for model.objective \(other.of), found \(objective.name)")
+    }
+    if case .tokens(let count) = tracks[.target], !classWeights.isEmpty, classWeights.count != count {
+      throw ConfigurationError(
+        "model.class_weights has \(classWeights.count) numbers; expected \(count), one for each label of the data"
+      )
+    }
+    guard !tied || tracks[.input] == tracks[.target] else {
+      throw ConfigurationError(
+        "model.tied needs inputs and targets of the same tokens, which the data don't have")
+    }
+  }
+
+  /// The objective, for tracks that `check` has passed.
+  func makeObjective(_ builder: Builder) -> any Objective {
+    guard let objective = try? objective.objective(for: builder.tracks) else {
+      preconditionFailure("the objective can use the targets")
+    }
+    return objective.init(builder, self)
   }
 }

@@ -54,7 +54,7 @@ struct Stack: ModelFamily {
   }
 
   private func head(_ builder: Builder, reading input: Signal) -> Head {
-    let objective = Catalog.objective(builder)
+    let objective = configuration.makeObjective(builder)
     guard !configuration.tied else {
       return Head(
         builder, reading: input, objective: objective, weight: "embedding.weight",

@@ -90,7 +90,7 @@ package final class Model {
   /// The first half of `train`: as far as the gradient of what the head reads, and those of the head.
   package func computeLosses(_ chunk: Chunk) {
     for module in modules { module.forward(chunk) }
-    head.computeLosses(chunk, gradient: true)
+    head.computeLosses(chunk, .training)
   }
 
   /// The second half of `train`, from the gradients of the states that leave the chunk.
@@ -102,10 +102,12 @@ package final class Model {
     }
   }
 
-  /// Computes the chunk's losses, and all that the objective measures and records.
-  package func evaluate(_ chunk: Chunk) {
+  /// Computes the chunk's losses, and all that the objective measures and records, with what belongs to predictions
+  /// alone only in that pass.
+  package func evaluate(_ chunk: Chunk, _ pass: ObjectivePass = .evaluation) {
+    precondition(pass != .training, "an evaluation has no gradients")
     for module in modules { module.forward(chunk) }
-    head.computeLosses(chunk, gradient: false)
+    head.computeLosses(chunk, pass)
   }
 
   /// What the head makes of the last step of the chunk for each lane, [B, O]; runs the modules, not the loss.

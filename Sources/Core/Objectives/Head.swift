@@ -55,24 +55,23 @@ final class Head: Module {
     builder.add(self)
   }
 
-  /// Computes the losses and their sums; with `gradient` also the gradient of the input, and adds to those of the
+  /// Computes the losses and their sums; in training also the gradient of the input, and adds to those of the
   /// parameters; otherwise also all else that the objective measures and records.
-  func computeLosses(_ chunk: Chunk, gradient: Bool) {
+  func computeLosses(_ chunk: Chunk, _ pass: ObjectivePass) {
     let lanes = chunk.lanes
-    objective.check(chunk)
+    let weights = objective.weigh(chunk, pass)
     rows = chunk.rows
     sumMemory.clear()
     for first in stride(from: 0, to: chunk.steps, by: blockSteps) {
       let rows = first * lanes..<min(first + blockSteps, chunk.steps) * lanes
       let outputs = computeOutputs(rows)
       context.meter.measure(.softmax) {
-        objective.compute(
-          outputs, rows: rows, of: chunk, losses: losses.base, gradient: gradient)
+        objective.compute(outputs, rows: rows, of: chunk, losses: losses.base, pass)
       }
-      if gradient { backward(outputs, rows) }
+      if pass == .training { backward(outputs, rows) }
     }
-    sumByLane(chunk)
-    if !gradient { sumMeasures(chunk) }
+    sumByLane(chunk, weights)
+    if pass != .training { sumMeasures(chunk) }
   }
 
   /// The outputs of the rows of a block of at most `blockSteps` steps, valid until the next call. [rows, O]
@@ -83,7 +82,7 @@ final class Head: Module {
     return outputs
   }
 
-  func forward(_ chunk: Chunk) { computeLosses(chunk, gradient: false) }
+  func forward(_ chunk: Chunk) { computeLosses(chunk, .evaluation) }
 
   /// The gradients have come with the losses.
   func backward(_ chunk: Chunk) {}
@@ -97,12 +96,12 @@ final class Head: Module {
       dOutputs, weight.weights, into: sink.gradient.rows(rows), accumulate: sink.adds)
   }
 
-  private func sumByLane(_ chunk: Chunk) {
+  private func sumByLane(_ chunk: Chunk, _ weights: UnsafePointer<Float>) {
     for t in 0..<chunk.steps {
       for lane in 0..<chunk.lanes {
         let position = t * chunk.lanes + lane
         sums[lane, LaneSums.loss] += losses.base[position]
-        sums[lane, LaneSums.weight] += Double(chunk.weights[position])
+        sums[lane, LaneSums.weight] += Double(weights[position])
       }
     }
   }

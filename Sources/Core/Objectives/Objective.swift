@@ -2,25 +2,60 @@ import Chunks
 
 /// What a model is trained for: turns the head's outputs into losses and, in training, into their gradient.
 ///
-/// Losses are in nats where they are likelihoods. Each is multiplied by the weight of its position; nothing is divided by
-/// the sum of weights here.
+/// Losses are in nats where they are likelihoods, summed over the units of a position. Each is multiplied by the weight of
+/// its position; nothing is divided by the sum of weights here.
 package protocol Objective: AnyObject {
+  /// Its name in settings.
+  static var name: String { get }
+  /// The settings that only this objective has, by their keys in `model`.
+  static var settings: [String] { get }
+  /// How well it suits the targets of the data.
+  static func suits(_ tracks: TrackSet) -> Suitability
+
+  /// An objective for tracks that it suits.
+  init(_ builder: Builder, _ configuration: ModelConfiguration)
+
   /// O, the outputs that it reads of each position.
   var outputs: Int { get }
   /// What there is of each position of the last chunk that was evaluated.
   var records: [Record] { get }
 
-  /// Checks a chunk's targets before they are used.
-  func check(_ chunk: Chunk)
-  /// Writes the losses of some rows of the chunk to `losses`, and with `gradient` their gradient in place of `outputs`;
-  /// otherwise fills the records.
+  /// Checks a chunk's targets before they are used, and returns what each position's loss is an average over, or, for
+  /// weights that are all whole, how often the position counts. [T B]
+  func weigh(_ chunk: Chunk, _ pass: ObjectivePass) -> UnsafePointer<Float>
+  /// Writes the losses of some rows of the chunk to `losses`, and in training their gradient in place of `outputs`;
+  /// otherwise fills the records. Follows `weigh` of the chunk.
   ///
   /// - Parameters:
   ///   - outputs: The head's, of these rows. [rows, O]
   ///   - losses: Of all rows of the chunk. [T B]
   func compute(
-    _ outputs: Matrix, rows: Range<Int>, of chunk: Chunk, losses: UnsafeMutablePointer<Double>, gradient: Bool
-  )
+    _ outputs: Matrix, rows: Range<Int>, of chunk: Chunk, losses: UnsafeMutablePointer<Double>,
+    _ pass: ObjectivePass)
+}
+
+extension Objective {
+  package static var settings: [String] { [] }
+}
+
+/// What an objective is computed for.
+package enum ObjectivePass: Sendable {
+  /// Losses and their gradient.
+  case training
+  /// Losses, and records but those of `prediction`.
+  case evaluation
+  /// Losses and all records.
+  case prediction
+}
+
+/// How well an objective suits the targets of some data.
+package enum Suitability: Sendable {
+  /// It can't use them.
+  case none
+  /// It can be chosen for them.
+  case possible
+  /// It is taken for them where none is chosen.
+  case natural
 }
 
 /// An array with something of each position of a chunk.
@@ -41,10 +76,12 @@ package struct Record {
   package struct Use: OptionSet, Sendable {
     package let rawValue: Int
     package init(rawValue: Int) { self.rawValue = rawValue }
-    /// Every target's value is kept.
+    /// Every target's value is kept in evaluations.
     package static let kept = Use(rawValue: 1)
     /// It is a measure: summed by stream, and over all. Zero where no target counts.
     package static let summed = Use(rawValue: 2)
+    /// It is a part of what the model predicts, and says so in predictions.
+    package static let predicted = Use(rawValue: 4)
   }
 
   package enum Values {

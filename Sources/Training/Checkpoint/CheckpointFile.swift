@@ -120,6 +120,7 @@ package struct CheckpointFile {
   func verify() throws {
     try file.verify()
     let configuration = try configuration()
+    try configuration.model.check(header.data.tracks)
     let blueprint = Blueprint(configuration.model, tracks: header.data.tracks)
     try requireArrays(of: blueprint.layout, in: CheckpointGroup.parameters.rawValue)
     for name in type(of: configuration.training.optimizer.makeOptimizer([])).stateNames {
