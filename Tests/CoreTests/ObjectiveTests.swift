@@ -58,6 +58,16 @@ struct ObjectiveUnderTest: Sendable, CustomTestStringConvertible {
         }
         return (terms.reduce(0, +), 1)
       }),
+    ObjectiveUnderTest(
+      testDescription: "bernoulli", name: "bernoulli", isBinary: true,
+      loss: { outputs, target, _ in
+        let terms = outputs.indices.map { unit in
+          let probability = 1 / (1 + exp(-outputs[unit]))
+          let isOne = target.values[unit]
+          return -target.unitWeights[unit] * (isOne * log(probability) + (1 - isOne) * log(1 - probability))
+        }
+        return (terms.reduce(0, +), 1)
+      }),
   ]
 
   /// As `model.class_weights` gives them.
@@ -255,6 +265,7 @@ private struct ObjectiveCase {
 
   @Test(arguments: [
     (TrackKind.tokens(count: 5), false, "cross_entropy"), (.frames(width: 5), false, "squared_error"),
+    (.frames(width: 5), true, "bernoulli"),
   ])
   func `the objective is chosen by the data`(_ target: TrackKind, _ isBinary: Bool, _ name: String) throws {
     let tracks = TrackSet([.input: .frames(width: 1), .target: target], hasBinaryTargets: isBinary)

@@ -18,6 +18,7 @@ enum Catalog {
       CrossEntropy.self,
       SquaredError.self,
       Gaussian.self,
+      Bernoulli.self,
     ]
   }
 
