@@ -45,7 +45,8 @@ package final class Evaluator {
     self.dataset = dataset
     self.communicator = communicator
     schedule = try Schedule(
-      streams: split.streams, lanes: lanes, chunk: chunk, mode: mode, traversal: .evaluation, longest: longest)
+      streams: split.streams, lanes: lanes, chunk: chunk, mode: mode, traversal: .evaluation, longest: longest
+    )
     chunks = schedule.chunks(inEpoch: 0)
     self.lanes = RankBlocks.evenPart(of: lanes, rank: communicator.rank, ranks: communicator.size)
     model = Model(

@@ -46,8 +46,8 @@ import Testing
         ], directory: base)
       #expect(setUp.status == 0, "\(setUp)")
       let result = try runProcess(
-        "bash", ["launch/train", "--restarts", "\(count)", "--run", "runs/mine"], directory: base,
-        environment: ["PATH": "\(base)/programs:/usr/bin:/bin"])
+        "bash", ["launch/train", "--restarts", "\(count)", "--run", "runs/mine"],
+        environment: ["PATH": "\(base)/programs:/usr/bin:/bin"], directory: base)
       let attempts = try readBytes("\(base)/attempts").count
       return (result.status, attempts)
     }
