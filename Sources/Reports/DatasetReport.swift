@@ -67,11 +67,12 @@ extension DatasetOrigin {
 
 extension DatasetSplit {
   fileprivate func json(position: String) -> JSON {
-    .object([
+    var members: JSON.Members = [
       "name": .string(name), position: .integer(streams.tokens.count), "streams": .integer(streams.count),
       "targets": .integer(streams.pairs), "floor": floor.map(JSON.number) ?? .null,
-      "trivial": trivial.map(JSON.number) ?? .null,
-    ])
+    ]
+    if let trivial { members.append(["trivial": .number(trivial)]) }
+    return .object(members)
   }
 
   fileprivate func text(position: String) -> String {

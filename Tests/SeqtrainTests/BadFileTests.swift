@@ -54,9 +54,9 @@ struct BadFile: CustomTestStringConvertible, Sendable {
         "`seqtrain data import text` makes"
       ) { $0.kind = "checkpoint" },
       BadFile(
-        dataset: "a newer format", "x.h5: written in version 2 of the format \"dataset\"", "reads up to 1",
+        dataset: "a newer format", "x.h5: written in version 3 of the format \"dataset\"", "reads up to 2",
         "or a newer one"
-      ) { $0.version = 2 },
+      ) { $0.version = 3 },
       BadFile(
         dataset: "no version of a format", "x.h5: the attribute \"format_version\" is 0, expected 1 or more"
       ) {
@@ -99,7 +99,7 @@ struct BadFile: CustomTestStringConvertible, Sendable {
         "of a run"
       ) { _ in },
       BadFile(
-        dataset: "a newer format", "x.h5: written in version 7 of the format \"checkpoint\"", "reads up to 1",
+        dataset: "a newer format", "x.h5: written in version 7 of the format \"checkpoint\"", "reads up to 2",
         "or a newer one"
       ) {
         $0.kind = "checkpoint"

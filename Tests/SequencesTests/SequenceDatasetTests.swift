@@ -307,8 +307,8 @@ private struct Raw {
       let kind = #expect(throws: DataError.self) { try SequenceDataset(other) }
       #expect(
         kind?.description
-          == "\(other): /values holds float64 in shape [2], but only streams of tokens are trained on yet: whole numbers "
-          + "in one dimension")
+          == "\(other): /values holds float64 in shape [2], but only tokens may stand there: whole numbers in one "
+          + "dimension; frames belong in /input/values")
     }
   }
 

@@ -182,7 +182,7 @@ private func writeLabels(_ file: File, _ labels: [UInt8] = [0, 1, 2, 0, 1, 2, 0,
         "target 0, column 0 (u), is inf"))
     #expect(
       try refusal { $0.positionWeights = [1] } == "there are 1 weights, expected \(count), one a position")
-    #expect(try refusal { $0.offsets[0] = 1 }.hasPrefix("the first stream begins at position 1"))
+    #expect(try refusal { $0.offsets.removeFirst() }.hasPrefix("the first stream begins at position 1"))
     #expect(
       try refusal { $0.splits = [.init(name: "train", range: 0..<count + 1)] }.hasPrefix("split train 0..<"))
     #expect(

@@ -89,6 +89,23 @@ import Training
     }
   }
 
+  @Test func `what the data are is read as it was written`() throws {
+    try withTemporaryDirectory { directory in
+      let store = CheckpointStore(directory: directory)
+      var header = try Self.header(step: 1)
+      header.data = try DataDescription(
+        [
+          .input: .frames(FrameColumns(["x", "y"], units: ["m", ""], means: [1, 2], scales: [3, 0.1])),
+          .target: .tokens(Vocabulary(level: .label, spellings: ["B-X", "O"])),
+          .initial: .frames(FrameColumns(["on"], isBinary: true)),
+        ], horizon: 2)
+      try store.write(header, [])
+      let file = try CheckpointFile("\(directory)/step-00000001.h5")
+      #expect(file.header == header)
+      #expect(file.formatVersion == 2)
+    }
+  }
+
   /// SHA-256 over the bytes of all arrays in the order of their paths, and over nothing else.
   @Test func theDigestIsThatOfTheArrays() throws {
     try withTwo { store, _ in
@@ -404,9 +421,9 @@ import Training
       #expect(
         try found("c.h5") {
           try $0.set("kind", "checkpoint")
-          try $0.set("format_version", 2)
+          try $0.set("format_version", 3)
         }
-          == "\(directory)/c.h5: written in version 2 of the format \"checkpoint\", and this program reads up to 1; use "
+          == "\(directory)/c.h5: written in version 3 of the format \"checkpoint\", and this program reads up to 2; use "
           + "the version of the program that wrote it, or a newer one")
       #expect(
         try found("d.h5") {

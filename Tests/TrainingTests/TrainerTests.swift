@@ -25,6 +25,7 @@ import Training
     ("tied", ["model.tied=true", "model.embedding=16"]),
     ("learnt", ["model.initial_state=learnt", "model.layer_norm=true"]),
     ("forgetful", ["model.initial_state=zero"]),
+    ("whole", ["data.mode=whole"]),
     ("gru", ["model.cell=gru", "model.initial_state=learnt"]),
     ("rnn", ["model.cell=rnn", "data.mode=packed", "training.accumulate=2", "model.initial_state=learnt"]),
   ]

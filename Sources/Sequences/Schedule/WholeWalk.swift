@@ -3,8 +3,8 @@ import Random
 
 /// A walk over an epoch of whole streams: each lane plays one stream a chunk.
 ///
-/// The streams stand in ascending order of their rounded lengths, for training those of one length shuffled; as many as
-/// there are lanes make a chunk. The chunks of training are shuffled.
+/// The streams stand in descending order of their rounded lengths, for training those of one length shuffled; as many as
+/// there are lanes make a chunk, so that lanes are left over among the shortest only. The chunks of training are shuffled.
 struct WholeWalk: EpochWalk {
   private let schedule: Schedule
   private let lanes: Range<Int>
@@ -45,8 +45,8 @@ struct WholeWalk: EpochWalk {
           steps: 0..<table.pairs(of: stream), stream: stream, offset: 0, start: table.offset(stream),
           resets: true))
     }
-    // None of the streams before it has a larger rounded length.
-    return WholeLength.rounded(up: table.pairs(of: Int(streams[end - 1])))
+    // None of the streams behind it has a larger rounded length.
+    return WholeLength.rounded(up: table.pairs(of: Int(streams[first])))
   }
 
   mutating func beginEpoch(_ epoch: Int) {
@@ -59,13 +59,14 @@ struct WholeWalk: EpochWalk {
   private mutating func arrange(epoch: Int) {
     shuffled?.shuffle(share: 1, of: 1)
     let table = schedule.streams
-    var places = [Int](repeating: 0, count: WholeLength.index(of: schedule.chunk) + 2)
-    for stream in 0..<table.count where table.pairs(of: stream) > 0 {
-      places[WholeLength.index(of: table.pairs(of: stream)) + 1] += 1
-    }
+    let most = WholeLength.index(of: schedule.chunk)
+    func rank(_ stream: Int) -> Int { most - WholeLength.index(of: table.pairs(of: stream)) }
+    // Where the next stream of each length goes: a counting sort.
+    var places = [Int](repeating: 0, count: most + 2)
+    for stream in 0..<table.count where table.pairs(of: stream) > 0 { places[rank(stream) + 1] += 1 }
     for index in 1..<places.count { places[index] += places[index - 1] }
     func put(_ stream: Int) {
-      let index = WholeLength.index(of: table.pairs(of: stream))
+      let index = rank(stream)
       streams[places[index]] = Int32(stream)
       places[index] += 1
     }
