@@ -59,7 +59,8 @@ let package = Package(
     module(
       "Sequences",
       ["Chunks", "FileSystem", "HDF5", "Random", "Threads", "CSupport", "Preconditions", "CZlib", crypto]),
-    module("Evaluation", ["Chunks", "Core", "Sequences", "MPI", "HDF5", "Random", "Preconditions"]),
+    module(
+      "Evaluation", ["Chunks", "Core", "Sequences", "Settings", "MPI", "HDF5", "Random", "Preconditions"]),
     module(
       "Training",
       [

@@ -16,6 +16,8 @@ package final class Evaluator {
   package let chunks: Int
   /// What there is of each position of a chunk.
   package var records: [Record] { model.records }
+  /// How the targets are named and scaled.
+  package var description: TargetDescription { dataset.targetDescription }
   /// H, the width of the uppermost layer.
   package var hiddenWidth: Int { model.hidden.columns }
 
@@ -24,6 +26,7 @@ package final class Evaluator {
   private let lanes: Range<Int>
   /// On a rank without lanes one that plays none.
   private let model: Model
+  private let sums: MeasureSums
 
   /// An evaluator for one split.
   ///
@@ -53,6 +56,8 @@ package final class Evaluator {
       configuration, tracks: dataset.tracks, memory: memory.withoutGradients,
       shape: ChunkShape(steps: schedule.chunk, shards: 1, lanesPerShard: max(1, self.lanes.count)),
       precision: .float32)
+    sums = MeasureSums(
+      MeasureSet(configuration, tracks: dataset.tracks, dataset.targetDescription), model)
   }
 
   /// The lanes that a rank computes.
@@ -87,7 +92,7 @@ package final class Evaluator {
     var isBrokenOff = false
     model.clearStates()
     model.prepareWeights()
-    var sums = [Double](repeating: 0, count: lanes.count * model.sums.names.count)
+    sums.begin()
     // A rank that fails goes through the motions to the end, where all learn of it: none waits for it in vain.
     var failure: (any Error)?
     var feeder: ChunkFeeder?
@@ -101,21 +106,17 @@ package final class Evaluator {
         break
       }
       if let feeder, failure == nil {
-        do { compute(try feeder.nextChunk(), &sums) } catch { failure = error }
+        do { compute(try feeder.nextChunk()) } catch { failure = error }
       }
       do { try observe(results(ofChunk: index)) } catch { failure = failure ?? error }
     }
     try communicator.agree { if let failure { throw failure } }
-    return isBrokenOff ? nil : try total(sums)
+    return isBrokenOff ? nil : try sums.conclude(gather: gather)
   }
 
-  private func compute(_ chunk: Chunk, _ sums: inout [Double]) {
+  private func compute(_ chunk: Chunk) {
     model.evaluate(chunk)
-    let names = model.sums.names
-    for lane in lanes.indices {
-      let own = lane - lanes.lowerBound
-      for measure in names.indices { sums[own * names.count + measure] += model.sums[own, measure] }
-    }
+    sums.add(chunk)
   }
 
   private func results(ofChunk index: Int) -> EvaluatedChunk {
@@ -123,19 +124,22 @@ package final class Evaluator {
       index: index, rows: schedule.chunk * lanes.count, records: model.records, hidden: model.hidden)
   }
 
-  /// The sums of all lanes, added up in their order.
-  private func total(_ sums: [Double]) throws -> Metrics {
-    let names = model.sums.names
-    let blocks = RankBlocks(counts: (0..<communicator.size).map { names.count * lanes(of: $0).count })
+  /// The rows of sums of all ranks: of all lanes, or where they are exact one of each rank.
+  private func gather(_ own: [Double], columns: Int, isExact: Bool) throws -> [Double] {
+    let blocks = RankBlocks(
+      counts: (0..<communicator.size).map { columns * (isExact ? 1 : lanes(of: $0).count) })
     var all = [Double](repeating: 0, count: blocks.count)
-    all.replaceSubrange(blocks.range(of: communicator.rank), with: sums)
+    let place = blocks.range(of: communicator.rank)
+    // A rank without lanes has a model of one that plays nothing.
+    all.replaceSubrange(place, with: own.prefix(place.count))
     try all.withUnsafeMutableBufferPointer { try communicator.allgather($0, blocks) }
-    var totals = [String: Double]()
-    for (index, name) in names.enumerated() {
-      totals[name] = stride(from: index, to: all.count, by: names.count).reduce(0) { $0 + all[$1] }
-    }
-    return Metrics(totals)
+    return all
   }
+}
+
+extension SequenceDataset {
+  /// How the targets are named and scaled.
+  package var targetDescription: TargetDescription { TargetDescription() }
 }
 
 /// The results of one rank for one chunk of a split. All arrays are time-major over the rank's lanes and valid only

@@ -60,24 +60,70 @@ extension EvaluationHeader {
 }
 
 extension Metrics {
-  /// As members of a JSON object.
+  /// As members of a JSON object, by the names of the measures.
   package var members: JSON.Members {
-    [
-      "loss": .number(loss), "perplexity": .number(perplexity), "bits_per_target": .number(bitsPerTarget),
-      "accuracy": .number(accuracy), "targets": .integer(targets),
-    ]
+    var members: JSON.Members = [:]
+    for value in values { members.append([value.measure.rawValue: .number(value.value)]) }
+    members.append(["targets": .integer(targets)])
+    if !labels.isEmpty {
+      members.append([
+        "labels": .array(labels.map(\.json)),
+        "confusion": .array(confusion.map { .array($0.map(JSON.integer)) }),
+      ])
+    }
+    if !units.isEmpty { members.append(["units": .array(units.map(\.json))]) }
+    return members
   }
 
-  /// As rows for people.
+  /// As rows for people: the measures, then the labels or the units one by one.
   package var rows: [(String, String)] {
-    [
-      ("loss", "\(Wording.decimal(loss, places: 4)) nats a target"),
-      ("perplexity", Wording.decimal(perplexity, places: 4)),
-      ("bits a target", Wording.decimal(bitsPerTarget, places: 4)),
-      ("accuracy", "\(Wording.decimal(accuracy * 100, places: 2)) %"),
-      ("targets", "\(targets)"),
-    ]
+    values.map { ($0.measure.title, text($0)) } + [("targets", "\(targets)")]
+      + labels.map { ("  \($0.name)", $0.text) }
+      + (units.count > 1 ? units.map { ("  \($0.name)", $0.text) } : [])
   }
+
+  private func text(_ value: Value) -> String {
+    switch value.measure.form {
+    case .share: "\(Wording.decimal(value.value * 100, places: 2)) %"
+    case .nats: "\(number(value.value)) nats a target"
+    case .number:
+      "\(number(value.value))\(value.measure == .loss && isLossInNats ? " nats a target" : "")"
+    }
+  }
+}
+
+extension LabelScore {
+  fileprivate var json: JSON {
+    .object([
+      "name": .string(name), "precision": .number(precision), "recall": .number(recall), "f1": .number(f1),
+      "targets": .integer(targets), "predicted": .integer(predicted),
+    ])
+  }
+
+  fileprivate var text: String {
+    func percent(_ share: Double) -> String { Wording.decimal(share * 100, places: 2) }
+    return "precision \(percent(precision)) %, recall \(percent(recall)) %, F1 \(percent(f1)) %, "
+      + Wording.counted(targets, "target")
+  }
+}
+
+extension UnitScore {
+  fileprivate var json: JSON {
+    .object([
+      "name": .string(name), "mse": .number(mse), "mae": .number(mae), "r2": .number(r2),
+      "corr": .number(corr),
+    ])
+  }
+
+  fileprivate var text: String {
+    "mean squared error \(number(mse)), absolute \(number(mae)), R2 \(number(r2)), correlation \(number(corr))"
+  }
+}
+
+/// With four places, or as many digits where it is small.
+private func number(_ value: Double) -> String {
+  guard value.isFinite else { return "not defined" }
+  return abs(value) >= 0.01 || value == 0 ? Wording.decimal(value, places: 4) : "\(Float(value))"
 }
 
 /// Lines of names and values, the values aligned and their control characters escaped.

@@ -189,6 +189,14 @@ extension ModelConfiguration {
     }
   }
 
+  /// What predictions are judged by, for tracks that `check` has passed.
+  package func judgements(for tracks: TrackSet) -> Set<Judgement> {
+    guard let objective = try? objective.objective(for: tracks) else {
+      preconditionFailure("the objective can use the targets")
+    }
+    return objective.judgements
+  }
+
   /// The objective, for tracks that `check` has passed.
   func makeObjective(_ builder: Builder) -> any Objective {
     guard let objective = try? objective.objective(for: builder.tracks) else {

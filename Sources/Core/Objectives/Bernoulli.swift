@@ -6,6 +6,7 @@ import Chunks
 /// `torch.nn.BCEWithLogitsLoss`.
 final class Bernoulli: Objective {
   static let name = "bernoulli"
+  static let judgements: Set = [Judgement.decision, .density]
 
   static func suits(_ tracks: TrackSet) -> Suitability {
     guard case .frames = tracks[.target] else { return .none }

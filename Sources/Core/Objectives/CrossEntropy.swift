@@ -10,6 +10,7 @@ import Preconditions
 /// weigh tokens (`model.class_weights`), as `torch.nn.CrossEntropyLoss`; evaluation measures the cross entropy itself.
 final class CrossEntropy: Objective {
   static let name = "cross_entropy"
+  static let judgements: Set = [Judgement.choice]
   static let settings = ["label_smoothing", "class_weights"]
 
   static func suits(_ tracks: TrackSet) -> Suitability {

@@ -9,6 +9,7 @@ import Chunks
 /// `full=True`, but for that bound.
 final class Gaussian: Objective {
   static let name = "gaussian"
+  static let judgements: Set = [Judgement.error, .density]
 
   static func suits(_ tracks: TrackSet) -> Suitability {
     if case .frames = tracks[.target] { .possible } else { .none }
@@ -31,11 +32,11 @@ final class Gaussian: Objective {
       Record(
         name: "prediction", description: "the expected frame", unit: "as the target",
         use: [.kept, .predicted],
-        columns: targets.width, values: .floats(means.base)),
+        columns: targets.width, values: .floats(means.base), quantity: .frame),
       Record(
         name: "variance", description: "the variance of each unit around what is expected",
         unit: "the square of the target's", use: [.kept, .predicted], columns: targets.width,
-        values: .floats(variances.base)),
+        values: .floats(variances.base), quantity: .variance),
     ]
   }
 

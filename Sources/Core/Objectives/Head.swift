@@ -46,7 +46,7 @@ final class Head: Module {
     sink = builder.read(input)
     losses = Buffer(count: shape.rows)
     measures = objective.records.filter { $0.use.contains(.summed) }
-    let names = ["loss", "weight"] + measures.map(\.name)
+    let names = LaneSums.names + measures.map(\.name)
     sumMemory = Buffer(count: shape.lanes * names.count)
     sums = LaneSums(names, sumMemory.base)
     context = builder.context
@@ -102,6 +102,7 @@ final class Head: Module {
         let position = t * chunk.lanes + lane
         sums[lane, LaneSums.loss] += losses.base[position]
         sums[lane, LaneSums.weight] += Double(weights[position])
+        sums[lane, LaneSums.targets] += chunk.weights[position] > 0 ? 1 : 0
       }
     }
   }
@@ -109,7 +110,7 @@ final class Head: Module {
   private func sumMeasures(_ chunk: Chunk) {
     for (index, record) in measures.enumerated() {
       for position in 0..<chunk.rows {
-        sums[position % chunk.lanes, LaneSums.weight + 1 + index] += record.measure(position)
+        sums[position % chunk.lanes, LaneSums.names.count + index] += record.measure(position)
       }
     }
   }

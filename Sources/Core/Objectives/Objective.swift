@@ -9,6 +9,8 @@ package protocol Objective: AnyObject {
   static var name: String { get }
   /// The settings that only this objective has, by their keys in `model`.
   static var settings: [String] { get }
+  /// What its predictions are judged by, besides their loss.
+  static var judgements: Set<Judgement> { get }
   /// How well it suits the targets of the data.
   static func suits(_ tracks: TrackSet) -> Suitability
 
@@ -48,6 +50,18 @@ package enum ObjectivePass: Sendable {
   case prediction
 }
 
+/// What predictions can be judged by.
+package enum Judgement: Sendable {
+  /// Whether the record `prediction`, a token, is the target, as the record `correct` says.
+  case choice
+  /// Whether the record `prediction`, a probability for each unit, is on the side of the target.
+  case decision
+  /// How far the record `prediction`, a frame, is from the target.
+  case error
+  /// How probable the target was held to be: the loss is the negative log of its probability or density.
+  case density
+}
+
 /// How well an objective suits the targets of some data.
 package enum Suitability: Sendable {
   /// It can't use them.
@@ -71,6 +85,18 @@ package struct Record {
   package let columns: Int
   /// The values of the last chunk. [T B, columns]
   package let values: Values
+  /// How they relate to the target's frames.
+  package var quantity = Quantity.other
+
+  /// What values are, seen from the target.
+  package enum Quantity: Sendable {
+    /// Nothing that the target's scale concerns.
+    case other
+    /// Frames as the target has them.
+    case frame
+    /// Squares of their units.
+    case variance
+  }
 
   /// Where a record goes in evaluations.
   package struct Use: OptionSet, Sendable {
@@ -102,15 +128,18 @@ package struct Record {
   }
 }
 
-/// Sums of a chunk's positions for each lane, in Double: the losses, the weights, then what the objective measures.
+/// Sums of a chunk's positions for each lane, in Double: the losses, the weights, how many count, then what the objective
+/// measures.
 package struct LaneSums {
   /// The names of the sums.
   package let names: [String]
   /// [B, names]
   private let values: UnsafeMutablePointer<Double>
 
-  /// The place of the losses, and of the weights, among the sums.
-  package static let (loss, weight) = (0, 1)
+  /// The place of the losses, of the weights, and of the number of positions that have one, among the sums.
+  package static let (loss, weight, targets) = (0, 1, 2)
+  /// Their names.
+  static let names = ["loss", "weight", "targets"]
 
   init(_ names: [String], _ values: UnsafeMutablePointer<Double>) {
     self.names = names

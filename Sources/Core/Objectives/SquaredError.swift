@@ -5,6 +5,7 @@ import Chunks
 /// weights u. Its mean is over all units that count, as `torch.nn.MSELoss` without weights.
 final class SquaredError: Objective {
   static let name = "squared_error"
+  static let judgements: Set = [Judgement.error]
 
   static func suits(_ tracks: TrackSet) -> Suitability {
     guard case .frames = tracks[.target] else { return .none }
@@ -27,7 +28,7 @@ final class SquaredError: Objective {
       Record(
         name: "prediction", description: "the expected frame", unit: "as the target",
         use: [.kept, .predicted],
-        columns: outputs, values: .floats(predictions.base))
+        columns: outputs, values: .floats(predictions.base), quantity: .frame)
     ]
   }
 

@@ -52,9 +52,7 @@ package struct EvaluationHeader: Sendable, Equatable {
     split = try attributes.string("split")
     mode = try attributes.string("mode")
     lanes = try attributes.integer("lanes")
-    metrics = Metrics(
-      lossSum: try attributes.number("loss_sum"), correct: try attributes.integer("correct"),
-      targets: try attributes.integer("targets"))
+    metrics = try Metrics(attributes)
   }
 
   /// Writes the header of a new file.
@@ -64,9 +62,10 @@ package struct EvaluationHeader: Sendable, Equatable {
     try attributes.describe(
       """
       How well a model predicts the targets of a split. A stream of n tokens has n - 1 targets, its tokens but the \
-      first; streams: results by stream of the split; targets: results by target, one stream after another. loss is in \
-      nats a target, loss_sum in nats; correct counts the targets that the model held to be the most probable token, \
-      accuracy is their share. The split was laid over the lanes in that mode: the state is reset where a stream begins; \
+      first; streams: results by stream of the split; targets: results by target, one stream after another. measures \
+      names the attributes that say how well, over all targets. loss is the mean of the losses, loss_sum their sum, in \
+      nats where the model is trained for a likelihood; correct counts the targets that the model held to be the most \
+      probable token, accuracy is their share; errors are in the data's units. The split was laid over the lanes in that mode: the state is reset where a stream begins; \
       in contiguous mode also where a lane begins, which then reads up to \(Schedule.leadIn) tokens of the stream before \
       its first target.
       """)
@@ -77,12 +76,66 @@ package struct EvaluationHeader: Sendable, Equatable {
     try attributes.set("dataset", dataset)
     try attributes.set("dataset_fingerprint", datasetFingerprint)
     try attributes.set("split", split)
-    try attributes.set("loss_sum", metrics.lossSum)
-    try attributes.set("correct", metrics.correct)
-    try attributes.set("targets", metrics.targets)
-    try attributes.set("loss", metrics.loss)
-    try attributes.set("perplexity", metrics.perplexity)
-    try attributes.set("bits_per_target", metrics.bitsPerTarget)
-    try attributes.set("accuracy", metrics.accuracy)
+    try metrics.write(to: file)
+  }
+}
+
+extension Metrics {
+  private static let names = "measures"
+
+  /// Reads what `write` has written, but for the groups.
+  fileprivate init(_ attributes: Attributes) throws {
+    // The first files did not say which they have.
+    let names =
+      try attributes.contains(Self.names)
+      ? attributes.string(Self.names).split(separator: " ").map(String.init)
+      : ["loss", "perplexity", "bits_per_target", "accuracy"]
+    values = try names.compactMap { name in
+      try Measure(rawValue: name).map { Value(measure: $0, value: try attributes.number(name)) }
+    }
+    lossSum = try attributes.number("loss_sum")
+    targets = try attributes.integer("targets")
+    weightSum = try attributes.contains("weight_sum") ? attributes.number("weight_sum") : Double(targets)
+    correct = try attributes.contains("correct") ? attributes.integer("correct") : nil
+    isLossInNats = try !attributes.contains("loss_in_nats") || attributes.flag("loss_in_nats")
+  }
+
+  fileprivate func write(to file: File) throws {
+    let attributes = file.attributes
+    try attributes.set("loss_sum", lossSum)
+    try attributes.set("weight_sum", weightSum)
+    try attributes.set("loss_in_nats", isLossInNats)
+    if let correct { try attributes.set("correct", correct) }
+    try attributes.set("targets", targets)
+    try attributes.set(Self.names, values.map(\.measure.rawValue).joined(separator: " "))
+    for value in values { try attributes.set(value.measure.rawValue, value.value) }
+    if !labels.isEmpty { try writeLabels(to: file) }
+    if !units.isEmpty { try writeUnits(to: file) }
+  }
+
+  private func writeLabels(to file: File) throws {
+    try file.write("labels/name", strings: labels.map(\.name)).attributes.describe("The labels")
+    for (name, what, counts) in [
+      ("targets", "The targets of each label", labels.map(\.targets)),
+      ("predicted", "How often each label was predicted", labels.map(\.predicted)),
+      ("correct", "How often each label was predicted rightly", labels.map(\.correct)),
+    ] {
+      try file.write("labels/\(name)", counts).attributes.describe(what, units: "target")
+    }
+    try file.write("labels/confusion", confusion.flatMap { $0 }, shape: [labels.count, labels.count])
+      .attributes.describe(
+        "How often targets of the row's label were predicted as the column's", units: "target")
+  }
+
+  private func writeUnits(to file: File) throws {
+    try file.write("units/name", strings: units.map(\.name)).attributes.describe("The units of the target")
+    for (name, what, values) in [
+      ("mse", "The mean squared error, in the square of the data's units", units.map(\.mse)),
+      ("mae", "The mean absolute error, in the data's units", units.map(\.mae)),
+      ("r2", "The coefficient of determination", units.map(\.r2)),
+      ("corr", "The correlation of predictions and targets", units.map(\.corr)),
+    ] {
+      try file.write("units/\(name)", values).attributes.describe(what)
+    }
   }
 }

@@ -31,7 +31,8 @@ package final class EvaluationRecorder {
   package init(_ evaluator: Evaluator, _ file: File?, states: Bool, communicator: Communicator) throws {
     let lanes = (0..<communicator.size).map(evaluator.lanes(of:))
     let steps = evaluator.schedule.chunk
-    gathered = evaluator.records.map {
+    let records = evaluator.records.filter(\.isRecorded)
+    gathered = records.map {
       GatheredRecord($0, steps: steps, lanesOfRank: lanes, communicator: communicator)
     }
     let width = states ? evaluator.hiddenWidth : nil
@@ -39,14 +40,16 @@ package final class EvaluationRecorder {
       GatheredRows(steps: steps, columns: $0, lanesOfRank: lanes, communicator: communicator)
     }
     guard communicator.rank == 0 else { return }
-    tables = try Tables(file, evaluator.schedule, evaluator.records, hiddenWidth: width)
+    tables = try Tables(file, evaluator.schedule, records, evaluator.description, hiddenWidth: width)
   }
 
   /// Takes up a chunk. Collective; call with every chunk in turn.
   ///
   /// - Throws: `HDF5Error` where rank 0 cannot write; `MPIError`.
   package func record(_ chunk: EvaluatedChunk) throws {
-    for (rows, record) in zip(gathered, chunk.records) { try rows.gather(record, rows: chunk.rows) }
+    for (rows, record) in zip(gathered, chunk.records.filter(\.isRecorded)) {
+      try rows.gather(record, rows: chunk.rows)
+    }
     try hidden?.gather(
       UnsafeBufferPointer(start: chunk.hidden.base, count: chunk.rows * chunk.hidden.columns))
     try tables?.nextChunk(gathered, hidden)
@@ -70,12 +73,17 @@ private struct Tables {
   /// The hidden states of one piece, [T, H].
   private let piece: Buffer<Float>
 
-  init(_ file: File?, _ schedule: Schedule, _ records: [Record], hiddenWidth: Int?) throws {
+  init(
+    _ file: File?, _ schedule: Schedule, _ records: [Record], _ description: TargetDescription,
+    hiddenWidth: Int?
+  ) throws {
     self.file = file
     streams = schedule.streams
     walk = try schedule.walk(lanes: 0..<schedule.lanes)
     let streams = streams
-    self.records = records.map { RecordTable($0, streams: streams.count, targets: streams.pairs) }
+    self.records = records.map {
+      RecordTable($0, description, streams: streams.count, targets: streams.pairs)
+    }
     if let file, let hiddenWidth {
       states = try file.createDataset("hidden", of: Float.self, shape: [streams.pairs, hiddenWidth])
     } else {
@@ -119,4 +127,9 @@ private struct Tables {
         "Stream s has the targets from first[s] up to, not including, first[s + 1]", units: "target")
     for record in records { try record.write(to: file) }
   }
+}
+
+extension Record {
+  /// Whether evaluations keep something of it.
+  fileprivate var isRecorded: Bool { !use.isDisjoint(with: [.kept, .summed]) }
 }

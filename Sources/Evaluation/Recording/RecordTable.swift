@@ -57,14 +57,17 @@ enum GatheredRecord {
 /// What rank 0 keeps of a record: its sums by stream, and its values by target.
 struct RecordTable {
   private let record: Record
+  /// What each column is multiplied by, and what is added then: values are in the data's units.
+  private let units: [(factor: Double, offset: Double)]
   /// Where it is summed. [streams]
   private let sums: Buffer<Double>?
   /// Where it is kept, in the type of the file. [targets, columns]
   private let reals: Buffer<Float>?
   private let integers: Buffer<Int32>?
 
-  init(_ record: Record, streams: Int, targets: Int) {
+  init(_ record: Record, _ description: TargetDescription, streams: Int, targets: Int) {
     self.record = record
+    units = (0..<record.columns).map { record.quantity.inDataUnits(description.unit($0)) }
     sums = record.use.contains(.summed) ? Buffer(count: streams) : nil
     let (isKept, count) = (record.use.contains(.kept), targets * record.columns)
     reals = isKept && !record.isInteger ? Buffer(count: count) : nil
@@ -76,7 +79,7 @@ struct RecordTable {
     let first = target * record.columns
     rows.forEach(step, lane: lane, columns: record.columns) { column, value in
       sums?.base[stream] += value
-      reals?.base[first + column] = Float(value)
+      reals?.base[first + column] = Float(value * units[column].factor + units[column].offset)
       integers?.base[first + column] = Int32(value)
     }
   }
@@ -99,6 +102,17 @@ struct RecordTable {
     let shape = [values.count / record.columns] + (record.columns > 1 ? [record.columns] : [])
     try file.write("targets/\(record.name)", UnsafeBufferPointer(values.elements), shape: shape)
       .attributes.describe("Of each target: \(record.description)", units: record.unit)
+  }
+}
+
+extension Record.Quantity {
+  /// What brings a number to the data's units: what it is multiplied by, and what is added then.
+  func inDataUnits(_ unit: TargetDescription.Unit) -> (factor: Double, offset: Double) {
+    switch self {
+    case .other: (1, 0)
+    case .frame: (unit.scale, unit.mean)
+    case .variance: (unit.scale * unit.scale, 0)
+    }
   }
 }
 
