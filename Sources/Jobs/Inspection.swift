@@ -67,18 +67,21 @@ package struct Inspection: Sendable {
     let digest = try file.digest()
     let configuration = try file.configuration()
     let model = configuration.model
-    let isMeasured = progress.bestLoss.isFinite
+    let measure = configuration.evaluation.measure
+    let isMeasured = progress.bestValidation.isFinite
     let best =
       isMeasured
-      ? "\(Wording.decimal(progress.bestLoss, places: 4)) nats a target, at step \(progress.bestStep)"
+      ? "\(Wording.decimal(progress.bestValidation, places: 4)), at step \(progress.bestStep)"
       : "not measured yet"
     let data = DatasetSearch(file, name: configuration.data.path)
     let dataPath = try? data.find()
     var members: JSON.Members = [
       "kind": .string(CheckpointHeader.format.kind), "format_version": .integer(file.formatVersion),
       "step": .integer(progress.step), "epoch": .integer(progress.epoch), "parameters": .integer(count),
-      "digest": .string(digest), "checkpoint": .string(file.path), "best_loss": .number(progress.bestLoss),
+      "digest": .string(digest), "checkpoint": .string(file.path),
+      "best_loss": measure == .loss ? .number(progress.bestValidation) : .null,
       "best_step": isMeasured ? .integer(progress.bestStep) : .null,
+      "best": .object([measure.rawValue: .number(progress.bestValidation)]),
       "model": .object([
         "cell": .string(model.cell.rawValue), "layers": .integer(model.layers),
         "hidden": .integer(model.hidden), "embedding": .integer(model.embedding),
@@ -100,7 +103,7 @@ package struct Inspection: Sendable {
       [
         ("checkpoint", "\(file.path), format version \(file.formatVersion)"),
         ("step", "\(progress.step), in epoch \(progress.epoch)"),
-        ("best validation loss", best),
+        ("best validation \(measure.title)", best),
         ("model", "\(model.cell) \(model.layers) x \(model.hidden), embedding \(model.embedding)"),
         ("optimizer", header.optimizer),
         ("dataset", "\(dataPath ?? "\(data.name) (not found)"), fingerprint \(data.fingerprint)"),

@@ -1,3 +1,4 @@
+import Evaluation
 import FileSystem
 import Glibc
 import HDF5
@@ -68,7 +69,8 @@ package struct TrainingJob: Sendable {
     let reporter = try communicator.agree {
       try plan.map { plan in
         let reporter = try RunReporter(
-          run: run, resumedFrom: trainer.progress, totalSteps: trainer.totalSteps)
+          run: run, resumedFrom: trainer.progress, totalSteps: trainer.totalSteps,
+          measure: configuration.evaluation.measure)
         reporter.introduce(
           trainer, changes: plan.changes, notes: [warning, lackOfRoom].compactMap { $0 } + plan.notes,
           memory: demand, checkpoints: room)
@@ -191,7 +193,7 @@ package struct TrainingJob: Sendable {
   {
     let training = configuration.training
     let dataset = try SequenceDataset(path)
-    try configuration.model.check(dataset.tracks)
+    try configuration.check(dataset.tracks, dataset.targetDescription)
     if configuration.evaluation.every > 0 { _ = try dataset.split("validation") }
     let split = try dataset.split("train")
     do {

@@ -1,3 +1,4 @@
+import Evaluation
 import FileSystem
 import FoundationEssentials
 import Glibc
@@ -58,29 +59,36 @@ package struct ValidationRow: Sendable, Equatable {
   package var step: Int
   /// Complete passes over the data.
   package var epoch: Int
-  /// Nats a target over the validation split.
+  /// The mean loss over the validation split.
   package var loss: Double
+  /// What decides which validation is the best, and its value, where that is not the loss.
+  package var measured: Metrics.Value?
   /// Whether this is the run's best validation so far.
   package var best: Bool
 
   /// A row with these values.
-  package init(step: Int, epoch: Int, loss: Double, best: Bool) {
+  package init(step: Int, epoch: Int, loss: Double, measured: Metrics.Value? = nil, best: Bool) {
     self.step = step
     self.epoch = epoch
     self.loss = loss
+    self.measured = measured
     self.best = best
   }
 
   var members: JSON.Members {
-    [
+    var members: JSON.Members = [
       "kind": .string("validation"), "step": .integer(step), "epoch": .integer(epoch), "loss": .number(loss),
-      "best": .bool(best),
     ]
+    if let measured { members.append([measured.measure.rawValue: .number(measured.value)]) }
+    members.append(["best": .bool(best)])
+    return members
   }
 
   /// The row as a line for people.
   func line(totalSteps: Int) -> String {
-    "step \(step)/\(totalSteps)  validation \(Wording.decimal(loss, places: 4))\(best ? "  best so far" : "")"
+    let measured = measured.map { "  \($0.measure.title) \(Wording.decimal($0.value, places: 4))" } ?? ""
+    return "step \(step)/\(totalSteps)  validation \(Wording.decimal(loss, places: 4))\(measured)"
+      + (best ? "  best so far" : "")
   }
 }
 

@@ -16,6 +16,8 @@ package final class RunReporter: TrainingObserver {
   private let log: RunLogFile
   private let console: Console
   private let totalSteps: Int
+  /// What decides which validation is the best.
+  private let measure: Measure
   private let firstStep: Int
   private let start = ContinuousClock.now
   /// When the last row was written, and the sum of the targets' weights since then.
@@ -28,9 +30,10 @@ package final class RunReporter: TrainingObserver {
   ///   - run: The directory, opened by this job.
   ///   - progress: What training resumes from; rows of later steps are dropped.
   ///   - totalSteps: The step after which the run is finished.
+  ///   - measure: What decides which validation is the best.
   /// - Throws: `FileError` if a file can't be written.
   package init(
-    run: RunDirectory, resumedFrom progress: TrainingProgress, totalSteps: Int,
+    run: RunDirectory, resumedFrom progress: TrainingProgress, totalSteps: Int, measure: Measure = .loss,
     console: Console = Console()
   ) throws {
     metrics = try MetricsFile(path: run.metricsPath, resumedFrom: progress)
@@ -39,6 +42,7 @@ package final class RunReporter: TrainingObserver {
     self.log = log
     self.console = console
     self.totalSteps = totalSteps
+    self.measure = measure
     firstStep = progress.step
     logger = Logger(label: "seqtrain") { _ in RunLogHandler(file: log, console: console) }
     if let damage = metrics.damage { logger.warning("\(damage)") }
@@ -98,6 +102,7 @@ package final class RunReporter: TrainingObserver {
   package func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) {
     let row = ValidationRow(
       step: progress.step, epoch: progress.epoch, loss: metrics.loss,
+      measured: measure == .loss ? nil : metrics.values.first { $0.measure == measure },
       best: progress.bestStep == progress.step)
     stopIfFails { try report(row) }
     // The rate of training doesn't count validation.
@@ -162,8 +167,8 @@ package final class RunReporter: TrainingObserver {
     }
     guard progress.step > firstStep else { return }
     let best =
-      progress.bestLoss.isFinite
-      ? "; best validation loss \(Wording.decimal(progress.bestLoss, places: 4)) at step \(progress.bestStep)"
+      progress.bestValidation.isFinite
+      ? "; best validation \(measure.title) \(Wording.decimal(progress.bestValidation, places: 4)) at step \(progress.bestStep)"
       : ""
     logger.info("finished at step \(progress.step)\(progress.stoppedEarly ? ", early" : "")\(best)")
   }

@@ -12,7 +12,7 @@ import Training
 @Suite struct CheckpointStoreTests {
   private static func header(step: Int) throws -> CheckpointHeader {
     var progress = TrainingProgress()
-    (progress.step, progress.chunk, progress.bestLoss, progress.bestStep) = (step, 7, 1.5, 10)
+    (progress.step, progress.chunk, progress.bestValidation, progress.bestStep) = (step, 7, 1.5, 10)
     return CheckpointHeader(
       configuration: """
         model: {cell: rnn, embedding: 2, hidden: 60, layers: 1}
@@ -449,7 +449,7 @@ import Training
       try attributes.set("learning_rate_factor", 0.5)
       try attributes.set("stopped_early", true)
       let progress = try TrainingProgress(attributes, path: "old.h5")
-      #expect(progress.step == 7 && progress.stoppedEarly && progress.lowestDueLoss == 1.5)
+      #expect(progress.step == 7 && progress.stoppedEarly && progress.bestDueValidation == 1.5)
       #expect(!progress.validationPending && progress.lossSinceRow == 0 && progress.targetsSinceRow == 0)
       try file.close()
     }
@@ -457,7 +457,7 @@ import Training
 
   @Test func progressThatCannotBeIsRefused() throws {
     try withTemporaryDirectory { directory in
-      for (index, name) in ["step", "epoch", "chunk", "chunks", "best_loss"].enumerated() {
+      for (index, name) in ["step", "epoch", "chunk", "chunks", "learning_rate_factor"].enumerated() {
         let path = "\(directory)/\(index).h5"
         let file = try File.create(path)
         try TrainingProgress().write(to: file.attributes)
@@ -468,8 +468,8 @@ import Training
         ] {
           try bad.attributes.set(other, other == name ? -1 : 3)
         }
-        try bad.attributes.set("best_loss", name == "best_loss" ? -1.0 : 1.0)
-        try bad.attributes.set("learning_rate_factor", 1.0)
+        try bad.attributes.set("best_loss", -1.5)
+        try bad.attributes.set("learning_rate_factor", name == "learning_rate_factor" ? -1.0 : 1.0)
         try bad.attributes.set("stopped_early", false)
         #expect(try TrainingProgress(File.open(path).attributes, path: path) == TrainingProgress())
         #expect(

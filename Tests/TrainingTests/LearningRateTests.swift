@@ -74,21 +74,21 @@ import Training
     var stopped: [Bool] = []
     for (index, loss) in [3, 2, 2.5, 2, .nan, 2.1, 2.2, 2.3, 1, 1.5].enumerated() {
       progress.step = index + 1
-      progress.note(validationLoss: loss, isDue: true, schedule: schedule, patience: 6)
+      progress.note(validation: loss, by: .loss, isDue: true, schedule: schedule, patience: 6)
       factors.append(progress.learningRateFactor)
       stopped.append(progress.stoppedEarly)
     }
     // As in torch.optim.lr_scheduler.ReduceLROnPlateau: lowered by the first validation beyond the patience.
     #expect(factors == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25])
     #expect(stopped.prefix(8) == [false, false, false, false, false, false, false, true])
-    #expect(progress.bestLoss == 1 && progress.bestStep == 9 && progress.validationsSinceBest == 1)
+    #expect(progress.bestValidation == 1 && progress.bestStep == 9 && progress.validationsSinceBest == 1)
 
     // One that is not due makes the best, and nothing else.
     var extended = progress
     extended.step += 1
-    extended.note(validationLoss: 0.5, isDue: false, schedule: schedule, patience: 6)
-    #expect(extended.bestLoss == 0.5 && extended.bestStep == 11)
-    (extended.step, extended.bestLoss, extended.bestStep) = (progress.step, 1, 9)
+    extended.note(validation: 0.5, by: .loss, isDue: false, schedule: schedule, patience: 6)
+    #expect(extended.bestValidation == 0.5 && extended.bestStep == 11)
+    (extended.step, extended.bestValidation, extended.bestStep) = (progress.step, 1, 9)
     #expect(extended == progress)
   }
 }

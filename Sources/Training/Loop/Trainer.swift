@@ -239,8 +239,9 @@ package final class Trainer {
     try requireFiniteWeights()
     guard let metrics = try evaluator.evaluate(unless: shouldStop) else { return false }
     progress.validationPending = false
+    let measure = configuration.evaluation.measure
     progress.note(
-      validationLoss: metrics.loss, isDue: isDue(configuration.evaluation.every),
+      validation: metrics[measure] ?? .nan, by: measure, isDue: isDue(configuration.evaluation.every),
       schedule: configuration.training.schedule, patience: configuration.evaluation.patience)
     try observer?.didValidate(progress, metrics)
     // A checkpoint of this step knows nothing of it.
@@ -270,7 +271,7 @@ package final class Trainer {
   private func prune() throws {
     try store.prune(
       at: progress.step, keep: configuration.checkpoint.keep,
-      bestStep: progress.bestLoss.isFinite ? progress.bestStep : nil)
+      bestStep: progress.bestValidation.isFinite ? progress.bestStep : nil)
   }
 
   /// Where each lane goes on, on rank 0. Collective.

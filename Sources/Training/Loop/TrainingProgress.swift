@@ -1,3 +1,4 @@
+import Evaluation
 import HDF5
 import MPI
 
@@ -11,18 +12,18 @@ package struct TrainingProgress: Sendable, Equatable {
   package var chunk = 0
   /// Chunks trained on since the run began: the key of dropout masks.
   package var chunks = 0
-  /// The lowest validation loss so far, in nats a target; infinite before the first.
-  package var bestLoss = Double.infinity
-  /// The step of that loss.
+  /// The best validation so far, by `evaluation.measure`; infinite before the first.
+  package var bestValidation = Double.infinity
+  /// The step of that validation.
   package var bestStep = 0
-  /// The lowest loss of the validations that were due, by which early stopping and the plateau schedule go: the end of a
+  /// The best of the validations that were due, by which early stopping and the plateau schedule go: the end of a
   /// run that is extended later has one besides.
-  package var lowestDueLoss = Double.infinity
+  package var bestDueValidation = Double.infinity
   /// Validations due since then.
   package var validationsSinceBest = 0
   /// What the plateau schedule has multiplied the learning rate by.
   package var learningRateFactor = 1.0
-  /// Validations due since then, or since the loss last improved.
+  /// Validations due since then, or since one was last better.
   package var validationsOnPlateau = 0
   /// Whether early stopping has ended the run.
   package var stoppedEarly = false
@@ -42,13 +43,15 @@ package struct TrainingProgress: Sendable, Equatable {
   ]
   private static let numbers: [(name: String, field: WritableKeyPath<TrainingProgress, Double> & Sendable)] =
     [
-      ("best_loss", \.bestLoss), ("learning_rate_factor", \.learningRateFactor),
-      ("lowest_due_loss", \.lowestDueLoss), ("loss_since_row", \.lossSinceRow),
+      ("best_loss", \.bestValidation), ("learning_rate_factor", \.learningRateFactor),
+      ("lowest_due_loss", \.bestDueValidation), ("loss_since_row", \.lossSinceRow),
       ("targets_since_row", \.targetsSinceRow),
     ]
   private static let flags: [(name: String, field: WritableKeyPath<TrainingProgress, Bool> & Sendable)] = [
     ("stopped_early", \.stoppedEarly), ("validation_pending", \.validationPending),
   ]
+  /// What may be below zero: losses of densities, and measures.
+  private static let signed: Set = ["best_loss", "lowest_due_loss", "loss_since_row"]
   /// What the first checkpoints did not say.
   private static let later: Set = [
     "lowest_due_loss", "loss_since_row", "targets_since_row", "validation_pending",
@@ -72,13 +75,13 @@ package struct TrainingProgress: Sendable, Equatable {
     }
     for (name, field) in Self.numbers where try isThere(name) {
       let value = try attributes.number(name)
-      guard value >= 0 else {
+      guard value >= (Self.signed.contains(name) ? -.infinity : 0) else {
         throw TrainingError("\(path): the attribute \(name) is \(value), expected 0 or more")
       }
       self[keyPath: field] = value
     }
     // It was not told from the best.
-    if try !isThere("lowest_due_loss") { lowestDueLoss = bestLoss }
+    if try !isThere("lowest_due_loss") { bestDueValidation = bestValidation }
     for (name, field) in Self.flags where try isThere(name) {
       self[keyPath: field] = try attributes.flag(name)
     }
@@ -105,15 +108,14 @@ extension TrainingProgress {
   /// The mean loss since the last row of metrics, in nats a target; 0 where there was none.
   package var meanLossSinceRow: Double { targetsSinceRow > 0 ? lossSinceRow / targetsSinceRow : 0 }
 
-  /// Records a validation: the best loss so far, and where it was due, the plateau schedule's factor and early
-  /// stopping.
+  /// Records a validation: the best so far, and where it was due, the plateau schedule's factor and early stopping.
   package mutating func note(
-    validationLoss loss: Double, isDue: Bool, schedule: ScheduleConfiguration, patience: Int
+    validation value: Double, by measure: Measure, isDue: Bool, schedule: ScheduleConfiguration, patience: Int
   ) {
-    if loss < bestLoss { (bestLoss, bestStep) = (loss, step) }
+    if measure.isBetter(value, than: bestValidation) { (bestValidation, bestStep) = (value, step) }
     guard isDue else { return }
-    if loss < lowestDueLoss {
-      lowestDueLoss = loss
+    if measure.isBetter(value, than: bestDueValidation) {
+      bestDueValidation = value
       (validationsSinceBest, validationsOnPlateau) = (0, 0)
       return
     }
