@@ -17,7 +17,7 @@ package final class Evaluator {
   /// What there is of each position of a chunk.
   package var records: [Record] { model.records }
   /// How the targets are named and scaled.
-  package var description: TargetDescription { dataset.targetDescription }
+  package var description: TargetDescription { dataset.description.targets }
   /// H, the width of the uppermost layer.
   package var hiddenWidth: Int { model.hidden.columns }
 
@@ -57,7 +57,7 @@ package final class Evaluator {
       shape: ChunkShape(steps: schedule.chunk, shards: 1, lanesPerShard: max(1, self.lanes.count)),
       precision: .float32)
     sums = MeasureSums(
-      MeasureSet(configuration, tracks: dataset.tracks, dataset.targetDescription), model)
+      MeasureSet(configuration, tracks: dataset.tracks, dataset.description.targets), model)
   }
 
   /// The lanes that a rank computes.
@@ -137,9 +137,22 @@ package final class Evaluator {
   }
 }
 
-extension SequenceDataset {
+extension DataDescription {
   /// How the targets are named and scaled.
-  package var targetDescription: TargetDescription { TargetDescription() }
+  package var targets: TargetDescription {
+    switch target {
+    case .frames(let columns):
+      TargetDescription(
+        units: columns.names.indices.map {
+          TargetDescription.Unit(
+            name: columns.names[$0], unit: columns.units[$0], mean: Double(columns.means[$0]),
+            scale: Double(columns.scales[$0]))
+        })
+    case .tokens(let vocabulary):
+      // The tokens that follow each other in a text are no labels.
+      TargetDescription(labels: stored[.target] == nil ? [] : vocabulary.spellings)
+    }
+  }
 }
 
 /// The results of one rank for one chunk of a split. All arrays are time-major over the rank's lanes and valid only

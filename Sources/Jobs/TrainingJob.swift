@@ -193,7 +193,7 @@ package struct TrainingJob: Sendable {
   {
     let training = configuration.training
     let dataset = try SequenceDataset(path)
-    try configuration.check(dataset.tracks, dataset.targetDescription)
+    try configuration.check(dataset.tracks, dataset.description.targets)
     if configuration.evaluation.every > 0 { _ = try dataset.split("validation") }
     let split = try dataset.split("train")
     do {

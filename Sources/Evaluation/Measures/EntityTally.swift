@@ -23,7 +23,7 @@ struct EntityTag: Equatable {
     self.type = type
   }
 
-  /// Whether labels are tags, and not all of them O. One that is nothing but the unknown label's is passed over.
+  /// Whether labels are tags, and not all of them O.
   static func areTags(_ labels: [String]) -> Bool {
     let tags = labels.map(EntityTag.init)
     return tags.allSatisfy { $0 != nil } && tags.contains { $0 != .outside }

@@ -1,5 +1,6 @@
 import Chunks
 import Core
+import Preconditions
 
 /// Adds up over the positions of chunks what measures are made of.
 protocol Tally: AnyObject {

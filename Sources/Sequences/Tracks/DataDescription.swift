@@ -103,7 +103,8 @@ package struct DataDescription: Sendable, Equatable {
   package var tracks: TrackSet {
     var kinds = stored.mapValues(\.kind)
     kinds[.target] = target.kind
-    return TrackSet(kinds)
+    let isBinary = if case .frames(let columns) = target { columns.isBinary } else { false }
+    return TrackSet(kinds, hasBinaryTargets: isBinary)
   }
 }
 
