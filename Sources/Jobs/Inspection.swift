@@ -83,7 +83,7 @@ package struct Inspection: Sendable {
       "best_step": isMeasured ? .integer(progress.bestStep) : .null,
       "best": .object([measure.rawValue: .number(progress.bestValidation)]),
       "model": .object([
-        "cell": .string(model.cell.rawValue), "layers": .integer(model.layers),
+        "cell": .string(model.cell.yaml), "layers": .integer(model.layers),
         "hidden": .integer(model.hidden), "embedding": .integer(model.embedding),
       ]),
       "optimizer": .string(header.optimizer), "dataset": .string(data.name),

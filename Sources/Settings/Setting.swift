@@ -12,7 +12,7 @@ package struct Setting<Root>: Sendable {
   package let mayChange: Bool
   /// Its names in other programs: the last part, in lower case, without underscores.
   let synonyms: [Substring]
-  /// Whether the value is a list, so that an assignment reads it as YAML.
+  /// Whether the value may be a list, so that an assignment reads it as YAML.
   let isList: Bool
   /// Sets a value read from YAML; false if it is not allowed.
   let decode: @Sendable (Node, inout Root) -> Bool

@@ -8,7 +8,10 @@ import Reports
 import Settings
 import Training
 
-extension CellKind: ExpressibleByArgument {}
+extension LayerNames: ExpressibleByArgument {
+  public init?(argument: String) { self.init([argument]) }
+  public static var allValueStrings: [String] { each.map(\.yaml) }
+}
 extension Precision: ExpressibleByArgument {}
 
 /// `seqtrain bench`
@@ -24,7 +27,7 @@ struct Bench: ParallelCommand {
       one core of this machine can multiply and add; and the bytes of the products' operands and results.
       """)
 
-  @Option(help: "The recurrent cell.") var cell = CellKind.lstm
+  @Option(help: "The kind of layer.") var cell: LayerNames = "lstm"
   @Option(help: "The number of tokens in the vocabulary.") var vocab = 128
   @Option(help: "The width of the embedding.") var embedding = 128
   @Option(help: "The width of each layer.") var hidden = 256
@@ -69,7 +72,7 @@ struct Bench: ParallelCommand {
   private func configuration(ranks: Int) throws -> Configuration {
     var configuration = Configuration()
     let options = [
-      "model.cell=\(cell.rawValue)", "model.embedding=\(embedding)", "model.hidden=\(hidden)",
+      "model.cell=\(cell)", "model.embedding=\(embedding)", "model.hidden=\(hidden)",
       "model.layers=\(layers)", "training.lanes=\(lanes)", "training.chunk=\(chunk)",
       "training.shards=\(shards)", "training.precision=\(precision.rawValue)",
     ]

@@ -80,6 +80,14 @@ import Testing
     }
   }
 
+  @Test func `a list of kinds is repeated over the layers`() {
+    var configuration = ModelConfiguration()
+    (configuration.cell, configuration.layers) = (["gru", "lstm"], 3)
+    let layout = layout(configuration, vocabulary: 9)
+    let gates = (0..<3).map { (layout["rnn.weight_hh_l\($0)"]?.shape[0] ?? 0) / configuration.hidden }
+    #expect(gates == [3, 4, 3])
+  }
+
   @Test func `states can be cleared and carried by hand`() {
     let (tested, other) = (model(), model())
     let data = data()

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct GeneratorTests {
   private func generator(
-    _ cell: CellKind, layerNorm: Bool, initialState: InitialState, hidden: Int
+    _ cell: LayerNames, layerNorm: Bool, initialState: InitialState, hidden: Int
   ) -> Generator {
     var configuration = ModelConfiguration()
     (configuration.embedding, configuration.hidden, configuration.layers) = (5, hidden, 2)
@@ -20,8 +20,8 @@ import Testing
     return Generator(configuration, tracks: .language(vocabulary: 7), memory: memory)
   }
 
-  @Test(arguments: CellKind.allCases, [false, true])
-  func `a long prompt is read as its tokens one by one`(_ cell: CellKind, _ layerNorm: Bool) {
+  @Test(arguments: LayerNames.each, [false, true])
+  func `a long prompt is read as its tokens one by one`(_ cell: LayerNames, _ layerNorm: Bool) {
     let prompt = (0..<200).map { Int32($0 * $0 % 11 % 7) }
     for (initialState, hidden) in [(InitialState.learnt, 6), (.zero, 33)] {
       func generator() -> Generator {

@@ -64,7 +64,7 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
     BadSettings(
       "unknown precision", set: "training.precision=float16",
       expect: "training.precision=float16: expected float32 or bfloat16, found float16"),
-    BadSettings("unknown cell", set: "model.cell=LSTM", expect: "expected rnn, lstm or gru, found LSTM"),
+    BadSettings("unknown cell", set: "model.cell=LSTM", expect: "or a list of them, found LSTM"),
     BadSettings(
       "YAML syntax", yaml: "training:\n  lanes: [1\nmodel:\n  hidden: 3\n", expect: "bad.yaml:3: not YAML: "),
     BadSettings("tabs in YAML", yaml: "training:\n\tlanes: 8\n", expect: "bad.yaml:2: not YAML: "),

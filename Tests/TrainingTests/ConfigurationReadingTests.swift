@@ -45,12 +45,27 @@ func message<T>(_ body: () throws -> T) -> String {
       data.path: words.h5
       """
     let configuration = try Configuration(yaml: yaml, name: "c.yaml")
-    #expect(configuration.model.cell == .gru)
+    #expect(configuration.model.cell == "gru")
     #expect(configuration.model.hidden == 1024)
     #expect(configuration.training.optimizer.learningRate == 0.001)
     #expect(configuration.training.optimizer.noDecay == ["head.*"])
     #expect(configuration.data.path == "words.h5")
     #expect(configuration.model.layers == Configuration().model.layers)
+  }
+
+  @Test func `kinds of layers are one name or a list`() throws {
+    var configuration = Configuration()
+    #expect(configuration.yaml.contains("\n  cell: lstm\n"))
+    for (value, expected) in [("gru", "gru"), ("[gru, rnn]", "[gru, rnn]"), ("[rnn]", "rnn")] {
+      try configuration.set("model.cell=\(value)")
+      #expect(configuration.yaml.contains("\n  cell: \(expected)\n"))
+      #expect(try Configuration(yaml: configuration.yaml, name: "c.yaml") == configuration)
+    }
+    for (value, found) in [("[]", "a list"), ("[gru, x]", "a list"), ("[[gru]]", "a list"), ("", "nothing")] {
+      #expect(
+        message { try configuration.set("model.cell=\(value)") }
+          == "model.cell=\(value): expected \(LayerNames.expectation), found \(found)")
+    }
   }
 
   @Test(arguments: ["", "\n", "# nothing\n", "---\n", "model: {}\n"])
@@ -84,7 +99,7 @@ func message<T>(_ body: () throws -> T) -> String {
       "c.yaml:1: model.hidden: expected an integer from 1 to 65536, found a section"
     ),
     ("model: {hidden: }", "c.yaml:1: model.hidden: expected an integer from 1 to 65536, found nothing"),
-    ("model: {cell: LSTM}", "c.yaml:1: model.cell: expected rnn, lstm or gru, found LSTM"),
+    ("model: {cell: LSTM}", "c.yaml:1: model.cell: expected \(LayerNames.expectation), found LSTM"),
     ("model: {dropout: 1}", "c.yaml:1: model.dropout: expected a number from 0.0 to 0.9999999, found 1"),
     (
       "model: {dropout: nan}",

@@ -4,12 +4,12 @@ import Preconditions
 /// What models are put together from: each member is a file of its own and a line here.
 enum Catalog {
   /// The layers of a stack.
-  static func layer(_ kind: CellKind) -> any LayerKind.Type {
-    switch kind {
-    case .rnn: RNNCell.self
-    case .lstm: LSTMCell.self
-    case .gru: GRUCell.self
-    }
+  static var layers: [any LayerKind.Type] {
+    [
+      RNNCell.self,
+      LSTMCell.self,
+      GRUCell.self,
+    ]
   }
 
   /// What models are trained for; where none is chosen, the first that suits the targets best.
@@ -29,8 +29,17 @@ enum Catalog {
   }
 }
 
+extension Catalog {
+  /// The layer of that name, if there is one.
+  static func layer(_ name: String) -> (any LayerKind.Type)? { layers.first { $0.name == name } }
+}
+
 /// A kind of layer that stacks are made of.
 protocol LayerKind {
+  /// The settings of its own, `model.NAME.KEY`.
+  associatedtype Options: LayerOptions = NoOptions
+  /// What `model.cell` calls it.
+  static var name: String { get }
   /// Adds layer `index` of a stack; returns its output.
   static func add(
     to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput

@@ -2,11 +2,6 @@ import Chunks
 import Preconditions
 import Settings
 
-/// The kind of recurrent cell.
-package enum CellKind: String, Sendable, CaseIterable {
-  case rnn, lstm, gru
-}
-
 /// The activation of the Elman RNN.
 package enum Activation: String, Sendable, CaseIterable {
   case tanh, relu
@@ -50,15 +45,17 @@ package struct ModelConfiguration: Sendable, Equatable {
     package init() {}
   }
 
-  /// The recurrent cell.
-  package var cell = CellKind.lstm
-  /// The activation, where `cell` is `.rnn`.
+  /// The kinds of the layers.
+  package var cell: LayerNames = "lstm"
+  /// The settings that kinds of layers have of their own.
+  var layerOptions = LayerOptionTable()
+  /// The activation of `rnn`.
   package var activation = Activation.tanh
   /// E, the width of the embedding.
   package var embedding = 128
-  /// H, the width of each recurrent layer.
+  /// H, the width of each layer.
   package var hidden = 256
-  /// The number of recurrent layers.
+  /// The number of layers.
   package var layers = 2
   /// The probability that an output of a layer is dropped before the next layer.
   package var dropout = 0.0
@@ -81,7 +78,6 @@ package struct ModelConfiguration: Sendable, Equatable {
   package init() {}
 }
 
-extension CellKind: SettingValue {}
 extension Activation: SettingValue {}
 extension InitialState: SettingValue {}
 extension WeightInitialization: SettingValue {}
@@ -90,19 +86,22 @@ extension ModelConfiguration {
   /// Its settings, and those of its parts.
   package static let settings =
     own
+    + Catalog.layers.flatMap { $0.settings }
     + Initialization.settings.lifted("initialization", \.initialization)
 
   private static let own: [Setting<ModelConfiguration>] = [
-    Setting("cell", \.cell, "Recurrent cell", synonyms: "celltype rnntype modeltype"),
-    Setting("activation", \.activation, "Activation of the rnn cell"),
+    Setting(
+      "cell", \.cell, "Kind of layer; a list is repeated over the layers",
+      synonyms: "celltype rnntype modeltype layertype"),
+    Setting("activation", \.activation, "Activation of rnn layers"),
     Setting(
       "embedding", \.embedding, .within(1, 65_536), "Width of the embedding",
       synonyms: "embed emb embeddim embdim embsize embedsize embeddingdim embeddingsize ninp inputsize"),
     Setting(
-      "hidden", \.hidden, .within(1, 65_536), "Width of each recurrent layer",
+      "hidden", \.hidden, .within(1, 65_536), "Width of each layer",
       synonyms: "hiddensize hiddendim hiddenunits rnnsize nhid nhidden dmodel units width"),
     Setting(
-      "layers", \.layers, .within(1, 1024), "Number of recurrent layers",
+      "layers", \.layers, .within(1, 1024), "Number of layers",
       synonyms: "numlayers nlayers nlayer depth"),
     Setting(
       "dropout", \.dropout, .belowOne, "Share of outputs dropped between layers",
@@ -160,8 +159,9 @@ extension ModelConfiguration {
         "model.hidden \(hidden) and model.layers \(layers) make a model of more than \(1 << 40) weights; set one of "
           + "them lower")
     }
-    guard activation == .tanh || cell == .rnn else {
-      throw ConfigurationError("model.activation \(activation) is for model.cell rnn, found \(cell)")
+    guard activation == .tanh || cell.names.contains(RNNCell.name) else {
+      throw ConfigurationError(
+        "model.activation \(activation) is for model.cell \(RNNCell.name), found \(cell)")
     }
   }
 

@@ -13,7 +13,7 @@ struct Stack: ModelFamily {
   func build(_ builder: Builder) -> Head {
     var input = stem(builder)
     for index in 0..<configuration.layers {
-      var output = Catalog.layer(configuration.cell).add(
+      var output = configuration.cell[index].add(
         to: builder, configuration, layer: index, reading: input)
       if configuration.layerNorm {
         output = LayerNorm(builder, name: "norm.\(index)", reading: output).output

@@ -35,7 +35,7 @@ extension Configuration {
   /// in a minute or two on two cores.
   package static let firstRun: Configuration = {
     var configuration = Configuration()
-    configuration.model.cell = .gru
+    configuration.model.cell = "gru"
     configuration.model.embedding = 32
     configuration.model.layers = 1
     configuration.model.initialization.forgetBias = 2

@@ -12,6 +12,7 @@ import Chunks
 ///
 /// each gate's gradient times the derivative of its activation.
 final class LSTMCell: RecurrentCell, LayerKind {
+  static let name = "lstm"
   static let gateCount = 4
   /// f
   static let keepingGate: Int? = 1
