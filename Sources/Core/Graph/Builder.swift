@@ -96,13 +96,13 @@ package final class Builder {
       let isShared = plan.blueprint.sharedParameters.contains(name)
       return context.gradients.parameter(name, isShared ? .inParts : contributions)
     }
-    declarations.append(
-      Blueprint.Declaration(parameter: Parameter(name, shape, initializer), module: modules.count))
-    let columns = shape.last ?? 1
+    let parameter = Parameter(name, shape, initializer)
+    declarations.append(Blueprint.Declaration(parameter: parameter, module: modules.count))
     let values = Buffer<Float>(count: 0)
     owned.append(values)
     return ParameterView(
-      weights: Matrix(values.base, rows: shape.reduce(1, *) / columns, columns: columns),
+      weights: Matrix(
+        values.base, rows: parameter.count / parameter.columns, columns: parameter.columns),
       gradient: Gradient(trees: []))
   }
 

@@ -225,8 +225,7 @@ private struct BlockShape {
   /// The elements of the largest block of the parameters of a layout.
   static func most(_ layout: ParameterLayout) -> Int {
     layout.parameters.map { parameter in
-      let columns = parameter.shape.last ?? 1
-      let block = BlockShape(rows: parameter.count / columns, columns: columns)
+      let block = BlockShape(rows: parameter.count / parameter.columns, columns: parameter.columns)
       return block.rows * block.columns
     }.max() ?? 0
   }

@@ -63,7 +63,7 @@ extension ParameterLayout {
   }
 
   private func parts(of parameter: Parameter) -> [InitialPart] {
-    let columns = parameter.shape.last ?? 1
+    let columns = parameter.columns
     let blocks = if case .orthogonal(let blocks) = parameter.initializer { blocks } else { 1 }
     let rows = parameter.count / columns / blocks
     return (0..<blocks).map { block in

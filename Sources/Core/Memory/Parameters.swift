@@ -20,6 +20,8 @@ package struct Parameter: Sendable {
 
   /// The number of elements.
   package var count: Int { shape.reduce(1, *) }
+  /// The columns of its matrix, whose rows are those of its first dimension; a vector is one row.
+  var columns: Int { shape.count > 1 ? shape.dropFirst().reduce(1, *) : count }
   /// Its place in the flat vector.
   package var range: Range<Int> { offset..<offset + count }
 }
@@ -122,15 +124,15 @@ package final class ParameterMemory {
   /// The views of a parameter that the layout has. Keep them: finding one by name takes time.
   func view(_ name: String) -> ParameterView {
     guard let parameter = layout[name] else { preconditionFailure("no parameter is named \(name)") }
-    let columns = parameter.shape.last ?? 1
     func view(of vector: UnsafeMutablePointer<Float>) -> Matrix {
-      Matrix(vector + parameter.offset, rows: parameter.count / columns, columns: columns)
+      Matrix(
+        vector + parameter.offset, rows: parameter.count / parameter.columns, columns: parameter.columns)
     }
     return ParameterView(weights: view(of: weights), gradient: Gradient(trees: gradients.map(view)))
   }
 }
 
-/// A parameter as a matrix: all dimensions but the last are its rows.
+/// A parameter as a matrix; see `Parameter.columns`.
 struct ParameterView {
   let weights: Matrix
   var gradient: Gradient
