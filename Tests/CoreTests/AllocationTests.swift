@@ -6,8 +6,8 @@ import Testing
 
 /// A model that has everything that could allocate.
 @Suite struct AllocationTests {
-  @Test(arguments: CellUnderTest.all, Arithmetic.all)
-  func `a step allocates nothing`(_ cell: CellUnderTest, _ arithmetic: Arithmetic) {
+  @Test(arguments: LayerUnderTest.all, Arithmetic.all)
+  func `a step allocates nothing`(_ cell: LayerUnderTest, _ arithmetic: Arithmetic) {
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding, configuration.layers) = (12, 9, 3)
     (configuration.layerNorm, configuration.dropout, configuration.initialState) = (true, 0.2, .learnt)
@@ -33,13 +33,12 @@ import Testing
 
   /// Of three shapes: wide, long, and of a large vocabulary.
   @Test(
-    arguments: CellUnderTest.all, [(96, 2, 8, 30, 40), (16, 3, 24, 200, 20), (32, 1, 4, 20, 5000)])
+    arguments: LayerUnderTest.all, [(96, 2, 8, 30, 40), (16, 3, 24, 200, 20), (32, 1, 4, 20, 5000)])
   func `what a model will take is known without taking it`(
-    _ cell: CellUnderTest, _ size: (hidden: Int, layers: Int, lanes: Int, steps: Int, vocabulary: Int)
+    _ cell: LayerUnderTest, _ size: (hidden: Int, layers: Int, lanes: Int, steps: Int, vocabulary: Int)
   ) {
     var configuration = ModelConfiguration()
-    configuration.cell = cell.kind
-    configuration.activation = cell.activation
+    cell.configure(&configuration)
     (configuration.hidden, configuration.layers, configuration.layerNorm) = (size.hidden, size.layers, true)
     let layout = CoreTests.layout(configuration, vocabulary: size.vocabulary)
     func make() -> (ParameterMemory, Model) {

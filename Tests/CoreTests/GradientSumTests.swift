@@ -16,7 +16,7 @@ import Testing
     arithmetic: Arithmetic = .float32
   ) -> ModelUnderTest {
     ModelUnderTest(
-      CellUnderTest.all[0], configuration, vocabulary: vocabulary, shape: shape, trees: trees,
+      LayerUnderTest.all[0], configuration, vocabulary: vocabulary, shape: shape, trees: trees,
       arithmetic: arithmetic, firstLane: firstLane)
   }
 

@@ -2,10 +2,12 @@ import Chunks
 import Core
 import Testing
 
-/// One way to use a model, which every cell is tested in.
+/// One way to use a model, which every layer is tested in.
 struct GradientCase: Sendable, CustomTestStringConvertible {
   let testDescription: String
   var steps = 5
+  /// The steps of the longest chunk; those of this one where it is nil.
+  var capacity: Int?
   var shards = 1
   var lanesPerShard = 2
   var vocabulary = 7
@@ -23,6 +25,10 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
       testDescription: "three layers with layer norm", configure: { ($0.layers, $0.layerNorm) = (3, true) }),
     GradientCase(
       testDescription: "tied embedding", configure: { ($0.tied, $0.embedding) = (true, $0.hidden) }),
+    GradientCase(testDescription: "two steps of nine", steps: 2, capacity: 9),
+    GradientCase(
+      testDescription: "a shorter chunk of three shards with resets", steps: 4, capacity: 7, shards: 3,
+      configure: { $0.initialState = .learnt }, isReset: { t, lane in t == 1 && lane != 2 || t == 3 }),
     GradientCase(testDescription: "initial state zero", configure: { $0.initialState = .zero }),
     GradientCase(
       testDescription: "initial state learnt", configure: { $0.initialState = .learnt },
@@ -60,16 +66,18 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
 
 /// The core against the equations in Double: losses, outputs and states, and the gradients by central differences.
 @Suite struct GradientTests {
-  @Test(arguments: CellUnderTest.all, GradientCase.all)
-  func `passes agree with the equations`(_ cell: CellUnderTest, _ way: GradientCase) {
+  @Test(arguments: LayerUnderTest.all, GradientCase.all)
+  func `passes agree with the equations`(_ cell: LayerUnderTest, _ way: GradientCase) {
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding) = (5, 4)
     way.configure(&configuration)
-    let shape = ChunkShape(steps: way.steps, shards: way.shards, lanesPerShard: way.lanesPerShard)
+    let shape = ChunkShape(
+      steps: way.capacity ?? way.steps, shards: way.shards, lanesPerShard: way.lanesPerShard)
     let tested = ModelUnderTest(
       cell, configuration, vocabulary: way.vocabulary, shape: shape, firstLane: way.firstLane)
     let data = ChunkData(
-      steps: way.steps, lanes: shape.lanes, vocabulary: way.vocabulary, weight: way.weight,
+      steps: way.steps, capacity: way.capacity, lanes: shape.lanes, vocabulary: way.vocabulary,
+      weight: way.weight,
       isReset: way.isReset)
     tested.randomizeStates()
     let entering =
@@ -86,7 +94,7 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
     let objective = Objective(
       model: tested.reference,
       chunks: (0..<shape.lanes).map { data.lane($0, 9, firstLane: way.firstLane) }, entering: entering,
-      factors: ModelUnderTest.byLane(tested.model.states.map(\.gradient)))
+      factors: tested.byLane(tested.model.states.map(\.gradient)))
     expectForward(tested, objective)
     data.withChunk(9) { tested.model.backpropagate($0) }
     expectGradients(tested, objective)

@@ -8,7 +8,7 @@ import Testing
   static let shape = ChunkShape(steps: 5, shards: 2, lanesPerShard: 2)
 
   private func model(
-    _ cell: CellUnderTest = CellUnderTest.all[2], vocabulary: Int = 9,
+    _ cell: LayerUnderTest = LayerUnderTest.all[2], vocabulary: Int = 9,
     configure: (inout ModelConfiguration) -> Void = { _ in }
   ) -> ModelUnderTest {
     var configuration = ModelConfiguration()
@@ -23,8 +23,8 @@ import Testing
     ChunkData(steps: 5, lanes: 4, vocabulary: 9, weight: weight)
   }
 
-  @Test(arguments: CellUnderTest.all, [false, true])
-  func `the loss is the same with and without gradients`(_ cell: CellUnderTest, tied: Bool) {
+  @Test(arguments: LayerUnderTest.all, [false, true])
+  func `the loss is the same with and without gradients`(_ cell: LayerUnderTest, tied: Bool) {
     let (trained, evaluated) = (
       model(cell) { ($0.tied, $0.embedding) = (tied, tied ? 6 : 4) },
       model(cell) { ($0.tied, $0.embedding) = (tied, tied ? 6 : 4) }
@@ -109,7 +109,7 @@ import Testing
       var configuration = ModelConfiguration()
       (configuration.hidden, configuration.embedding, configuration.dropout) = (6, 4, 0.5)
       let tested = ModelUnderTest(
-        CellUnderTest.all[2], configuration, vocabulary: 9, shape: Self.shape, dropoutSeed: seed)
+        LayerUnderTest.all[2], configuration, vocabulary: 9, shape: Self.shape, dropoutSeed: seed)
       let data = data()
       tested.train(data, number)
       return Array(tested.model.losses)
@@ -154,7 +154,7 @@ import Testing
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding, configuration.layers) = (4, 3, 1)
     let tested = ModelUnderTest(
-      CellUnderTest.all[2], configuration, vocabulary: vocabulary,
+      LayerUnderTest.all[2], configuration, vocabulary: vocabulary,
       shape: ChunkShape(steps: steps, shards: 1, lanesPerShard: lanes))
     let data = ChunkData(steps: steps, lanes: lanes, vocabulary: vocabulary)
     tested.train(data)
@@ -179,7 +179,7 @@ import Testing
     (configuration.hidden, configuration.embedding, configuration.layers) = (4, 3, 1)
     func trained(shards: Int, trees: [Range<Int>]) -> ModelUnderTest {
       let tested = ModelUnderTest(
-        CellUnderTest.all[2], configuration, vocabulary: vocabulary,
+        LayerUnderTest.all[2], configuration, vocabulary: vocabulary,
         shape: ChunkShape(steps: steps, shards: shards, lanesPerShard: lanes / shards), trees: trees)
       tested.train(
         ChunkData(

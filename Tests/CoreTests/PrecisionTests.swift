@@ -5,9 +5,9 @@ import Testing
 
 /// Products with inputs rounded to bfloat16, everything else in float32.
 @Suite struct PrecisionTests {
-  @Test(arguments: CellUnderTest.all, Arithmetic.bfloat16)
+  @Test(arguments: LayerUnderTest.all, Arithmetic.bfloat16)
   func `bfloat16 is near float32, and leaves the weights alone`(
-    _ cell: CellUnderTest, _ bfloat16: Arithmetic
+    _ cell: LayerUnderTest, _ bfloat16: Arithmetic
   ) {
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding, configuration.layers) = (24, 16, 2)
@@ -31,7 +31,7 @@ import Testing
       let difference = zip(g, r).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()
       let norm = g.reduce(0) { $0 + $1 * $1 }.squareRoot()
       // Near its corner, rounding turns relu's gradient on and off.
-      let tolerance: Float = cell.activation == .relu ? 0.15 : 0.02
+      let tolerance: Float = exact.configuration.activation == .relu ? 0.15 : 0.02
       #expect(difference < tolerance * norm, "\(parameter.name): off by \(difference / norm)")
       #expect(difference > 1e-5 * norm, "\(parameter.name) is not rounded")
     }
@@ -45,7 +45,7 @@ import Testing
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding, configuration.layers) = (24, 9, 2)
     let tested = ModelUnderTest(
-      CellUnderTest.all[2], configuration, vocabulary: vocabulary,
+      LayerUnderTest.all[2], configuration, vocabulary: vocabulary,
       shape: ChunkShape(steps: steps, shards: 2, lanesPerShard: lanes / 2), arithmetic: arithmetic)
     let tokens = (0...steps).map { t in (0..<lanes).map { Int32((t * 3 + $0) % vocabulary) } }
     let data = ChunkData(
@@ -72,7 +72,7 @@ import Testing
     let later = ChunkData(steps: 4, lanes: 4, vocabulary: 5, seed: 2)
     func gradients(after earlier: ChunkData?) -> [[UInt32]] {
       let tested = ModelUnderTest(
-        CellUnderTest.all[2], configuration, vocabulary: 90,
+        LayerUnderTest.all[2], configuration, vocabulary: 90,
         shape: ChunkShape(steps: 4, shards: 2, lanesPerShard: 2), arithmetic: arithmetic)
       if let earlier { tested.train(earlier) }
       tested.model.clearStates()

@@ -24,7 +24,7 @@ import Testing
 
   /// Trains `chunks` chunks with all shards in one model, then with one model for each.
   private func expectSameBits(
-    _ cell: CellUnderTest, _ configuration: ModelConfiguration, vocabulary: Int, shape: ChunkShape,
+    _ cell: LayerUnderTest, _ configuration: ModelConfiguration, vocabulary: Int, shape: ChunkShape,
     arithmetic: Arithmetic, chunks: UInt32
   ) {
     let perShard = shape.lanesPerShard
@@ -56,9 +56,9 @@ import Testing
     }
   }
 
-  @Test(arguments: CellUnderTest.all, Arithmetic.all)
+  @Test(arguments: LayerUnderTest.all, Arithmetic.all)
   func `four shards in one model give the bits of four models`(
-    _ cell: CellUnderTest, _ arithmetic: Arithmetic
+    _ cell: LayerUnderTest, _ arithmetic: Arithmetic
   ) {
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding, configuration.layers) = (20, 9, 2)
@@ -74,7 +74,7 @@ import Testing
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding, configuration.layers) = (280, 70, 1)
     expectSameBits(
-      CellUnderTest.all[2], configuration, vocabulary: 300,
+      LayerUnderTest.all[2], configuration, vocabulary: 300,
       shape: ChunkShape(steps: 6, shards: 3, lanesPerShard: 5), arithmetic: arithmetic, chunks: 2)
   }
 }

@@ -11,7 +11,7 @@ import Testing
     let file: File
     let tested: ModelUnderTest
 
-    init(_ cell: CellUnderTest, _ name: String) throws {
+    init(_ cell: LayerUnderTest, _ name: String) throws {
       let folder = #filePath.prefix(through: #filePath.lastIndex(of: "/") ?? #filePath.startIndex)
       file = try File.open("\(folder)Fixtures/\(name).h5")
       let embedding = try file.dataset("weights/embedding.weight").shape
@@ -46,10 +46,10 @@ import Testing
     }
   }
 
-  private static let cells = CellUnderTest.all.filter { $0.fixture != nil }
+  private static let cells = LayerUnderTest.all.filter { $0.fixture != nil }
 
   @Test(arguments: cells)
-  func `parameters have torch's names and shapes`(_ cell: CellUnderTest) throws {
+  func `parameters have torch's names and shapes`(_ cell: LayerUnderTest) throws {
     let fixture = try Case(cell, try #require(cell.fixture))
     let layout = fixture.tested.memory.layout
     #expect(try fixture.file.group("weights").childNames() == layout.parameters.map(\.name).sorted())
@@ -61,7 +61,7 @@ import Testing
   }
 
   @Test(arguments: cells)
-  func `outputs, losses, states and gradients are torch's`(_ cell: CellUnderTest) throws {
+  func `outputs, losses, states and gradients are torch's`(_ cell: LayerUnderTest) throws {
     let fixture = try Case(cell, try #require(cell.fixture))
     let (tested, model) = (fixture.tested, fixture.tested.model)
     let data = try fixture.chunk(0)
@@ -83,7 +83,7 @@ import Testing
   }
 
   @Test(arguments: cells)
-  func `three clipped steps of Adam lead to torch's weights`(_ cell: CellUnderTest) throws {
+  func `three clipped steps of Adam lead to torch's weights`(_ cell: LayerUnderTest) throws {
     let fixture = try Case(cell, try #require(cell.fixture))
     let (tested, memory) = (fixture.tested, fixture.tested.memory)
     let attributes = fixture.file.attributes

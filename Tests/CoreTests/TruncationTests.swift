@@ -9,7 +9,7 @@ import Testing
   static let vocabulary = 6
 
   private func model(
-    _ cell: CellUnderTest, steps: Int, configure: (inout ModelConfiguration) -> Void = { _ in }
+    _ cell: LayerUnderTest, steps: Int, configure: (inout ModelConfiguration) -> Void = { _ in }
   ) -> ModelUnderTest {
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding) = (5, 4)
@@ -32,8 +32,8 @@ import Testing
     return (Array(tested.model.losses), bits(hidden))
   }
 
-  @Test(arguments: CellUnderTest.all, [false, true])
-  func `two chunks give the same bits as one of twice the length`(_ cell: CellUnderTest, layerNorm: Bool) {
+  @Test(arguments: LayerUnderTest.all, [false, true])
+  func `two chunks give the same bits as one of twice the length`(_ cell: LayerUnderTest, layerNorm: Bool) {
     let (whole, halves) = (
       model(cell, steps: 2 * Self.steps) { $0.layerNorm = layerNorm },
       model(cell, steps: Self.steps) { $0.layerNorm = layerNorm }
@@ -53,8 +53,8 @@ import Testing
     #expect(halves.states == whole.states)
   }
 
-  @Test(arguments: CellUnderTest.all)
-  func `gradients end at the boundary`(_ cell: CellUnderTest) {
+  @Test(arguments: LayerUnderTest.all)
+  func `gradients end at the boundary`(_ cell: LayerUnderTest) {
     let tested = model(cell, steps: Self.steps)
     let data = data()
     var expected: [String: [Double]] = [:]
@@ -77,8 +77,8 @@ import Testing
     }
   }
 
-  @Test(arguments: CellUnderTest.all)
-  func `a reset is a boundary before which a stream has ended`(_ cell: CellUnderTest) {
+  @Test(arguments: LayerUnderTest.all)
+  func `a reset is a boundary before which a stream has ended`(_ cell: LayerUnderTest) {
     let (whole, halves) = (model(cell, steps: 2 * Self.steps), model(cell, steps: Self.steps))
     whole.train(data(isReset: { t, _ in t == Self.steps }))
     var losses: [Double] = []
@@ -97,8 +97,8 @@ import Testing
     }
   }
 
-  @Test(arguments: CellUnderTest.all)
-  func `nothing is carried where every chunk begins with zero`(_ cell: CellUnderTest) {
+  @Test(arguments: LayerUnderTest.all)
+  func `nothing is carried where every chunk begins with zero`(_ cell: LayerUnderTest) {
     let tested = model(cell, steps: Self.steps) { $0.initialState = .zero }
     let half = data().part(steps: 0..<Self.steps, lanes: 0..<Self.lanes)
     tested.evaluate(half)
@@ -108,9 +108,9 @@ import Testing
     #expect(outputs(tested) == first)
   }
 
-  @Test(arguments: CellUnderTest.all)
+  @Test(arguments: LayerUnderTest.all)
   func `a chunk that is repeated from the same states gives the same bits, and twice the gradients`(
-    _ cell: CellUnderTest
+    _ cell: LayerUnderTest
   ) {
     let tested = model(cell, steps: 2 * Self.steps) {
       ($0.initialState, $0.dropout) = (.learnt, 0.5)

@@ -1,4 +1,5 @@
 // The list of all kernels; read several times, so without guards.
+#include "activations.h"
 #include "elementwise.h"
 #include "losses.h"
 #include "optimizers.h"

@@ -6,6 +6,7 @@
 #include "../include/CKernels.h"
 #include "vectors.h"
 
+#include "activations.h"
 #include "elementwise.h"
 #include "losses.h"
 #include "optimizers.h"

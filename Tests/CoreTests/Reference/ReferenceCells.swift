@@ -1,5 +1,22 @@
 import Core
-import Testing
+
+/// A layer of a model for one lane, forward only, in Double, by its equations.
+struct ReferenceLayer: Sendable {
+  /// The number of its states.
+  let states: @Sendable (ModelConfiguration) -> Int
+  /// The outputs of all steps, from the layer's inputs and the states that enter, which become those that leave.
+  let run:
+    @Sendable (_ inputs: [Vector], _ resets: [Bool], _ states: inout [Vector], _ context: Context) -> [Vector]
+
+  /// What a layer knows of its model.
+  struct Context {
+    let model: ReferenceModel
+    let index: Int
+    var configuration: ModelConfiguration { model.configuration }
+
+    subscript(name: String) -> ReferenceParameter { model[name] }
+  }
+}
 
 /// The weights of a recurrent layer, as its equations use them.
 struct RecurrentWeights {
@@ -44,20 +61,34 @@ struct ReferenceCell: Sendable {
   }
 }
 
-/// A cell of the core beside its equations: what is tested of all cells is tested of each of these.
-struct CellUnderTest: Sendable, CustomTestStringConvertible {
-  let testDescription: String
-  let kind: LayerNames
-  var activation = Activation.tanh
-  let equations: ReferenceCell
-  /// The name of the file in Fixtures, where `torch.nn` has the cell.
-  var fixture: String?
+extension ReferenceCell {
+  /// A layer of these cells.
+  var layer: ReferenceLayer {
+    ReferenceLayer(states: { _ in states.count }) { inputs, resets, state, context in
+      let (w, initial) = (RecurrentWeights(context), initialStates(context))
+      return inputs.indices.map { t in
+        if resets[t] { state = initial }
+        state = step(inputs[t], state, w)
+        return state[0]
+      }
+    }
+  }
 
-  static let all = [
-    CellUnderTest(testDescription: "rnn", kind: "rnn", equations: .rnn(tanh), fixture: "rnn"),
-    CellUnderTest(
-      testDescription: "relu rnn", kind: "rnn", activation: .relu, equations: .rnn(relu), fixture: "relu_rnn"),
-    CellUnderTest(testDescription: "lstm", kind: "lstm", equations: .lstm, fixture: "lstm"),
-    CellUnderTest(testDescription: "gru", kind: "gru", equations: .gru, fixture: "gru"),
-  ]
+  /// What the states are where a stream begins.
+  private func initialStates(_ context: ReferenceLayer.Context) -> [Vector] {
+    states.map {
+      context.configuration.initialState == .learnt
+        ? context["rnn.initial_\($0)_l\(context.index)"].vector : .zero(context.configuration.hidden)
+    }
+  }
+}
+
+extension RecurrentWeights {
+  init(_ context: ReferenceLayer.Context) {
+    func parameter(_ name: String) -> ReferenceParameter { context["rnn.\(name)_l\(context.index)"] }
+    self.init(
+      input: parameter("weight_ih"), recurrent: parameter("weight_hh"),
+      inputBias: parameter("bias_ih").vector,
+      recurrentBias: parameter("bias_hh").vector)
+  }
 }

@@ -16,7 +16,7 @@ struct LaneChunk {
 /// The language model for one lane, forward only, in Double, by its equations.
 struct ReferenceModel {
   let configuration: ModelConfiguration
-  let cell: ReferenceCell
+  let layer: ReferenceLayer
   var parameters: [String: ReferenceParameter]
   /// nil where nothing is dropped.
   var dropoutSeed: UInt64?
@@ -26,22 +26,18 @@ struct ReferenceModel {
     var losses: [Double]
     /// What the head reads at each step.
     var hidden: [Vector]
-    /// The states after the last step, layer by layer in the order of the cell's letters, as `entering` has them.
+    /// The states after the last step, layer by layer in the layer's order, as `entering` has them.
     var states: [Vector]
   }
 
   func run(_ chunk: LaneChunk, entering: [Vector]) -> Result {
     var values = chunk.inputs.map { self["embedding.weight"].row($0) }
     var states: [Vector] = []
+    let count = layer.states(configuration)
     for layer in 0..<configuration.layers {
-      let count = cell.states.count
       var state = Array(entering[layer * count..<(layer + 1) * count])
-      let (w, initial) = (weights(layer), initialStates(layer))
-      for t in values.indices {
-        if chunk.resets[t] { state = initial }
-        state = cell.step(values[t], state, w)
-        values[t] = state[0]
-      }
+      values = self.layer.run(
+        values, chunk.resets, &state, ReferenceLayer.Context(model: self, index: layer))
       states += state
       if configuration.layerNorm { values = values.map { normalize($0, layer) } }
       if layer + 1 < configuration.layers {
@@ -52,23 +48,9 @@ struct ReferenceModel {
     return Result(losses: losses, hidden: values, states: states)
   }
 
-  private subscript(name: String) -> ReferenceParameter {
+  subscript(name: String) -> ReferenceParameter {
     guard let parameter = parameters[name] else { preconditionFailure("no parameter \(name)") }
     return parameter
-  }
-
-  private func weights(_ layer: Int) -> RecurrentWeights {
-    RecurrentWeights(
-      input: self["rnn.weight_ih_l\(layer)"], recurrent: self["rnn.weight_hh_l\(layer)"],
-      inputBias: self["rnn.bias_ih_l\(layer)"].vector, recurrentBias: self["rnn.bias_hh_l\(layer)"].vector)
-  }
-
-  /// What the states of a layer are where a stream begins.
-  private func initialStates(_ layer: Int) -> [Vector] {
-    cell.states.map {
-      configuration.initialState == .learnt
-        ? self["rnn.initial_\($0)_l\(layer)"].vector : .zero(configuration.hidden)
-    }
   }
 
   /// (x - mean) / sqrt(variance + 1e-5) * gain + bias

@@ -12,18 +12,20 @@ final class ChunkData {
   private var weights: UnsafeMutablePointer<Float> { chunk.weights }
   private var resets: UnsafeMutablePointer<UInt8> { chunk.resets }
 
-  private init(steps: Int, lanes: Int) {
+  private init(steps: Int, capacity: Int? = nil, lanes: Int) {
     self.steps = steps
     self.lanes = lanes
-    chunk = Chunk(steps: steps, lanes: lanes, tracks: .language(vocabulary: 1))
+    chunk = Chunk(steps: capacity ?? steps, lanes: lanes, tracks: .language(vocabulary: 1))
+    chunk.steps = steps
   }
 
-  /// Random tokens below `vocabulary`, weighted and reset as `weight` and `isReset` of (step, lane) say.
+  /// Random tokens below `vocabulary`, weighted and reset as `weight` and `isReset` of (step, lane) say, in a chunk that
+  /// has room for `capacity` steps.
   convenience init(
-    steps: Int, lanes: Int, vocabulary: Int, seed: UInt64 = 1,
+    steps: Int, capacity: Int? = nil, lanes: Int, vocabulary: Int, seed: UInt64 = 1,
     weight: (Int, Int) -> Float = { _, _ in 1 }, isReset: (Int, Int) -> Bool = { _, _ in false }
   ) {
-    self.init(steps: steps, lanes: lanes)
+    self.init(steps: steps, capacity: capacity, lanes: lanes)
     var random = RandomStream(RandomKey(seed: seed, purpose: .synthesis))
     for t in 0..<steps {
       for lane in 0..<lanes {

@@ -4,20 +4,19 @@ import Core
 /// A model of the core with random weights, and its reference with the same.
 final class ModelUnderTest {
   let configuration: ModelConfiguration
-  let cell: CellUnderTest
+  let cell: LayerUnderTest
   let memory: ParameterMemory
   let model: Model
   let firstLane: Int
   private let dropoutSeed: UInt64?
 
   init(
-    _ cell: CellUnderTest, _ configuration: ModelConfiguration, vocabulary: Int, shape: ChunkShape,
+    _ cell: LayerUnderTest, _ configuration: ModelConfiguration, vocabulary: Int, shape: ChunkShape,
     trees: [Range<Int>]? = nil, arithmetic: Arithmetic = .float32, firstLane: Int = 0,
     dropoutSeed: UInt64? = 7
   ) {
     var configuration = configuration
-    configuration.cell = cell.kind
-    configuration.activation = cell.activation
+    cell.configure(&configuration)
     self.configuration = configuration
     self.cell = cell
     self.firstLane = firstLane
@@ -52,10 +51,11 @@ final class ModelUnderTest {
     var parameters: [String: ReferenceParameter] = [:]
     for parameter in memory.layout.parameters {
       parameters[parameter.name] = ReferenceParameter(
-        elements: values(parameter, in: memory.weights).map(Double.init), columns: parameter.shape.last ?? 1)
+        elements: values(parameter, in: memory.weights).map(Double.init),
+        columns: parameter.shape.count > 1 ? parameter.shape.dropFirst().reduce(1, *) : parameter.count)
     }
     return ReferenceModel(
-      configuration: configuration, cell: cell.equations, parameters: parameters, dropoutSeed: dropoutSeed)
+      configuration: configuration, layer: cell.equations, parameters: parameters, dropoutSeed: dropoutSeed)
   }
 
   /// Random states, carried into the next chunk.
@@ -68,11 +68,11 @@ final class ModelUnderTest {
   }
 
   /// The carried states of all lanes, [lane][state].
-  var states: [[Vector]] { Self.byLane(model.states.map(\.values)) }
+  var states: [[Vector]] { byLane(model.states.map(\.values)) }
 
-  /// Arrays [B, H], one a state, as [lane][state].
-  static func byLane(_ arrays: [Matrix]) -> [[Vector]] {
-    (0..<(arrays.first?.rows ?? 0)).map { lane in arrays.map { Vector(row(lane, of: $0)) } }
+  /// Arrays [B, W], one a state, as [lane][state].
+  func byLane(_ arrays: [Matrix]) -> [[Vector]] {
+    (0..<model.shape.lanes).map { lane in arrays.map { Vector(Self.row(lane, of: $0)) } }
   }
 
   static func row(_ row: Int, of matrix: Matrix) -> [Float] {

@@ -1,0 +1,34 @@
+import Core
+import Testing
+
+/// A layer of the core beside its equations: what is tested of all layers is tested of each of these.
+struct LayerUnderTest: Sendable, CustomTestStringConvertible {
+  let testDescription: String
+  let equations: ReferenceLayer
+  /// The name of the file in Fixtures, where `torch.nn` has the layer.
+  let fixture: String?
+  /// Chooses the layer.
+  let configure: @Sendable (inout ModelConfiguration) -> Void
+
+  init(
+    _ kind: LayerNames, _ equations: ReferenceLayer, named description: String? = nil, fixture: String? = nil,
+    configure: @escaping @Sendable (inout ModelConfiguration) -> Void = { _ in }
+  ) {
+    testDescription = description ?? "\(kind)"
+    self.equations = equations
+    self.fixture = fixture
+    self.configure = {
+      $0.cell = kind
+      configure(&$0)
+    }
+  }
+
+  static let all = [
+    LayerUnderTest("rnn", ReferenceCell.rnn(tanh).layer, fixture: "rnn"),
+    LayerUnderTest("rnn", ReferenceCell.rnn(relu).layer, named: "relu rnn", fixture: "relu_rnn") {
+      $0.activation = .relu
+    },
+    LayerUnderTest("lstm", ReferenceCell.lstm.layer, fixture: "lstm"),
+    LayerUnderTest("gru", ReferenceCell.gru.layer, fixture: "gru"),
+  ]
+}
