@@ -7,6 +7,7 @@
 #include "vectors.h"
 
 #include "activations.h"
+#include "convolution.h"
 #include "elementwise.h"
 #include "losses.h"
 #include "optimizers.h"

@@ -9,6 +9,7 @@ enum Catalog {
       RNNCell.self,
       LSTMCell.self,
       GRUCell.self,
+      ConvLayer.self,
     ]
   }
 

@@ -30,5 +30,12 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
     },
     LayerUnderTest("lstm", ReferenceCell.lstm.layer, fixture: "lstm"),
     LayerUnderTest("gru", ReferenceCell.gru.layer, fixture: "gru"),
+    LayerUnderTest("conv", .conv) { $0[ConvOptions.self].width = 3 },
+    LayerUnderTest("conv", .conv, named: "wide conv") { $0[ConvOptions.self].width = 8 },
+    LayerUnderTest("conv", .conv, named: "conv of one step") { $0[ConvOptions.self].width = 1 },
+    LayerUnderTest("conv", .conv, named: "depthwise conv") {
+      $0[ConvOptions.self].depthwise = true
+      $0.embedding = $0.hidden
+    },
   ]
 }
