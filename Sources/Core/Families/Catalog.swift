@@ -10,6 +10,7 @@ enum Catalog {
       LSTMCell.self,
       GRUCell.self,
       ConvLayer.self,
+      MLPLayer.self,
     ]
   }
 

@@ -37,5 +37,6 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
       $0[ConvOptions.self].depthwise = true
       $0.embedding = $0.hidden
     },
+    LayerUnderTest("mlp", .mlp),
   ]
 }

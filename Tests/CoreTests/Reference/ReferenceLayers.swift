@@ -30,4 +30,10 @@ extension ReferenceLayer {
     if before > 0 { states[0] = Vector(window.flatMap(\.elements)) }
     return outputs
   }
+
+  /// gelu(W x + b)
+  static let mlp = ReferenceLayer(states: { _ in 0 }) { inputs, _, _, context in
+    let (weight, bias) = (context["mlp.\(context.index).weight"], context["mlp.\(context.index).bias"])
+    return inputs.map { gelu(weight * $0 + bias.vector) }
+  }
 }
