@@ -46,3 +46,16 @@ ST_KERNEL(void, rnn_forward,
 ST_KERNEL(void, rnn_backward,
           (long lanes, long hidden, const float *dh, const float *h, bool relu, float *da),
           (lanes, hidden, dh, h, relu, da))
+
+/// LSTM of two gates, in the order f i g: f, i = sigmoid(x + r), g = tanh(x + r), h = f h_prev + i g. Writes the
+/// activated gates [B, 3H] (may be the rows of x) and h [B, H].
+ST_KERNEL(void, lstm2_forward,
+          (long lanes, long hidden, const float *x, const int32_t *index, const float *r, const float
+           *h_prev, float *gates, float *h),
+          (lanes, hidden, x, index, r, h_prev, gates, h))
+
+/// Takes dh [B, H]; turns `gates` into the gradients of the pre-activations, and adds to dh_prev [B, H] the part
+/// of the gradient of h_prev that does not pass through the products.
+ST_KERNEL(void, lstm2_backward,
+          (long lanes, long hidden, const float *dh, const float *h_prev, float *gates, float *dh_prev),
+          (lanes, hidden, dh, h_prev, gates, dh_prev))

@@ -111,3 +111,39 @@ static void rnn_backward(long lanes, long hidden, const float *dh, const float *
     store_part(da + j, load_part(dh + j, n) * slope, n);
   }
 }
+
+static void lstm2_forward(long lanes, long hidden, const float *x, const int32_t *index, const float *r,
+                          const float *h_prev, float *gates, float *h) {
+  for (long b = 0; b < lanes; b++) {
+    const float *xb = x + (index ? index[b] : b) * 3 * hidden, *rb = r + b * 3 * hidden;
+    float *gb = gates + b * 3 * hidden;
+    for (long j = 0; j < hidden; j += WIDTH) {
+      part n = part_of(hidden - j);
+      long ij = hidden + j, gj = 2 * hidden + j, at = b * hidden + j;
+      floats f = sigmoid(load_part(xb + j, n) + load_part(rb + j, n));
+      floats i = sigmoid(load_part(xb + ij, n) + load_part(rb + ij, n));
+      floats g = hyperbolic_tangent(load_part(xb + gj, n) + load_part(rb + gj, n));
+      store_part(gb + j, f, n);
+      store_part(gb + ij, i, n);
+      store_part(gb + gj, g, n);
+      store_part(h + at, f * load_part(h_prev + at, n) + i * g, n);
+    }
+  }
+}
+
+static void lstm2_backward(long lanes, long hidden, const float *dh, const float *h_prev, float *gates,
+                           float *dh_prev) {
+  for (long b = 0; b < lanes; b++) {
+    float *gb = gates + b * 3 * hidden;
+    for (long j = 0; j < hidden; j += WIDTH) {
+      part n = part_of(hidden - j);
+      long ij = hidden + j, gj = 2 * hidden + j, at = b * hidden + j;
+      floats f = load_part(gb + j, n), i = load_part(gb + ij, n), g = load_part(gb + gj, n);
+      floats dhj = load_part(dh + at, n);
+      store_part(gb + j, dhj * load_part(h_prev + at, n) * (f * (1.0f - f)), n);
+      store_part(gb + ij, dhj * g * (i * (1.0f - i)), n);
+      store_part(gb + gj, dhj * i * one_minus_square(g), n);
+      store_part(dh_prev + at, load_part(dh_prev + at, n) + dhj * f, n);
+    }
+  }
+}

@@ -9,6 +9,7 @@ enum Catalog {
       RNNCell.self,
       LSTMCell.self,
       GRUCell.self,
+      LSTM2Cell.self,
       ConvLayer.self,
       MLPLayer.self,
     ]

@@ -30,6 +30,7 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
     },
     LayerUnderTest("lstm", ReferenceCell.lstm.layer, fixture: "lstm"),
     LayerUnderTest("gru", ReferenceCell.gru.layer, fixture: "gru"),
+    LayerUnderTest("lstm2", ReferenceCell.lstm2.layer),
     LayerUnderTest("conv", .conv) { $0[ConvOptions.self].width = 3 },
     LayerUnderTest("conv", .conv, named: "wide conv") { $0[ConvOptions.self].width = 8 },
     LayerUnderTest("conv", .conv, named: "conv of one step") { $0[ConvOptions.self].width = 1 },

@@ -52,6 +52,11 @@ struct ReferenceCell: Sendable {
     return [o * tanh(c), c]
   }
 
+  static let lstm2 = ReferenceCell(states: ["h"]) { x, states, w in
+    let a = (w.read(x) + w.recall(states[0])).gates(3)
+    return [sigmoid(a[0]) * states[0] + sigmoid(a[1]) * tanh(a[2])]
+  }
+
   static let gru = ReferenceCell(states: ["h"]) { x, states, w in
     let h = states[0]
     let (a, b) = (w.read(x).gates(3), w.recall(h).gates(3))
