@@ -9,8 +9,8 @@ import Settings
 import Training
 
 extension LayerNames: ExpressibleByArgument {
-  public init?(argument: String) { self.init([argument]) }
-  public static var allValueStrings: [String] { each.map(\.yaml) }
+  package init?(argument: String) { self.init([argument]) }
+  package static var allValueStrings: [String] { each.map(\.yaml) }
 }
 extension Precision: ExpressibleByArgument {}
 

@@ -107,17 +107,19 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
       for t in chunk.inputs.indices {
         let row = t * lanes + lane
         expectAgreement(
-          [Float(tested.model.losses[row])], [expected.losses[t]], tolerance: 2e-6, scale: 1,
+          [Float(tested.model.losses[row])], [expected.losses[t]], tolerance: tested.cell.tolerance, scale: 1,
           "loss of step \(t), lane \(lane)")
         expectAgreement(
-          ModelUnderTest.row(row, of: tested.model.hidden), expected.hidden[t].elements, tolerance: 2e-6,
+          ModelUnderTest.row(row, of: tested.model.hidden), expected.hidden[t].elements,
+          tolerance: tested.cell.tolerance,
           scale: 1, "hidden of step \(t), lane \(lane)")
       }
       #expect(abs(tested.model.laneLosses[lane] - expected.losses.reduce(0, +)) < 1e-5)
       #expect(tested.model.laneWeights[lane] == chunk.weights.reduce(0, +))
       for (state, values) in tested.states[lane].enumerated() {
         expectAgreement(
-          values.elements.map { Float($0) }, expected.states[state].elements, tolerance: 2e-6, scale: 1,
+          values.elements.map { Float($0) }, expected.states[state].elements,
+          tolerance: tested.cell.tolerance, scale: 1,
           "\(tested.model.states[state].name) of lane \(lane)")
       }
     }
@@ -130,7 +132,8 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
         let lanes = shard * shape.lanesPerShard..<(shard + 1) * shape.lanesPerShard
         expectAgreement(
           tested.values(parameter, in: tested.memory.gradients[shard]),
-          objective.gradient(ofLanes: lanes, parameter: parameter.name), tolerance: 5e-6, scale: 1,
+          objective.gradient(ofLanes: lanes, parameter: parameter.name),
+          tolerance: 2.5 * tested.cell.tolerance, scale: 1,
           "gradient of \(parameter.name), shard \(shard)")
       }
     }
@@ -138,7 +141,8 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
       for lane in 0..<shape.lanes {
         expectAgreement(
           ModelUnderTest.row(lane, of: gradient), objective.gradient(ofLane: lane, enteringState: index),
-          tolerance: 5e-6, scale: 1, "gradient of \(tested.model.states[index].name), lane \(lane)")
+          tolerance: 2.5 * tested.cell.tolerance, scale: 1,
+          "gradient of \(tested.model.states[index].name), lane \(lane)")
       }
     }
   }

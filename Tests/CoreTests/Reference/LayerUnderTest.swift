@@ -7,16 +7,20 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
   let equations: ReferenceLayer
   /// The name of the file in Fixtures, where `torch.nn` has the layer.
   let fixture: String?
+  /// How far its values may be off: what GELU rounds, normalisation enlarges.
+  let tolerance: Double
   /// Chooses the layer.
   let configure: @Sendable (inout ModelConfiguration) -> Void
 
   init(
     _ kind: LayerNames, _ equations: ReferenceLayer, named description: String? = nil, fixture: String? = nil,
+    tolerance: Double = 2e-6,
     configure: @escaping @Sendable (inout ModelConfiguration) -> Void = { _ in }
   ) {
     testDescription = description ?? "\(kind)"
     self.equations = equations
     self.fixture = fixture
+    self.tolerance = tolerance
     self.configure = {
       $0.cell = kind
       configure(&$0)
@@ -31,13 +35,15 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
     LayerUnderTest("lstm", ReferenceCell.lstm.layer, fixture: "lstm"),
     LayerUnderTest("gru", ReferenceCell.gru.layer, fixture: "gru"),
     LayerUnderTest("lstm2", ReferenceCell.lstm2.layer),
-    LayerUnderTest("conv", .conv) { $0[ConvOptions.self].width = 3 },
-    LayerUnderTest("conv", .conv, named: "wide conv") { $0[ConvOptions.self].width = 8 },
-    LayerUnderTest("conv", .conv, named: "conv of one step") { $0[ConvOptions.self].width = 1 },
-    LayerUnderTest("conv", .conv, named: "depthwise conv") {
+    LayerUnderTest("conv", .conv, tolerance: 5e-6) { $0[ConvOptions.self].width = 3 },
+    LayerUnderTest("conv", .conv, named: "wide conv", tolerance: 5e-6) { $0[ConvOptions.self].width = 8 },
+    LayerUnderTest("conv", .conv, named: "conv of one step", tolerance: 5e-6) {
+      $0[ConvOptions.self].width = 1
+    },
+    LayerUnderTest("conv", .conv, named: "depthwise conv", tolerance: 5e-6) {
       $0[ConvOptions.self].depthwise = true
       $0.embedding = $0.hidden
     },
-    LayerUnderTest("mlp", .mlp),
+    LayerUnderTest("mlp", .mlp, tolerance: 5e-6),
   ]
 }
