@@ -49,6 +49,23 @@ protocol LayerKind {
   ) -> Signal
 }
 
+/// A layer that can also go through the time steps of a chunk in reverse.
+protocol ReversibleLayer: LayerKind {
+  /// Adds layer `index` of a stack, going in that direction; returns its output.
+  static func add(
+    to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput,
+    direction: Direction
+  ) -> Signal
+}
+
+extension ReversibleLayer {
+  static func add(
+    to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput
+  ) -> Signal {
+    add(to: builder, configuration, layer: index, reading: input, direction: .forward)
+  }
+}
+
 /// A way to put modules together from settings and the tracks of the data.
 protocol ModelFamily {
   /// Adds all modules; the head is the last.

@@ -57,6 +57,9 @@ package struct ModelConfiguration: Sendable, Equatable {
   package var hidden = 256
   /// The number of layers.
   package var layers = 2
+  /// Whether each layer has a second direction, from a stream's end to its beginning; the next one reads both (Schuster &
+  /// Paliwal 1997).
+  package var bidirectional = false
   /// The probability that an output of a layer is dropped before the next layer.
   package var dropout = 0.0
   /// Whether the output of each layer is normalised (Ba et al. 2016).
@@ -104,6 +107,10 @@ extension ModelConfiguration {
       "layers", \.layers, .within(1, 1024), "Number of layers",
       synonyms: "numlayers nlayers nlayer depth"),
     Setting(
+      "bidirectional", \.bidirectional,
+      "Whether each layer goes through a stream in both directions (data.mode whole)",
+      synonyms: "bidir birnn bilstm"),
+    Setting(
       "dropout", \.dropout, .belowOne, "Share of outputs dropped between layers",
       synonyms: "dropoutrate dropoutp pdrop"),
     Setting("layer_norm", \.layerNorm, "Whether the output of each layer is normalised"),
@@ -147,10 +154,8 @@ extension ModelConfiguration {
     guard classWeights.allSatisfy({ $0 >= 0 && $0 <= 1e6 }) else {
       throw ConfigurationError("model.class_weights: expected numbers from 0 to 1e6, found \(classWeights)")
     }
-    guard !tied || embedding == hidden else {
-      throw ConfigurationError(
-        "model.tied needs model.embedding \(embedding) and model.hidden \(hidden) to be equal")
-    }
+    try checkDirections()
+    if tied { try checkEmbedding("model.tied", width: layerWidth) }
     // Far above any machine, and far enough below 2^63 for every product of sizes.
     var stack = self
     (stack.objective, stack.classWeights) = (.auto, [])
@@ -203,5 +208,30 @@ extension ModelConfiguration {
       preconditionFailure("the objective can use the targets")
     }
     return objective.init(builder, self)
+  }
+
+  private func checkDirections() throws {
+    let oneWay = cell.names.first { !(Catalog.layer($0) is any ReversibleLayer.Type) }
+    guard bidirectional, let oneWay else { return }
+    let others = Catalog.layers.filter { $0 is any ReversibleLayer.Type }.map { $0.name }
+    throw ConfigurationError(
+      "model.bidirectional is for model.cell \(others.joined(separator: ", ")), found \(oneWay)")
+  }
+
+  private func checkEmbedding(_ setting: String, width: Int) throws {
+    guard embedding != width else { return }
+    throw ConfigurationError(
+      "\(setting) needs model.embedding \(embedding) "
+        + (width == hidden ? "and model.hidden \(hidden) to be equal" : "to be twice model.hidden, \(width)"))
+  }
+}
+
+extension ModelConfiguration {
+  /// The columns of a layer's output.
+  var layerWidth: Int { bidirectional ? 2 * hidden : hidden }
+
+  /// Makes the embedding as wide as what shares its weights or adds to it.
+  package mutating func fitEmbedding() {
+    if tied { embedding = layerWidth }
   }
 }

@@ -13,8 +13,7 @@ struct Stack: ModelFamily {
   func build(_ builder: Builder) -> Head {
     var input = stem(builder)
     for index in 0..<configuration.layers {
-      var output = configuration.cell[index].add(
-        to: builder, configuration, layer: index, reading: input)
+      var output = layer(index, builder, reading: input)
       if configuration.layerNorm {
         output = LayerNorm(builder, name: "norm.\(index)", reading: output).output
       }
@@ -27,6 +26,16 @@ struct Stack: ModelFamily {
       input = .signal(output)
     }
     return head(builder, reading: input.signal(builder))
+  }
+
+  /// Layer `index`, in both directions beside each other where the model is bidirectional.
+  private func layer(_ index: Int, _ builder: Builder, reading input: LayerInput) -> Signal {
+    let kind = configuration.cell[index]
+    let forward = kind.add(to: builder, configuration, layer: index, reading: input)
+    guard configuration.bidirectional, let kind = kind as? any ReversibleLayer.Type else { return forward }
+    let reverse = kind.add(
+      to: builder, configuration, layer: index, reading: input, direction: .reverse)
+    return Concatenation(builder, name: "directions.\(index)", reading: [forward, reverse]).output
   }
 
   private func stem(_ builder: Builder) -> LayerInput {

@@ -160,7 +160,7 @@ package struct MemoryCheck {
       Reduction(key: "model.hidden", value: \.model.hidden) { configuration in
         let hidden = configuration.model.hidden
         configuration.model.hidden = max(1, hidden / 2)
-        if configuration.model.tied { configuration.model.embedding = configuration.model.hidden }
+        configuration.model.fitEmbedding()
         return configuration.model.hidden < hidden
       },
     ]

@@ -10,7 +10,7 @@ import Chunks
 ///
 ///     dn = dh (1 - z)   dz = dh (h_prev - n)   da_n = dn (1 - n^2)
 ///     dr = da_n m       dm = da_n r           dh_prev += dh z
-final class GRUCell: RecurrentCell, LayerKind {
+final class GRUCell: RecurrentCell {
   static let name = "gru"
   static let gateCount = 3
   /// z

@@ -11,7 +11,7 @@ import Chunks
 ///     df = dh h_prev   di = dh g   dg = dh i   dh_prev += dh f
 ///
 /// each gate's gradient times the derivative of its activation.
-final class LSTM2Cell: RecurrentCell, LayerKind {
+final class LSTM2Cell: RecurrentCell {
   static let name = "lstm2"
   static let gateCount = 3
   /// f

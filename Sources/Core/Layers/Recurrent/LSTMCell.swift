@@ -11,7 +11,7 @@ import Chunks
 ///     dc += dh o (1 - tanh(c)^2)   do = dh tanh(c)   di = dc g   dg = dc i   df = dc c_prev   dc_prev = dc f
 ///
 /// each gate's gradient times the derivative of its activation.
-final class LSTMCell: RecurrentCell, LayerKind {
+final class LSTMCell: RecurrentCell {
   static let name = "lstm"
   static let gateCount = 4
   /// f

@@ -3,7 +3,7 @@ import Chunks
 
 /// The simple recurrent network (Elman 1990), as `torch.nn.RNN`: h = tanh(x + r), or max(x + r, 0), where x is the
 /// projected input with both biases and r = h_prev weight_hh^T. Backward: da = dh (1 - h^2), or dh where h > 0.
-final class RNNCell: RecurrentCell, LayerKind {
+final class RNNCell: RecurrentCell {
   static let name = "rnn"
   static let gateCount = 1
   static let keepingGate: Int? = nil

@@ -1,7 +1,7 @@
 import Chunks
 
 /// The equations of a recurrent cell, and their gradients, a step at a time.
-protocol RecurrentCell: AnyObject {
+protocol RecurrentCell: AnyObject, ReversibleLayer {
   /// G, the number of gates, each H wide.
   static var gateCount: Int { get }
   /// The gate that keeps the state, whose bias begins at `forget_bias`; nil where there is none.

@@ -27,7 +27,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
   /// Layer `index` of a stack.
   init(
     _ builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput,
-    direction: Direction = .forward
+    direction: Direction
   ) {
     let hidden = configuration.hidden
     let width = Cell.gateCount * hidden
@@ -117,10 +117,11 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
   }
 }
 
-extension LayerKind where Self: RecurrentCell {
+extension RecurrentCell {
   static func add(
-    to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput
+    to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput,
+    direction: Direction
   ) -> Signal {
-    RecurrentLayer<Self>(builder, configuration, layer: index, reading: input).output
+    RecurrentLayer<Self>(builder, configuration, layer: index, reading: input, direction: direction).output
   }
 }
