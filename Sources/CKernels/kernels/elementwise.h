@@ -53,6 +53,20 @@ ST_KERNEL(void, layer_norm_backward,
            const float *gain, float *dx),
           (rows, n, dy, normalized, inverse_deviation, gain, dx))
 
+/// Normalisation of rows by the root of their mean square (Zhang & Sennrich 2019): y = x / sqrt(mean(x^2) + epsilon) *
+/// gain. Writes the normalised values [rows, n] and 1 / sqrt(mean(x^2) + epsilon) [rows] for the backward pass. All arrays
+/// differ, but y may be x.
+ST_KERNEL(void, rms_norm_forward,
+          (long rows, long n, const float *x, const float *gain, float epsilon, float *normalized,
+           float *inverse_root, float *y),
+          (rows, n, x, gain, epsilon, normalized, inverse_root, y))
+
+/// dx from dy; dx may be dy. The gradient of gain is the caller's to sum, as of `st_layer_norm_backward`.
+ST_KERNEL(void, rms_norm_backward,
+          (long rows, long n, const float *dy, const float *normalized, const float *inverse_root,
+           const float *gain, float *dx),
+          (rows, n, dy, normalized, inverse_root, gain, dx))
+
 /// sums[j] += sum over r < rows of x[row(r), j] y[row(r), j], rows in order.
 ST_KERNEL(void, add_column_products,
           (long n, long rows, long lanes, long stride, const float *x, const float *y, long ld, float *sums),

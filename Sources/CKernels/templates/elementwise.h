@@ -105,6 +105,43 @@ static void layer_norm_backward(long rows, long n, const float *dy, const float 
   }
 }
 
+static void rms_norm_forward(long rows, long n, const float *x, const float *gain, float epsilon,
+                             float *normalized, float *inverse_root, float *y) {
+  for (long r = 0; r < rows; r++) {
+    floats squares = 0;
+    for (long j = 0; j < n; j += WIDTH) {
+      floats v = load_part(x + r * n + j, part_of(n - j));
+      squares += v * v;
+    }
+    float inverse = 1 / __builtin_sqrtf(sum_of(squares) / (float)n + epsilon);
+    inverse_root[r] = inverse;
+    for (long j = 0; j < n; j += WIDTH) {
+      part left = part_of(n - j);
+      floats unit = load_part(x + r * n + j, left) * inverse;
+      store_part(normalized + r * n + j, unit, left);
+      store_part(y + r * n + j, unit * load_part(gain + j, left), left);
+    }
+  }
+}
+
+static void rms_norm_backward(long rows, long n, const float *dy, const float *normalized,
+                              const float *inverse_root, const float *gain, float *dx) {
+  for (long r = 0; r < rows; r++) {
+    const float *dyr = dy + r * n, *unit = normalized + r * n;
+    floats products = 0;
+    for (long j = 0; j < n; j += WIDTH) {
+      part left = part_of(n - j);
+      products += load_part(dyr + j, left) * load_part(gain + j, left) * load_part(unit + j, left);
+    }
+    float slope = sum_of(products) / (float)n;
+    for (long j = 0; j < n; j += WIDTH) {
+      part left = part_of(n - j);
+      floats d = load_part(dyr + j, left) * load_part(gain + j, left);
+      store_part(dx + r * n + j, (d - load_part(unit + j, left) * slope) * inverse_root[r], left);
+    }
+  }
+}
+
 static double sum_of_squares(long n, const float *x) {
   doubles even = 0, odd = 0;
   for (long i = 0; i < n; i += WIDTH) {

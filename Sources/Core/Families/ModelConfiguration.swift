@@ -17,6 +17,24 @@ package enum InitialState: String, Sendable, CaseIterable {
   case learnt
 }
 
+/// How what a block reads is normalised.
+package enum Norm: String, Sendable, CaseIterable {
+  /// Not at all.
+  case none
+  /// By mean and variance (Ba et al. 2016).
+  case layer
+  /// By the root of the mean square (Zhang & Sennrich 2019).
+  case rms
+}
+
+/// What lies between the two maps of a block's perceptron.
+package enum PerceptronKind: String, Sendable, CaseIterable {
+  /// GELU (Hendrycks & Gimpel 2016).
+  case gelu
+  /// One half of the units gated by SiLU of the other (Shazeer 2020).
+  case gated
+}
+
 /// How weight matrices are filled before training.
 package enum WeightInitialization: String, Sendable, CaseIterable {
   /// Uniform with variance 2 / (inputs + outputs) (Glorot & Bengio 2010), gate by gate.
@@ -64,6 +82,14 @@ package struct ModelConfiguration: Sendable, Equatable {
   package var dropout = 0.0
   /// Whether the output of each layer is normalised (Ba et al. 2016).
   package var layerNorm = false
+  /// Whether layers are blocks of which each adds to what it reads, which is normalised first (Xiong et al. 2020).
+  package var residual = false
+  /// How what a block reads is normalised.
+  package var norm = Norm.layer
+  /// The units of the perceptron behind each block's layer, as a multiple of the block's width; 0 for none.
+  package var mlp = 0
+  /// What the perceptron is.
+  package var mlpKind = PerceptronKind.gelu
   /// Whether the head's weights are the embedding's; the embedding is then as wide as the hidden layers.
   package var tied = false
   /// Where the state of a lane begins.
@@ -82,6 +108,8 @@ package struct ModelConfiguration: Sendable, Equatable {
 }
 
 extension Activation: SettingValue {}
+extension Norm: SettingValue {}
+extension PerceptronKind: SettingValue {}
 extension InitialState: SettingValue {}
 extension WeightInitialization: SettingValue {}
 
@@ -114,6 +142,16 @@ extension ModelConfiguration {
       "dropout", \.dropout, .belowOne, "Share of outputs dropped between layers",
       synonyms: "dropoutrate dropoutp pdrop"),
     Setting("layer_norm", \.layerNorm, "Whether the output of each layer is normalised"),
+    Setting(
+      "residual", \.residual,
+      "Whether each layer reads the normalised sum of all before it and adds to it (embedding = hidden)",
+      synonyms: "skip skipconnections residuals"),
+    Setting("norm", \.norm, "How what a residual block reads is normalised"),
+    Setting(
+      "mlp", \.mlp, .within(0, 64),
+      "Units of the perceptron in each residual block, as a multiple of its width; 0: none"),
+    Setting(
+      "mlp_kind", \.mlpKind, "Activation of that perceptron: gelu, or one half gated by SiLU of the other"),
     Setting(
       "tied", \.tied, "Whether the head's weights are the embedding's (embedding = hidden)",
       synonyms: "tieweights tiedweights tie weighttying"),
@@ -156,6 +194,14 @@ extension ModelConfiguration {
     }
     try checkDirections()
     if tied { try checkEmbedding("model.tied", width: layerWidth) }
+    if residual { try checkEmbedding("model.residual", width: layerWidth) }
+    guard residual || mlp == 0 else {
+      throw ConfigurationError("model.mlp \(mlp) is for model.residual true, found false")
+    }
+    guard !residual || !layerNorm else {
+      throw ConfigurationError(
+        "model.layer_norm normalises the outputs of plain layers; with model.residual set model.norm instead")
+    }
     // Far above any machine, and far enough below 2^63 for every product of sizes.
     var stack = self
     (stack.objective, stack.classWeights) = (.auto, [])
@@ -232,6 +278,6 @@ extension ModelConfiguration {
 
   /// Makes the embedding as wide as what shares its weights or adds to it.
   package mutating func fitEmbedding() {
-    if tied { embedding = layerWidth }
+    if tied || residual { embedding = layerWidth }
   }
 }

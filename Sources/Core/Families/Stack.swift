@@ -1,7 +1,11 @@
 import Chunks
 import Preconditions
 
-/// Layers above each other: stem -> (layer -> (norm) -> (dropout between layers)) x L -> head.
+/// Layers above each other: stem -> (layer -> (norm) -> (dropout between layers)) x L -> head, or with residual blocks
+///
+///     x <- x + layer(norm(x))     x <- x + mlp(norm(x))
+///
+/// where dropout falls on what is added, and the head reads norm(x) (Xiong et al. 2020).
 ///
 /// The stem of tokens is their embedding, that of frames a linear map of the same width. The first layers' parameters are
 /// named as those of a `torch.nn` module with `embedding = Embedding`, `rnn = LSTM | GRU | RNN`, `head = Linear`.
@@ -11,21 +15,67 @@ struct Stack: ModelFamily {
   init(_ configuration: ModelConfiguration) { self.configuration = configuration }
 
   func build(_ builder: Builder) -> Head {
-    var input = stem(builder)
+    let input = stem(builder)
+    return head(
+      builder,
+      reading: configuration.residual ? blocks(builder, reading: input) : layers(builder, reading: input))
+  }
+
+  private func layers(_ builder: Builder, reading input: LayerInput) -> Signal {
+    var input = input
     for index in 0..<configuration.layers {
       var output = layer(index, builder, reading: input)
       if configuration.layerNorm {
         output = LayerNorm(builder, name: "norm.\(index)", reading: output).output
       }
-      if let seed = builder.dropoutSeed, configuration.dropout > 0, index + 1 < configuration.layers {
-        output =
-          Dropout(
-            builder, reading: output, probability: configuration.dropout, seed: seed, index: index
-          ).output
-      }
+      if index + 1 < configuration.layers { output = dropped(output, builder, index: index) }
       input = .signal(output)
     }
-    return head(builder, reading: input.signal(builder))
+    return input.signal(builder)
+  }
+
+  private func blocks(_ builder: Builder, reading input: LayerInput) -> Signal {
+    var x = input.signal(builder)
+    for index in 0..<configuration.layers {
+      let y = layer(index, builder, reading: .signal(normalized(x, builder, name: "norm.\(index)")))
+      x = Sum(builder, name: "block.\(index)", x, dropped(y, builder, index: 2 * index)).output
+      guard configuration.mlp > 0 else { continue }
+      let z = perceptron(index, builder, reading: normalized(x, builder, name: "mlp_norm.\(index)"))
+      x = Sum(builder, name: "mlp_block.\(index)", x, dropped(z, builder, index: 2 * index + 1)).output
+    }
+    return normalized(x, builder, name: "final_norm")
+  }
+
+  /// down(gelu(up x)), or down(silu(u) v) with u, v the halves of up x.
+  private func perceptron(_ index: Int, _ builder: Builder, reading x: Signal) -> Signal {
+    let (width, isGated) = (x.value.columns, configuration.mlpKind == .gated)
+    let units = configuration.mlp * width
+    let up = linear("up.\(index)", builder, reading: x, outputs: isGated ? 2 * units : units)
+    let inner =
+      isGated
+      ? GatedUnit(builder, name: "gate.\(index)", reading: up).output
+      : Gelu(builder, name: "gelu.\(index)", reading: up).output
+    return linear("down.\(index)", builder, reading: inner, outputs: width)
+  }
+
+  private func linear(_ name: String, _ builder: Builder, reading x: Signal, outputs: Int) -> Signal {
+    let initializer = Initializer.weights(
+      configuration.initialization.input, outputs: outputs, inputs: x.value.columns, blocks: 1,
+      hidden: configuration.hidden)
+    return Linear(builder, name: name, reading: x, outputs: outputs, initializer: initializer).output
+  }
+
+  private func normalized(_ x: Signal, _ builder: Builder, name: String) -> Signal {
+    switch configuration.norm {
+    case .none: x
+    case .layer: LayerNorm(builder, name: name, reading: x).output
+    case .rms: RMSNorm(builder, name: name, reading: x).output
+    }
+  }
+
+  private func dropped(_ x: Signal, _ builder: Builder, index: Int) -> Signal {
+    guard let seed = builder.dropoutSeed, configuration.dropout > 0 else { return x }
+    return Dropout(builder, reading: x, probability: configuration.dropout, seed: seed, index: index).output
   }
 
   /// Layer `index`, in both directions beside each other where the model is bidirectional.
@@ -43,13 +93,7 @@ struct Stack: ModelFamily {
     case .tokens(let count): return .tokens(embedding(count))
     case .frames(let width):
       let input = FrameInput(builder, role: .input, width: width).output
-      let initializer = Initializer.weights(
-        configuration.initialization.input, outputs: configuration.embedding, inputs: width, blocks: 1,
-        hidden: configuration.hidden)
-      return .signal(
-        Linear(
-          builder, name: "stem", reading: input, outputs: configuration.embedding, initializer: initializer
-        ).output)
+      return .signal(linear("stem", builder, reading: input, outputs: configuration.embedding))
     case nil: preconditionFailure("a stack has an input")
     }
   }

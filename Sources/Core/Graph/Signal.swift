@@ -29,6 +29,12 @@ struct Sink {
   /// Memory of the gradient's shape, where `adds`.
   let scratch: Matrix
 
+  /// A part that is there already, in the first rows.
+  func add(_ part: Matrix) {
+    let gradient = gradient.prefix(part.rows)
+    if adds { gradient.add(part) } else { gradient.copy(from: part) }
+  }
+
   /// The part of a reader that can only write, in the first `rows` rows.
   func write(rows: Int, _ body: (Matrix) -> Void) {
     let gradient = gradient.prefix(rows)
