@@ -75,6 +75,8 @@ package struct ModelConfiguration: Sendable, Equatable {
   package var hidden = 256
   /// The number of layers.
   package var layers = 2
+  /// The layers of the perceptron between the last layer and the head, each `hidden` wide.
+  package var outputLayers = 0
   /// Whether each layer has a second direction, from a stream's end to its beginning; the next one reads both (Schuster &
   /// Paliwal 1997).
   package var bidirectional = false
@@ -135,6 +137,9 @@ extension ModelConfiguration {
       "layers", \.layers, .within(1, 1024), "Number of layers",
       synonyms: "numlayers nlayers nlayer depth"),
     Setting(
+      "output_layers", \.outputLayers, .within(0, 64),
+      "Layers of a perceptron between the last layer and the head"),
+    Setting(
       "bidirectional", \.bidirectional,
       "Whether each layer goes through a stream in both directions (data.mode whole)",
       synonyms: "bidir birnn bilstm"),
@@ -193,7 +198,7 @@ extension ModelConfiguration {
       throw ConfigurationError("model.class_weights: expected numbers from 0 to 1e6, found \(classWeights)")
     }
     try checkDirections()
-    if tied { try checkEmbedding("model.tied", width: layerWidth) }
+    if tied { try checkEmbedding("model.tied", width: headWidth) }
     if residual { try checkEmbedding("model.residual", width: layerWidth) }
     guard residual || mlp == 0 else {
       throw ConfigurationError("model.mlp \(mlp) is for model.residual true, found false")
@@ -276,8 +281,15 @@ extension ModelConfiguration {
   /// The columns of a layer's output.
   var layerWidth: Int { bidirectional ? 2 * hidden : hidden }
 
+  /// The columns that the head reads.
+  private var headWidth: Int { outputLayers > 0 ? hidden : layerWidth }
+
   /// Makes the embedding as wide as what shares its weights or adds to it.
   package mutating func fitEmbedding() {
-    if tied || residual { embedding = layerWidth }
+    if residual {
+      embedding = layerWidth
+    } else if tied {
+      embedding = headWidth
+    }
   }
 }

@@ -5,7 +5,7 @@ import Preconditions
 ///
 ///     x <- x + layer(norm(x))     x <- x + mlp(norm(x))
 ///
-/// where dropout falls on what is added, and the head reads norm(x) (Xiong et al. 2020).
+/// where dropout falls on what is added, and the head reads norm(x) (Xiong et al. 2020). A perceptron may stand before the head.
 ///
 /// The stem of tokens is their embedding, that of frames a linear map of the same width. The first layers' parameters are
 /// named as those of a `torch.nn` module with `embedding = Embedding`, `rnn = LSTM | GRU | RNN`, `head = Linear`.
@@ -16,9 +16,11 @@ struct Stack: ModelFamily {
 
   func build(_ builder: Builder) -> Head {
     let input = stem(builder)
-    return head(
-      builder,
-      reading: configuration.residual ? blocks(builder, reading: input) : layers(builder, reading: input))
+    var x = configuration.residual ? blocks(builder, reading: input) : layers(builder, reading: input)
+    for index in 0..<configuration.outputLayers {
+      x = MLPLayer.add(to: builder, configuration, name: "output.\(index)", reading: x)
+    }
+    return head(builder, reading: x)
   }
 
   private func layers(_ builder: Builder, reading input: LayerInput) -> Signal {

@@ -7,11 +7,18 @@ enum MLPLayer: LayerKind {
   static func add(
     to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput
   ) -> Signal {
+    add(to: builder, configuration, name: "mlp.\(index)", reading: input.signal(builder))
+  }
+
+  /// One with the parameters `name`.weight [H, C] and `name`.bias [H].
+  static func add(
+    to builder: Builder, _ configuration: ModelConfiguration, name: String, reading input: Signal
+  ) -> Signal {
+    let initializer = Initializer.weights(
+      configuration.initialization.input, outputs: configuration.hidden, inputs: input.value.columns,
+      blocks: 1, hidden: configuration.hidden)
     let linear = Linear(
-      builder, name: "mlp.\(index)", reading: input.signal(builder), outputs: configuration.hidden,
-      initializer: .weights(
-        configuration.initialization.input, outputs: configuration.hidden, inputs: input.width, blocks: 1,
-        hidden: configuration.hidden))
-    return Gelu(builder, name: "mlp.\(index).gelu", reading: linear.output).output
+      builder, name: name, reading: input, outputs: configuration.hidden, initializer: initializer)
+    return Gelu(builder, name: "\(name).gelu", reading: linear.output).output
   }
 }
