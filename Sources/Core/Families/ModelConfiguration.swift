@@ -75,6 +75,8 @@ package struct ModelConfiguration: Sendable, Equatable {
   package var hidden = 256
   /// The number of layers.
   package var layers = 2
+  /// The layers of the perceptron through which recurrent products read the previous state (Pascanu et al. 2014).
+  package var transitionLayers = 0
   /// The layers of the perceptron between the last layer and the head, each `hidden` wide.
   package var outputLayers = 0
   /// Whether each layer has a second direction, from a stream's end to its beginning; the next one reads both (Schuster &
@@ -137,6 +139,9 @@ extension ModelConfiguration {
       "layers", \.layers, .within(1, 1024), "Number of layers",
       synonyms: "numlayers nlayers nlayer depth"),
     Setting(
+      "transition_layers", \.transitionLayers, .within(0, 64),
+      "Layers of a perceptron inside the recurrence, between the previous state and the recurrent product"),
+    Setting(
       "output_layers", \.outputLayers, .within(0, 64),
       "Layers of a perceptron between the last layer and the head"),
     Setting(
@@ -198,6 +203,12 @@ extension ModelConfiguration {
       throw ConfigurationError("model.class_weights: expected numbers from 0 to 1e6, found \(classWeights)")
     }
     try checkDirections()
+    guard
+      transitionLayers == 0 || cell.names.contains(where: { Catalog.layer($0) is any ReversibleLayer.Type })
+    else {
+      throw ConfigurationError(
+        "model.transition_layers \(transitionLayers) is for recurrent layers, found model.cell \(cell)")
+    }
     if tied { try checkEmbedding("model.tied", width: headWidth) }
     if residual { try checkEmbedding("model.residual", width: layerWidth) }
     guard residual || mlp == 0 else {

@@ -80,6 +80,16 @@ struct RecurrentParts {
     biasRecurrent = bias("bias_hh", .constant(0))
   }
 
+  /// A parameter of the layer's own, of H outputs: weights of the previous state if it has `inputs`, otherwise a bias.
+  func parameter(_ name: String, _ builder: Builder, inputs: Int?) -> ParameterView {
+    let hidden = configuration.hidden
+    guard let inputs else { return builder.parameter("rnn.\(name)_\(suffix)", [hidden], .constant(0)) }
+    return builder.parameter(
+      "rnn.\(name)_\(suffix)", [hidden, inputs],
+      .weights(
+        configuration.initialization.recurrent, outputs: hidden, inputs: inputs, blocks: 1, hidden: hidden))
+  }
+
   /// The state of that letter, `h` or `c`.
   func state(_ letter: String, _ builder: Builder) -> StateSequence {
     StateSequence(

@@ -17,6 +17,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
   private let cell: Cell
   private let projection: any InputProjection
   private let h: StateSequence
+  private let transition: Transition?
   private let states: [StateSequence]
   private let inputBias: Matrix
   private let recurrent: Matrix
@@ -39,6 +40,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
     self.parts = parts
     h = parts.state("h", builder)
     cell = Cell(builder, parts)
+    transition = Transition(builder, parts)
     projection = input.projection(builder, weight: parts.weightInput)
     states = [h] + cell.cellStates
     inputBias = builder.floats(1, width)
@@ -61,6 +63,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
     for (part, packed) in packedGradients {
       context.products.packInputGradient(weights.rows(part.rows), into: packed)
     }
+    transition?.prepareWeights()
     cell.writeInputBias(to: inputBias)
   }
 
@@ -70,7 +73,8 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
     for k in 0..<chunk.steps {
       let t = step(k, chunk)
       let previous = h.before(t, chunk)
-      context.products.multiply(previous, packedForward, into: recurrent)
+      let read = transition?.forward(t, previous: previous) ?? previous
+      context.products.multiply(read, packedForward, into: recurrent)
       cell.forward(t, chunk, x: x.step(t), recurrent: recurrent, previous: previous, h: h.after(t))
     }
     for state in states { state.leave(chunk) }
@@ -90,9 +94,12 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
       cell.backward(
         t, chunk, dh: gradient.step(t, of: lanes), h: h.after(t), previous: h.before(t, chunk),
         dPrevious: dPrevious)
+      transition?.gradient.clear()
       for (part, packed) in packedGradients {
-        context.products.multiply(part.gates.step(t, of: lanes), packed, into: dPrevious)
+        context.products.multiply(
+          part.gates.step(t, of: lanes), packed, into: transition?.gradient ?? dPrevious)
       }
+      transition?.backward(t, into: dPrevious)
       if k > 0 { h.exchangeGradient(dPrevious, at: t, chunk) }
       h.cutGradient(at: t, chunk)
     }
@@ -108,12 +115,14 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
 
   private func addWeightGradients(_ chunk: Chunk) {
     let (gradients, rows) = (context.gradients, chunk.rows)
+    let read = transition?.output ?? h.previous
     gradients.addColumnSums(cell.gates.prefix(rows), steps: chunk.steps, to: parts.biasInput.gradient)
     for (part, gradient) in zip(cell.recurrentGradients, partGradients) {
       let gates = part.gates.prefix(rows)
-      gradients.addProduct(gates, h.previous.prefix(rows), steps: chunk.steps, to: gradient.weights)
+      gradients.addProduct(gates, read.prefix(rows), steps: chunk.steps, to: gradient.weights)
       gradients.addColumnSums(gates, steps: chunk.steps, to: gradient.bias)
     }
+    transition?.addWeightGradients(chunk, previous: h.previous)
   }
 }
 
