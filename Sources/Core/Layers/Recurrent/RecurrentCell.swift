@@ -90,11 +90,17 @@ struct RecurrentParts {
         configuration.initialization.recurrent, outputs: hidden, inputs: inputs, blocks: 1, hidden: hidden))
   }
 
-  /// The state of that letter, `h` or `c`.
+  /// The state of that letter, `h` or `c`. Where the data have initial conditions, a map of them is its first value.
   func state(_ letter: String, _ builder: Builder) -> StateSequence {
-    StateSequence(
+    var initial: InitialMap?
+    if case .frames(let width) = builder.tracks[.initial] {
+      initial = InitialMap(
+        builder, name: "initial.\(letter)_\(suffix)", inputs: width, hidden: configuration.hidden,
+        rule: configuration.initialization.input)
+    }
+    return StateSequence(
       builder, "rnn.\(letter)_\(suffix)", hidden: configuration.hidden,
       initialState: configuration.initialState, learntName: "rnn.initial_\(letter)_\(suffix)",
-      direction: direction)
+      initial: initial, direction: direction)
   }
 }

@@ -104,6 +104,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
       h.cutGradient(at: t, chunk)
     }
     h.applyResets(chunk)
+    for state in states { state.finishGradients(chunk) }
     addWeightGradients(chunk)
     projection.backward(chunk, gateGradients: cell.gates)
   }

@@ -25,22 +25,26 @@ final class StateSequence {
   private let direction: Direction
   private let carries: Bool
   private let learnt: ParameterView?
+  private let initial: InitialMap?
   /// What enters and what the steps leave, in the order of time. [(T + 1) B, H]
   private let values: Matrix
   private let afterReset: Matrix
 
-  /// A state of width `hidden`. Where `initialState` is learnt, its initial value is the parameter `learntName`.
+  /// A state of width `hidden`. Where a stream begins it is `initial`'s; otherwise, where `initialState` is learnt, the
+  /// parameter `learntName`; otherwise zero.
   init(
     _ builder: Builder, _ name: String, hidden: Int, initialState: InitialState, learntName: String,
-    direction: Direction = .forward
+    initial: InitialMap?, direction: Direction
   ) {
     let (rows, lanes) = (builder.shape.rows, builder.shape.lanes)
     self.name = name
     self.direction = direction
     context = builder.context
     carries = direction == .forward && initialState != .zero
+    self.initial = initial
     learnt =
-      initialState == .learnt ? builder.parameter(learntName, [hidden], .constant(0), .inParts) : nil
+      initialState == .learnt && initial == nil
+      ? builder.parameter(learntName, [hidden], .constant(0), .inParts) : nil
     values = builder.floats(rows + lanes, hidden)
     let (first, second) = (values.rows(0..<rows), values.rows(lanes..<rows + lanes))
     (previous, output) = direction == .forward ? (first, second) : (second, first)
@@ -63,6 +67,7 @@ final class StateSequence {
   func enter(_ chunk: Chunk) {
     let entering = values.step(direction == .forward ? 0 : chunk.steps, of: lanes)
     if carries { entering.copy(from: carried) } else { entering.clear() }
+    initial?.forward(chunk)
   }
 
   /// Ends the forward pass of a chunk.
@@ -89,11 +94,16 @@ final class StateSequence {
     for t in 0..<chunk.steps where hasReset(t, chunk) { reset(previous.step(t, of: lanes), t, chunk) }
   }
 
-  /// Where step t resets lanes, `gradient` (of the state before the step) ends there: it goes to the learnt initial
-  /// state, if there is one, and is zero from there back.
+  /// Ends the backward pass of a chunk: adds to the gradients of the map of initial conditions.
+  func finishGradients(_ chunk: Chunk) { initial?.backward(chunk) }
+
+  /// Where step t resets lanes, `gradient` (of the state before the step) ends there: it goes to the initial state, if it
+  /// is not fixed, and is zero from there back.
   func cutGradient(at t: Int, _ chunk: Chunk) {
     for lane in 0..<lanes where isReset(t, lane: lane, chunk) {
-      if let learnt {
+      if let initial {
+        initial.add(gradient[lane], at: beginning(t, lane: lane, chunk))
+      } else if let learnt {
         let initial = learnt.gradient.shards[lane / context.shape.lanesPerShard]
         st_add(gradient.columns, initial.base, gradient[lane], initial.base)
       }
@@ -110,14 +120,21 @@ final class StateSequence {
   }
 
   private func reset(_ state: Matrix, _ t: Int, _ chunk: Chunk) {
-    let initial = learnt?.weights.base
     for lane in 0..<lanes where isReset(t, lane: lane, chunk) {
-      if let initial {
-        state[lane].update(from: initial, count: state.columns)
+      let learnt = learnt.map { UnsafePointer($0.weights.base) }
+      if let first = initial?.state(at: beginning(t, lane: lane, chunk)) ?? learnt {
+        state[lane].update(from: first, count: state.columns)
       } else {
         state[lane].update(repeating: 0, count: state.columns)
       }
     }
+  }
+
+  /// The position where the stream of step t begins.
+  private func beginning(_ t: Int, lane: Int, _ chunk: Chunk) -> Int {
+    var first = t
+    while first > 0 && !chunk.isReset(first, lane: lane) { first -= 1 }
+    return first * lanes + lane
   }
 
   private func firstStep(of chunk: Chunk) -> Int { direction == .forward ? 0 : chunk.steps - 1 }
