@@ -28,6 +28,13 @@ package struct RandomKey: Sendable, Hashable {
     value = UInt64(mixed.x0) | UInt64(mixed.x1) << 32
   }
 
+  /// The key of `purpose` for whatever has that name.
+  package init(seed: UInt64, purpose: Purpose, name: String) {
+    let (low, high) = Self.place(of: name)
+    let mixed = st_philox(RandomKey(seed: seed, purpose: purpose).value, low, high, 0, 0)
+    value = UInt64(mixed.x0) | UInt64(mixed.x1) << 32
+  }
+
   /// Two parts of a place that stand for a name (FNV-1a: Fowler, Noll and Vo).
   package static func place(of name: String) -> (UInt32, UInt32) {
     let hash = name.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }

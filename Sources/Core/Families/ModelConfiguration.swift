@@ -63,6 +63,19 @@ package struct ModelConfiguration: Sendable, Equatable {
     package init() {}
   }
 
+  /// The probabilities of dropout by one mask a lane and chunk (Gal & Ghahramani 2016).
+  package struct VariationalDropout: Sendable, Equatable {
+    /// Of what each layer reads.
+    package var input = 0.0
+    /// Of what the last layer says.
+    package var output = 0.0
+    /// Of the previous state that recurrent products read.
+    package var recurrent = 0.0
+
+    /// The defaults.
+    package init() {}
+  }
+
   /// The kinds of the layers.
   package var cell: LayerNames = "lstm"
   /// The settings that kinds of layers have of their own.
@@ -84,6 +97,8 @@ package struct ModelConfiguration: Sendable, Equatable {
   package var bidirectional = false
   /// The probability that an output of a layer is dropped before the next layer.
   package var dropout = 0.0
+  /// Dropout by one mask a lane and chunk.
+  package var variationalDropout = VariationalDropout()
   /// Whether the output of each layer is normalised (Ba et al. 2016).
   package var layerNorm = false
   /// Whether layers are blocks of which each adds to what it reads, which is normalised first (Xiong et al. 2020).
@@ -122,6 +137,7 @@ extension ModelConfiguration {
   package static let settings =
     own
     + Catalog.layers.flatMap { $0.settings }
+    + VariationalDropout.settings.lifted("variational_dropout", \.variationalDropout)
     + Initialization.settings.lifted("initialization", \.initialization)
 
   private static let own: [Setting<ModelConfiguration>] = [
@@ -180,6 +196,20 @@ extension ModelConfiguration {
       "class_weights", \.classWeights,
       "For cross_entropy: what the targets of each label count in training, in the order of labels; []: all the same",
       synonyms: "classweights classweight lossweights"),
+  ]
+}
+
+extension ModelConfiguration.VariationalDropout {
+  /// Its settings.
+  package static let settings: [Setting<ModelConfiguration.VariationalDropout>] = [
+    Setting(
+      "input", \.input, .belowOne, "Share dropped of what each layer reads, the same in all steps of a chunk"),
+    Setting(
+      "output", \.output, .belowOne,
+      "Share dropped of the last layer's outputs, the same in all steps of a chunk"),
+    Setting(
+      "recurrent", \.recurrent, .belowOne,
+      "Share dropped of the previous state that recurrent products read, the same in all steps of a chunk"),
   ]
 }
 

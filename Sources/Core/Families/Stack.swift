@@ -17,6 +17,9 @@ struct Stack: ModelFamily {
   func build(_ builder: Builder) -> Head {
     let input = stem(builder)
     var x = configuration.residual ? blocks(builder, reading: input) : layers(builder, reading: input)
+    x = Dropout.add(
+      to: builder, name: "output_dropout", reading: x,
+      probability: configuration.variationalDropout.output, isVariational: true)
     for index in 0..<configuration.outputLayers {
       x = MLPLayer.add(to: builder, configuration, name: "output.\(index)", reading: x)
     }
@@ -30,7 +33,7 @@ struct Stack: ModelFamily {
       if configuration.layerNorm {
         output = LayerNorm(builder, name: "norm.\(index)", reading: output).output
       }
-      if index + 1 < configuration.layers { output = dropped(output, builder, index: index) }
+      if index + 1 < configuration.layers { output = dropped(output, builder, name: "dropout.\(index)") }
       input = .signal(output)
     }
     return input.signal(builder)
@@ -40,10 +43,11 @@ struct Stack: ModelFamily {
     var x = input.signal(builder)
     for index in 0..<configuration.layers {
       let y = layer(index, builder, reading: .signal(normalized(x, builder, name: "norm.\(index)")))
-      x = Sum(builder, name: "block.\(index)", x, dropped(y, builder, index: 2 * index)).output
+      x = Sum(builder, name: "block.\(index)", x, dropped(y, builder, name: "dropout.\(index)")).output
       guard configuration.mlp > 0 else { continue }
       let z = perceptron(index, builder, reading: normalized(x, builder, name: "mlp_norm.\(index)"))
-      x = Sum(builder, name: "mlp_block.\(index)", x, dropped(z, builder, index: 2 * index + 1)).output
+      x =
+        Sum(builder, name: "mlp_block.\(index)", x, dropped(z, builder, name: "mlp_dropout.\(index)")).output
     }
     return normalized(x, builder, name: "final_norm")
   }
@@ -75,14 +79,23 @@ struct Stack: ModelFamily {
     }
   }
 
-  private func dropped(_ x: Signal, _ builder: Builder, index: Int) -> Signal {
-    guard let seed = builder.dropoutSeed, configuration.dropout > 0 else { return x }
-    return Dropout(builder, reading: x, probability: configuration.dropout, seed: seed, index: index).output
+  private func dropped(_ x: Signal, _ builder: Builder, name: String) -> Signal {
+    Dropout.add(to: builder, name: name, reading: x, probability: configuration.dropout)
+  }
+
+  /// What layer `index` reads of `input`, with one mask a lane and chunk.
+  private func masked(_ input: LayerInput, _ builder: Builder, index: Int) -> LayerInput {
+    guard builder.dropoutSeed != nil, configuration.variationalDropout.input > 0 else { return input }
+    return .signal(
+      Dropout.add(
+        to: builder, name: "input_dropout.\(index)", reading: input.signal(builder),
+        probability: configuration.variationalDropout.input, isVariational: true))
   }
 
   /// Layer `index`, in both directions beside each other where the model is bidirectional.
   private func layer(_ index: Int, _ builder: Builder, reading input: LayerInput) -> Signal {
     let kind = configuration.cell[index]
+    let input = masked(input, builder, index: index)
     let forward = kind.add(to: builder, configuration, layer: index, reading: input)
     guard configuration.bidirectional, let kind = kind as? any ReversibleLayer.Type else { return forward }
     let reverse = kind.add(

@@ -2,41 +2,66 @@ import CKernels
 import Chunks
 import Random
 
-/// Inverted dropout (Srivastava et al. 2014): in training each value is kept with probability `keep`, and divided by
-/// it. The mask is a function of (seed, layer, chunk, time, lane), never stored.
+/// The mask of inverted dropout (Srivastava et al. 2014): each value is kept with probability `keep`, and divided by it. A
+/// function of (seed, name, chunk, time, lane), never stored.
+struct DropoutMask {
+  /// Whether all steps of a lane's chunk have the same mask (Gal & Ghahramani 2016).
+  let isVariational: Bool
+  private let firstLane: UInt32
+  private let keep: Float
+  private let key: UInt64
+
+  /// Drops with `probability`; nil where nothing is dropped, or the model is not for training.
+  init?(_ builder: Builder, name: String, probability: Double, isVariational: Bool = false) {
+    guard let seed = builder.dropoutSeed, probability > 0 else { return nil }
+    self.isVariational = isVariational
+    firstLane = UInt32(builder.context.firstLane)
+    keep = Float(1 - probability)
+    key = RandomKey(seed: seed, purpose: .dropout, name: name).value
+  }
+
+  /// Masks step t of all lanes: y = x mask. [B, C]
+  func apply(_ t: Int, _ chunk: Chunk, _ x: Matrix, into y: Matrix) {
+    st_dropout(
+      x.rows, x.columns, x.base, keep, key, chunk.number, isVariational ? .max : UInt32(t), firstLane, y.base)
+  }
+}
+
+/// Dropout of a signal in training.
 final class Dropout: Module {
   /// The masked values. [T B, C]
   let output: Signal
 
   private let input: Signal
   private let sink: Sink?
-  private let firstLane: UInt32
-  private let keep: Float
-  private let key: UInt64
+  private let mask: DropoutMask
 
-  /// Drops values of `input` with `probability`, by the masks of layer `index` in a run of this seed.
-  init(_ builder: Builder, reading input: Signal, probability: Double, seed: UInt64, index: Int) {
+  private init(_ builder: Builder, name: String, reading input: Signal, mask: DropoutMask) {
     self.input = input
+    self.mask = mask
     sink = builder.read(input)
-    firstLane = UInt32(builder.context.firstLane)
-    keep = Float(1 - probability)
-    key = RandomKey(seed: seed &+ UInt64(index) << 32, purpose: .dropout).value
-    output = builder.signal("dropout.\(index)", columns: input.value.columns)
+    output = builder.signal(name, columns: input.value.columns)
     builder.add(self)
   }
 
-  func forward(_ chunk: Chunk) { mask(input.value, chunk, into: output.value) }
-
-  func backward(_ chunk: Chunk) {
-    sink?.write(rows: chunk.rows) { mask(output.gradient, chunk, into: $0) }
+  /// Adds one that drops values of `input` with `probability`, unless nothing is dropped; returns what is left.
+  static func add(
+    to builder: Builder, name: String, reading input: Signal, probability: Double, isVariational: Bool = false
+  ) -> Signal {
+    let mask = DropoutMask(builder, name: name, probability: probability, isVariational: isVariational)
+    guard let mask else { return input }
+    return Dropout(builder, name: name, reading: input, mask: mask).output
   }
 
-  private func mask(_ x: Matrix, _ chunk: Chunk, into y: Matrix) {
+  func forward(_ chunk: Chunk) { apply(input.value, chunk, into: output.value) }
+
+  func backward(_ chunk: Chunk) {
+    sink?.write(rows: chunk.rows) { apply(output.gradient, chunk, into: $0) }
+  }
+
+  private func apply(_ x: Matrix, _ chunk: Chunk, into y: Matrix) {
     for t in 0..<chunk.steps {
-      st_dropout(
-        chunk.lanes, x.columns, x.step(t, of: chunk.lanes).base, keep, key, chunk.number, UInt32(t),
-        firstLane,
-        y.step(t, of: chunk.lanes).base)
+      mask.apply(t, chunk, x.step(t, of: chunk.lanes), into: y.step(t, of: chunk.lanes))
     }
   }
 }

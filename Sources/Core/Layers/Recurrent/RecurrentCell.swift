@@ -90,6 +90,13 @@ struct RecurrentParts {
         configuration.initialization.recurrent, outputs: hidden, inputs: inputs, blocks: 1, hidden: hidden))
   }
 
+  /// The mask of the previous state that the recurrent product reads, if it is dropped.
+  func recurrentMask(_ builder: Builder) -> DropoutMask? {
+    DropoutMask(
+      builder, name: "recurrent_dropout.\(suffix)", probability: configuration.variationalDropout.recurrent,
+      isVariational: true)
+  }
+
   /// The state of that letter, `h` or `c`. Where the data have initial conditions, a map of them is its first value.
   func state(_ letter: String, _ builder: Builder) -> StateSequence {
     var initial: InitialMap?

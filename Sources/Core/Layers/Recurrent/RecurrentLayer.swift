@@ -73,7 +73,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
     for k in 0..<chunk.steps {
       let t = step(k, chunk)
       let previous = h.before(t, chunk)
-      let read = transition?.forward(t, previous: previous) ?? previous
+      let read = transition?.forward(t, chunk, previous: previous) ?? previous
       context.products.multiply(read, packedForward, into: recurrent)
       cell.forward(t, chunk, x: x.step(t), recurrent: recurrent, previous: previous, h: h.after(t))
     }
@@ -99,7 +99,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
         context.products.multiply(
           part.gates.step(t, of: lanes), packed, into: transition?.gradient ?? dPrevious)
       }
-      transition?.backward(t, into: dPrevious)
+      transition?.backward(t, chunk, into: dPrevious)
       if k > 0 { h.exchangeGradient(dPrevious, at: t, chunk) }
       h.cutGradient(at: t, chunk)
     }

@@ -1,16 +1,16 @@
 import CKernels
 import Chunks
 
-/// What stands between the previous state of a recurrent layer and its recurrent product, a deep transition (Pascanu et al.
-/// 2014):
+/// What stands between the previous state of a recurrent layer and its recurrent product: dropout with one mask a chunk
+/// (Gal & Ghahramani 2016) and a deep transition (Pascanu et al. 2014):
 ///
-///     z_0 = h_prev     z_k = activation(W_k z_{k-1} + b_k)     r = z_L weight_hh^T
+///     z_0 = mask h_prev     z_k = activation(W_k z_{k-1} + b_k)     r = z_L weight_hh^T
 ///
 /// What a cell takes of h_prev other than by the product, as the GRU does, is not changed: the shortcut that Pascanu et al.
 /// add to such models.
 final class Transition {
   /// What the recurrent product reads. [T B, H]
-  var output: Matrix { layers[layers.count - 1].output }
+  let output: Matrix
   /// Before `backward` of a step, the gradient of what it read. [B, H]
   let gradient: Matrix
 
@@ -27,18 +27,22 @@ final class Transition {
 
   private let context: ModuleContext
   private let layers: [Layer]
+  private let mask: DropoutMask?
+  /// h_prev, masked. [T B, H]
+  private let masked: Matrix?
   private let relu: Bool
   private let product: Matrix
   /// Has every lane read the one row of a bias.
   private let firstRow: Buffer<Int32>
 
-  /// nil where there are no such layers.
+  /// nil where there is neither.
   init?(_ builder: Builder, _ parts: RecurrentParts) {
     let configuration = parts.configuration
-    guard configuration.transitionLayers > 0 else { return nil }
+    mask = parts.recurrentMask(builder)
     let (shape, hidden) = (builder.shape, configuration.hidden)
     context = builder.context
     relu = configuration.activation == .relu
+    masked = mask.map { _ in builder.floats(shape.rows, hidden) }
     layers = (0..<configuration.transitionLayers).map { index in
       Layer(
         weight: parts.parameter("transition_weight_\(index)", builder, inputs: hidden),
@@ -48,6 +52,8 @@ final class Transition {
         output: builder.floats(shape.rows, hidden), sumGradient: builder.floats(shape.rows, hidden))
     }
     context.products.reserve(rows: shape.rowsPerShard, outputs: hidden, inputs: hidden)
+    guard let output = layers.last?.output ?? masked else { return nil }
+    self.output = output
     gradient = builder.floats(shape.lanes, hidden)
     product = builder.floats(shape.lanes, hidden)
     firstRow = Buffer(count: shape.lanes)
@@ -61,8 +67,12 @@ final class Transition {
   }
 
   /// What the recurrent product of step t reads. [B, H]
-  func forward(_ t: Int, previous: Matrix) -> Matrix {
+  func forward(_ t: Int, _ chunk: Chunk, previous: Matrix) -> Matrix {
     var z = previous
+    if let mask, let masked {
+      z = masked.step(t, of: previous.rows)
+      mask.apply(t, chunk, previous, into: z)
+    }
     for layer in layers {
       let output = layer.output.step(t, of: z.rows)
       context.products.multiply(z, layer.packedForward, into: product)
@@ -74,7 +84,7 @@ final class Transition {
   }
 
   /// Adds to `dPrevious` what `gradient` is to the previous state; overwrites `gradient`.
-  func backward(_ t: Int, into dPrevious: Matrix) {
+  func backward(_ t: Int, _ chunk: Chunk, into dPrevious: Matrix) {
     for layer in layers.reversed() {
       let sum = layer.sumGradient.step(t, of: gradient.rows)
       st_rnn_backward(
@@ -82,12 +92,13 @@ final class Transition {
         sum.base)
       context.products.multiply(sum, layer.packedGradient, into: gradient)
     }
+    mask?.apply(t, chunk, gradient, into: gradient)
     dPrevious.add(gradient)
   }
 
   /// Adds to the gradients of the weights, from the states before each step of the chunk. [T B, H]
   func addWeightGradients(_ chunk: Chunk, previous: Matrix) {
-    var z = previous
+    var z = masked ?? previous
     for layer in layers {
       let sum = layer.sumGradient.prefix(chunk.rows)
       context.gradients.addProduct(sum, z.prefix(chunk.rows), steps: chunk.steps, to: layer.weight.gradient)
