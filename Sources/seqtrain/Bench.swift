@@ -82,6 +82,7 @@ struct Bench: ParallelCommand {
         throw ConfigurationError("--set \(setting): expected a setting of model or training")
       }
     }
+    if configuration.model.bidirectional { configuration.data.mode = .whole }
     configuration = try configuration.resolved(ranks: ranks)
     try configuration.model.check(.language(vocabulary: vocab))
     return configuration

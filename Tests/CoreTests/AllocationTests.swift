@@ -8,13 +8,26 @@ import Testing
 @Suite struct AllocationTests {
   @Test(arguments: LayerUnderTest.all, Arithmetic.all)
   func `a step allocates nothing`(_ cell: LayerUnderTest, _ arithmetic: Arithmetic) {
+    for (norm, kind) in [(Norm.layer, PerceptronKind.gelu), (.rms, .gated)] {
+      expectNoAllocation(cell, arithmetic, norm, kind)
+    }
+  }
+
+  private func expectNoAllocation(
+    _ cell: LayerUnderTest, _ arithmetic: Arithmetic, _ norm: Norm, _ kind: PerceptronKind
+  ) {
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding, configuration.layers) = (12, 9, 3)
-    (configuration.layerNorm, configuration.dropout, configuration.initialState) = (true, 0.2, .learnt)
+    (configuration.dropout, configuration.initialState) = (0.2, .learnt)
+    (configuration.residual, configuration.embedding, configuration.mlp) = (true, 12, 2)
+    (configuration.norm, configuration.mlpKind, configuration.outputLayers) = (norm, kind, 1)
+    configuration.transitionLayers = 1
+    (configuration.variationalDropout.input, configuration.variationalDropout.recurrent) = (0.1, 0.1)
     let shape = ChunkShape(steps: 6, shards: 2, lanesPerShard: 3)
-    let tested = ModelUnderTest(cell, configuration, vocabulary: 20, shape: shape, arithmetic: arithmetic)
+    let tested = ModelUnderTest(
+      cell, configuration, vocabulary: 20, conditions: 3, shape: shape, arithmetic: arithmetic)
     let data = ChunkData(
-      steps: 6, lanes: 6, vocabulary: 20, isReset: { t, lane in t == 0 || t == 4 && lane > 2 })
+      steps: 6, lanes: 6, vocabulary: 20, conditions: 3, isReset: { t, lane in t == 0 || t == 4 && lane > 2 })
     var sum = 0.0
     var pieces = 0
     func step(_ number: UInt32) {

@@ -11,6 +11,10 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
   var shards = 1
   var lanesPerShard = 2
   var vocabulary = 7
+  /// The numbers of the initial conditions.
+  var conditions = 0
+  /// Whether layers without a reverse are left out.
+  var needsReverse = false
   var firstLane = 0
   var configure: @Sendable (inout ModelConfiguration) -> Void = { _ in }
   /// Of (step, lane).
@@ -54,6 +58,54 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
       testDescription: "wide", steps: 2,
       configure: { ($0.layers, $0.hidden, $0.embedding) = (1, 18, 3) }),
     GradientCase(
+      testDescription: "residual", configure: { ($0.residual, $0.embedding) = (true, $0.hidden) },
+      isReset: { t, lane in t == 2 && lane == 1 }),
+    GradientCase(
+      testDescription: "residual without norms", shards: 2,
+      configure: { ($0.residual, $0.embedding, $0.norm) = (true, $0.hidden, .none) }),
+    GradientCase(
+      testDescription: "residual with perceptrons and dropout", steps: 3, firstLane: 1,
+      configure: {
+        ($0.residual, $0.embedding, $0.mlp, $0.norm, $0.dropout) = (true, $0.hidden, 2, .rms, 0.3)
+      }),
+    GradientCase(
+      testDescription: "residual with gated perceptrons, tied", steps: 3, capacity: 5,
+      configure: {
+        ($0.residual, $0.embedding, $0.mlp, $0.mlpKind, $0.tied) = (true, $0.hidden, 1, .gated, true)
+      }),
+    GradientCase(testDescription: "output layers", configure: { $0.outputLayers = 2 }),
+    GradientCase(
+      testDescription: "transition layers", shards: 2, configure: { $0.transitionLayers = 2 },
+      isReset: { t, lane in t == 2 && lane != 1 }),
+    GradientCase(
+      testDescription: "variational dropout", steps: 4, firstLane: 3,
+      configure: {
+        ($0.variationalDropout.input, $0.variationalDropout.output, $0.variationalDropout.recurrent) = (
+          0.3, 0.2, 0.4
+        )
+      }, isReset: { t, lane in t == 2 && lane == 0 }),
+    GradientCase(
+      testDescription: "recurrent dropout and transition layers", steps: 4, capacity: 6,
+      configure: { ($0.transitionLayers, $0.variationalDropout.recurrent, $0.layers) = (1, 0.4, 1) }),
+    GradientCase(
+      testDescription: "initial conditions", shards: 2, conditions: 3,
+      isReset: { t, lane in t == 0 && lane != 1 || t == 3 }),
+    GradientCase(
+      testDescription: "bidirectional", steps: 5, capacity: 7, shards: 2, needsReverse: true,
+      configure: { $0.bidirectional = true },
+      isReset: { t, lane in t == 0 || t == 3 && lane == 1 || t == 4 && lane == 2 }),
+    GradientCase(
+      testDescription: "bidirectional with initial conditions and learnt states", conditions: 2,
+      needsReverse: true,
+      configure: { ($0.bidirectional, $0.initialState, $0.outputLayers) = (true, .learnt, 1) },
+      isReset: { t, lane in t == 0 || t == 2 && lane == 1 }),
+    GradientCase(
+      testDescription: "bidirectional residual with learnt states", steps: 4, needsReverse: true,
+      configure: {
+        ($0.bidirectional, $0.residual, $0.embedding) = (true, true, 2 * $0.hidden)
+        ($0.initialState, $0.layers) = (.learnt, 2)
+      }, isReset: { t, lane in t == 0 || t == 2 && lane == 1 }),
+    GradientCase(
       testDescription: "everything", steps: 4, shards: 2, vocabulary: 5, firstLane: 2,
       configure: {
         ($0.tied, $0.embedding, $0.layerNorm, $0.dropout) = (true, $0.hidden, true, 0.3)
@@ -66,7 +118,8 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
 
 /// The core against the equations in Double: losses, outputs and states, and the gradients by central differences.
 @Suite struct GradientTests {
-  @Test(arguments: LayerUnderTest.all, GradientCase.all)
+  @Test(
+    arguments: product(LayerUnderTest.all, GradientCase.all).filter { $0.isReversible || !$1.needsReverse })
   func `passes agree with the equations`(_ cell: LayerUnderTest, _ way: GradientCase) {
     var configuration = ModelConfiguration()
     (configuration.hidden, configuration.embedding) = (5, 4)
@@ -74,9 +127,11 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
     let shape = ChunkShape(
       steps: way.capacity ?? way.steps, shards: way.shards, lanesPerShard: way.lanesPerShard)
     let tested = ModelUnderTest(
-      cell, configuration, vocabulary: way.vocabulary, shape: shape, firstLane: way.firstLane)
+      cell, configuration, vocabulary: way.vocabulary, conditions: way.conditions, shape: shape,
+      firstLane: way.firstLane)
     let data = ChunkData(
       steps: way.steps, capacity: way.capacity, lanes: shape.lanes, vocabulary: way.vocabulary,
+      conditions: way.conditions,
       weight: way.weight,
       isReset: way.isReset)
     tested.randomizeStates()
@@ -147,3 +202,6 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
     }
   }
 }
+
+/// All pairs of both.
+private func product<A, B>(_ a: [A], _ b: [B]) -> [(A, B)] { a.flatMap { a in b.map { (a, $0) } } }

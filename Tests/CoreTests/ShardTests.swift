@@ -24,21 +24,24 @@ import Testing
 
   /// Trains `chunks` chunks with all shards in one model, then with one model for each.
   private func expectSameBits(
-    _ cell: LayerUnderTest, _ configuration: ModelConfiguration, vocabulary: Int, shape: ChunkShape,
+    _ cell: LayerUnderTest, _ configuration: ModelConfiguration, vocabulary: Int, conditions: Int = 0,
+    shape: ChunkShape,
     arithmetic: Arithmetic, chunks: UInt32
   ) {
     let perShard = shape.lanesPerShard
     func model(shards: Int, firstLane: Int) -> ModelUnderTest {
       let shape = ChunkShape(steps: shape.steps, shards: shards, lanesPerShard: perShard)
       return ModelUnderTest(
-        cell, configuration, vocabulary: vocabulary, shape: shape, arithmetic: arithmetic,
+        cell, configuration, vocabulary: vocabulary, conditions: conditions, shape: shape,
+        arithmetic: arithmetic,
         firstLane: firstLane)
     }
     let together = model(shards: shape.shards, firstLane: 0)
     let alone = (0..<shape.shards).map { model(shards: 1, firstLane: $0 * perShard) }
     for number in 0..<chunks {
       let data = ChunkData(
-        steps: shape.steps, lanes: shape.lanes, vocabulary: vocabulary, seed: UInt64(number),
+        steps: shape.steps, lanes: shape.lanes, vocabulary: vocabulary, conditions: conditions,
+        seed: UInt64(number),
         isReset: { t, lane in (t + lane) % 11 == 0 })
       together.train(data, number)
       for (shard, tested) in alone.enumerated() {
@@ -67,6 +70,18 @@ import Testing
     expectSameBits(
       cell, configuration, vocabulary: 50, shape: ChunkShape(steps: 100, shards: 4, lanesPerShard: 3),
       arithmetic: arithmetic, chunks: 2)
+  }
+
+  @Test(arguments: Arithmetic.all)
+  func `blocks in both directions too`(_ arithmetic: Arithmetic) {
+    var configuration = ModelConfiguration()
+    (configuration.hidden, configuration.embedding, configuration.layers) = (20, 40, 2)
+    (configuration.bidirectional, configuration.residual, configuration.mlp) = (true, true, 1)
+    (configuration.mlpKind, configuration.norm, configuration.outputLayers) = (.gated, .rms, 1)
+    (configuration.transitionLayers, configuration.variationalDropout.recurrent) = (1, 0.2)
+    expectSameBits(
+      LayerUnderTest.all[3], configuration, vocabulary: 50, conditions: 3,
+      shape: ChunkShape(steps: 30, shards: 4, lanesPerShard: 3), arithmetic: arithmetic, chunks: 2)
   }
 
   @Test(arguments: Arithmetic.all)

@@ -12,8 +12,8 @@ func message<T>(_ body: () throws -> T) -> String {
   /// A value for a setting that differs from its default.
   static func otherValue(of setting: Setting<Configuration>) throws -> String {
     let candidates = [
-      "true", "3", "0.25", "packed", "gru", "relu", "learnt", "uniform", "bfloat16", "skip", "sgd", "cosine",
-      "squared_error", "[0.5, 2]", "accuracy",
+      "true", "3", "0.25", "packed", "gru", "relu", "learnt", "rms", "gated", "uniform", "bfloat16", "skip",
+      "sgd", "cosine", "squared_error", "[0.5, 2]", "accuracy",
       "[a, \"b: c\"]", "a text: \"quoted\" # \\ \u{e9}",
     ]
     for candidate in candidates {

@@ -46,6 +46,25 @@ import Training
     ),
     (["model.tied=true"], 1, "model.tied needs model.embedding 128 and model.hidden 256 to be equal"),
     (["model.activation=relu"], 1, "model.activation relu is for model.cell rnn, found lstm"),
+    (
+      ["model.bidirectional=true"], 1,
+      "model.bidirectional reads streams from both ends and needs data.mode whole"
+    ),
+    (
+      ["model.bidirectional=true", "model.cell=[gru, conv]"], 1,
+      "model.bidirectional is for model.cell rnn, lstm, gru, lstm2, found conv"
+    ),
+    (["model.residual=true"], 1, "model.residual needs model.embedding 128 and model.hidden 256 to be equal"),
+    (
+      ["model.residual=true", "model.bidirectional=true"], 1,
+      "model.residual needs model.embedding 128 to be twice model.hidden, 512"
+    ),
+    (["model.mlp=4"], 1, "model.mlp 4 is for model.residual true, found false"),
+    (
+      ["model.residual=true", "model.embedding=256", "model.layer_norm=true"], 1,
+      "model.layer_norm normalises the outputs of plain layers"
+    ),
+    (["model.cell=mlp", "model.transition_layers=1"], 1, "is for recurrent layers, found model.cell mlp"),
     (["training.optimizer.nesterov=true"], 1, "training.optimizer.nesterov needs"),
     (["training.optimizer.weight_decay=0.1"], 1, "needs training.optimizer.name adamw or sgd, found adam"),
     (["training.schedule.name=plateau", "evaluation.every=0"], 1, "evaluation.every 0: "),

@@ -28,6 +28,10 @@ extension Configuration {
         "training.lanes \(training.lanes) times data.longest \(data.longest) are more than \(Int32.max) positions of a "
           + "chunk; set one of them lower")
     }
+    guard !model.bidirectional || data.mode == .whole else {
+      throw ConfigurationError(
+        "model.bidirectional reads streams from both ends and needs data.mode whole, found \(data.mode)")
+    }
     guard evaluation.every > 0 || (training.schedule.name != .plateau && evaluation.patience == 0) else {
       throw ConfigurationError(
         "evaluation.every 0: training.schedule.name plateau and evaluation.patience need validations")

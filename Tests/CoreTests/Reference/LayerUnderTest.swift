@@ -12,6 +12,14 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
   /// Chooses the layer.
   let configure: @Sendable (inout ModelConfiguration) -> Void
 
+  /// Whether the model may be bidirectional.
+  var isReversible: Bool {
+    var configuration = ModelConfiguration()
+    configure(&configuration)
+    configuration.bidirectional = true
+    return (try? configuration.check()) != nil
+  }
+
   init(
     _ kind: LayerNames, _ equations: ReferenceLayer, named description: String? = nil, fixture: String? = nil,
     tolerance: Double = 2e-6,

@@ -6,13 +6,19 @@ struct ReferenceLayer: Sendable {
   let states: @Sendable (ModelConfiguration) -> Int
   /// The outputs of all steps, from the layer's inputs and the states that enter, which become those that leave.
   let run:
-    @Sendable (_ inputs: [Vector], _ resets: [Bool], _ states: inout [Vector], _ context: Context) -> [Vector]
+    @Sendable (_ inputs: [Vector], _ chunk: LaneChunk, _ states: inout [Vector], _ context: Context) ->
+      [Vector]
 
   /// What a layer knows of its model.
   struct Context {
     let model: ReferenceModel
     let index: Int
+    /// Whether it is the second direction of a layer.
+    var isReverse = false
     var configuration: ModelConfiguration { model.configuration }
+
+    /// The end of recurrent parameters' names.
+    var suffix: String { "l\(index)" + (isReverse ? "_reverse" : "") }
 
     subscript(name: String) -> ReferenceParameter { model[name] }
   }
@@ -24,11 +30,19 @@ struct RecurrentWeights {
   let recurrent: ReferenceParameter
   let inputBias: Vector
   let recurrentBias: Vector
+  /// The layers between the previous state and the recurrent product.
+  var transitions: [(weight: ReferenceParameter, bias: Vector)] = []
+  var activation: @Sendable (Vector) -> Vector = { tanh($0) }
+  /// What dropout does to the previous state.
+  var mask: Vector
 
   /// W_ih x + b_ih
   func read(_ x: Vector) -> Vector { input * x + inputBias }
-  /// W_hh h + b_hh
-  func recall(_ h: Vector) -> Vector { recurrent * h + recurrentBias }
+  /// W_hh z + b_hh, z = h or what dropout and the transitions make of it
+  func recall(_ h: Vector) -> Vector {
+    let z = transitions.reduce(h * mask) { z, layer in activation(layer.weight * z + layer.bias) }
+    return recurrent * z + recurrentBias
+  }
 }
 
 /// A recurrent cell by its equations, as the documentation of `torch.nn` writes them.
@@ -67,33 +81,56 @@ struct ReferenceCell: Sendable {
 }
 
 extension ReferenceCell {
-  /// A layer of these cells.
+  /// A layer of these cells, in both directions where the model is bidirectional.
   var layer: ReferenceLayer {
-    ReferenceLayer(states: { _ in states.count }) { inputs, resets, state, context in
-      let (w, initial) = (RecurrentWeights(context), initialStates(context))
-      return inputs.indices.map { t in
-        if resets[t] { state = initial }
-        state = step(inputs[t], state, w)
-        return state[0]
-      }
+    ReferenceLayer(states: { _ in states.count }) { inputs, chunk, state, context in
+      let forward = run(inputs, chunk, &state, context)
+      guard context.configuration.bidirectional else { return forward }
+      var (other, reverse) = (state, context)
+      reverse.isReverse = true
+      let outputs = Array(run(inputs.reversed(), chunk.reversed, &other, reverse).reversed())
+      return zip(forward, outputs).map { Vector($0.elements + $1.elements) }
+    }
+  }
+
+  private func run(
+    _ inputs: [Vector], _ chunk: LaneChunk, _ state: inout [Vector], _ context: ReferenceLayer.Context
+  ) -> [Vector] {
+    let w = RecurrentWeights(context, chunk)
+    return inputs.indices.map { t in
+      if chunk.resets[t] { state = initialStates(context, chunk.initial[t]) }
+      state = step(inputs[t], state, w)
+      return state[0]
     }
   }
 
   /// What the states are where a stream begins.
-  private func initialStates(_ context: ReferenceLayer.Context) -> [Vector] {
+  private func initialStates(_ context: ReferenceLayer.Context, _ conditions: Vector) -> [Vector] {
     states.map {
-      context.configuration.initialState == .learnt
-        ? context["rnn.initial_\($0)_l\(context.index)"].vector : .zero(context.configuration.hidden)
+      if conditions.count > 0 {
+        let name = "initial.\($0)_\(context.suffix)"
+        return context["\(name).weight"] * conditions + context["\(name).bias"].vector
+      }
+      return context.configuration.initialState == .learnt
+        ? context["rnn.initial_\($0)_\(context.suffix)"].vector : .zero(context.configuration.hidden)
     }
   }
 }
 
 extension RecurrentWeights {
-  init(_ context: ReferenceLayer.Context) {
-    func parameter(_ name: String) -> ReferenceParameter { context["rnn.\(name)_l\(context.index)"] }
+  init(_ context: ReferenceLayer.Context, _ chunk: LaneChunk) {
+    func parameter(_ name: String) -> ReferenceParameter { context["rnn.\(name)_\(context.suffix)"] }
+    let configuration = context.configuration
     self.init(
       input: parameter("weight_ih"), recurrent: parameter("weight_hh"),
       inputBias: parameter("bias_ih").vector,
-      recurrentBias: parameter("bias_hh").vector)
+      recurrentBias: parameter("bias_hh").vector,
+      transitions: (0..<configuration.transitionLayers).map {
+        (parameter("transition_weight_\($0)"), parameter("transition_bias_\($0)").vector)
+      },
+      activation: configuration.activation == .relu ? { relu($0) } : { tanh($0) },
+      mask: context.model.mask(
+        "recurrent_dropout.\(context.suffix)", configuration.variationalDropout.recurrent, .max, chunk,
+        configuration.hidden))
   }
 }

@@ -7,13 +7,13 @@ extension ReferenceLayer {
   /// gelu(bias + sum over j of W_j x_{t-K+1+j}), x zero before the stream.
   static let conv = ReferenceLayer(
     states: { $0[ConvOptions.self].width > 1 ? 1 : 0 }
-  ) { inputs, resets, states, context in
+  ) { inputs, chunk, states, context in
     let options = context.configuration[ConvOptions.self]
     let (weight, bias) = (context["conv.\(context.index).weight"], context["conv.\(context.index).bias"])
     let (before, width) = (options.width - 1, options.width)
     var window = before > 0 ? states[0].gates(before) : []
     let outputs = inputs.indices.map { t in
-      if resets[t] { window = window.map { .zero($0.count) } }
+      if chunk.resets[t] { window = window.map { .zero($0.count) } }
       window.append(inputs[t])
       let sum = bias.vector.elements.indices.map { output in
         let row = weight.row(output).elements

@@ -12,21 +12,30 @@ final class ChunkData {
   private var weights: UnsafeMutablePointer<Float> { chunk.weights }
   private var resets: UnsafeMutablePointer<UInt8> { chunk.resets }
 
-  private init(steps: Int, capacity: Int? = nil, lanes: Int) {
+  /// The numbers of the initial conditions.
+  private let conditions: Int
+
+  private init(steps: Int, capacity: Int? = nil, lanes: Int, conditions: Int = 0) {
     self.steps = steps
     self.lanes = lanes
-    chunk = Chunk(steps: capacity ?? steps, lanes: lanes, tracks: .language(vocabulary: 1))
+    self.conditions = conditions
+    chunk = Chunk(
+      steps: capacity ?? steps, lanes: lanes, tracks: .language(vocabulary: 1, conditions: conditions))
     chunk.steps = steps
   }
 
   /// Random tokens below `vocabulary`, weighted and reset as `weight` and `isReset` of (step, lane) say, in a chunk that
-  /// has room for `capacity` steps.
+  /// has room for `capacity` steps; with initial conditions of so many numbers.
   convenience init(
-    steps: Int, capacity: Int? = nil, lanes: Int, vocabulary: Int, seed: UInt64 = 1,
+    steps: Int, capacity: Int? = nil, lanes: Int, vocabulary: Int, conditions: Int = 0, seed: UInt64 = 1,
     weight: (Int, Int) -> Float = { _, _ in 1 }, isReset: (Int, Int) -> Bool = { _, _ in false }
   ) {
-    self.init(steps: steps, capacity: capacity, lanes: lanes)
+    self.init(steps: steps, capacity: capacity, lanes: lanes, conditions: conditions)
     var random = RandomStream(RandomKey(seed: seed, purpose: .synthesis))
+    if conditions > 0 {
+      let frames = chunk.frames(.initial)
+      for i in 0..<frames.count { frames.base[i] = Float(2 * random.uniform() - 1) }
+    }
     for t in 0..<steps {
       for lane in 0..<lanes {
         let position = t * lanes + lane
@@ -50,7 +59,7 @@ final class ChunkData {
 
   /// A copy of some of the steps and lanes.
   func part(steps: Range<Int>, lanes: Range<Int>) -> ChunkData {
-    let part = ChunkData(steps: steps.count, lanes: lanes.count)
+    let part = ChunkData(steps: steps.count, lanes: lanes.count, conditions: conditions)
     for (row, t) in steps.enumerated() {
       for (column, lane) in lanes.enumerated() {
         let (to, from) = (row * lanes.count + column, t * self.lanes + lane)
@@ -58,6 +67,8 @@ final class ChunkData {
         part.targets[to] = targets[from]
         part.weights[to] = weights[from]
         part.resets[to] = resets[from]
+        guard conditions > 0 else { continue }
+        part.chunk.frames(.initial)[to].update(from: chunk.frames(.initial)[from], count: conditions)
       }
     }
     return part
@@ -75,6 +86,20 @@ final class ChunkData {
     return LaneChunk(
       inputs: positions.map { Int(inputs[$0]) }, targets: positions.map { Int(targets[$0]) },
       weights: positions.map { Double(weights[$0]) }, resets: positions.map { resets[$0] != 0 },
+      initial: positions.map {
+        Vector(conditions > 0 ? ModelUnderTest.row($0, of: chunk.frames(.initial)) : [])
+      },
       lane: firstLane + lane, number: number)
+  }
+}
+
+extension TrackSet {
+  /// The tracks of a language model with initial conditions of so many numbers, none for 0.
+  static func language(vocabulary: Int, conditions: Int) -> TrackSet {
+    guard conditions > 0 else { return .language(vocabulary: vocabulary) }
+    return TrackSet([
+      .input: .tokens(count: vocabulary), .target: .tokens(count: vocabulary),
+      .initial: .frames(width: conditions),
+    ])
   }
 }

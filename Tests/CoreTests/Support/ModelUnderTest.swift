@@ -11,7 +11,8 @@ final class ModelUnderTest {
   private let dropoutSeed: UInt64?
 
   init(
-    _ cell: LayerUnderTest, _ configuration: ModelConfiguration, vocabulary: Int, shape: ChunkShape,
+    _ cell: LayerUnderTest, _ configuration: ModelConfiguration, vocabulary: Int, conditions: Int = 0,
+    shape: ChunkShape,
     trees: [Range<Int>]? = nil, arithmetic: Arithmetic = .float32, firstLane: Int = 0,
     dropoutSeed: UInt64? = 7
   ) {
@@ -21,7 +22,8 @@ final class ModelUnderTest {
     self.cell = cell
     self.firstLane = firstLane
     self.dropoutSeed = dropoutSeed
-    let layout = Blueprint(configuration, tracks: .language(vocabulary: vocabulary)).layout
+    let tracks = TrackSet.language(vocabulary: vocabulary, conditions: conditions)
+    let layout = Blueprint(configuration, tracks: tracks).layout
     memory = ParameterMemory(layout: layout, trees: trees ?? (0..<shape.shards).map { $0..<$0 + 1 })
     for (index, parameter) in layout.parameters.enumerated() {
       // Large enough that no gate is near linear, and biases and gains that the usual start would make zero or one.
@@ -31,7 +33,7 @@ final class ModelUnderTest {
       }
     }
     model = Model(
-      configuration, tracks: .language(vocabulary: vocabulary), memory: memory, shape: shape,
+      configuration, tracks: tracks, memory: memory, shape: shape,
       precision: arithmetic.precision,
       bfloat16: arithmetic.bfloat16, firstLane: firstLane, dropoutSeed: dropoutSeed)
   }
