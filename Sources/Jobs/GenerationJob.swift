@@ -51,6 +51,11 @@ package struct GenerationJob: Sendable {
       context.insert(lineEnd, at: 0)
     }
     if context.isEmpty { context = [0] }
+    guard !trained.configuration.model.bidirectional else {
+      throw DataError(
+        "\(trained.path): a bidirectional model reads what follows each token, so it can't generate; use one trained with "
+          + "model.bidirectional false")
+    }
     var speller = TokenSpeller(vocabulary)
     if !tokens.isEmpty { try emit(tokens.flatMap { speller.spell($0) }) }
     let generator = Generator(

@@ -6,21 +6,43 @@ import Testing
 
 /// The core against what `torch.nn` computed; Fixtures/make_fixtures.py says what the files hold.
 @Suite struct TorchFixtureTests {
+  /// A model of which there is a fixture of that name.
+  struct Fixture: Sendable, CustomTestStringConvertible {
+    let name: String
+    let layer: LayerUnderTest
+    var configure: @Sendable (inout ModelConfiguration) -> Void = { _ in }
+    var testDescription: String { name }
+  }
+
+  static let fixtures =
+    LayerUnderTest.all.compactMap { layer in layer.fixture.map { Fixture(name: $0, layer: layer) } }
+    + LayerUnderTest.all.filter { ["lstm", "gru"].contains($0.fixture) }.flatMap { layer in
+      [
+        Fixture(name: "bidirectional_\(layer.testDescription)", layer: layer) { $0.bidirectional = true },
+        Fixture(name: "residual_\(layer.testDescription)", layer: layer) {
+          ($0.residual, $0.mlp) = (true, 2)
+          if layer.fixture == "lstm" { ($0.norm, $0.mlpKind) = (.rms, .gated) }
+        },
+      ]
+    }
+
   /// A fixture, and a model of the core with its weights and initial states.
   private struct Case {
     let file: File
     let tested: ModelUnderTest
 
-    init(_ cell: LayerUnderTest, _ name: String) throws {
+    init(_ fixture: Fixture) throws {
       let folder = #filePath.prefix(through: #filePath.lastIndex(of: "/") ?? #filePath.startIndex)
-      file = try File.open("\(folder)Fixtures/\(name).h5")
+      file = try File.open("\(folder)Fixtures/\(fixture.name).h5")
       let embedding = try file.dataset("weights/embedding.weight").shape
       let inputs = try file.dataset("inputs").shape
       var configuration = ModelConfiguration()
+      fixture.configure(&configuration)
       configuration.embedding = embedding[1]
-      configuration.hidden = try file.dataset("outputs").shape[2]
+      configuration.hidden =
+        try file.dataset("outputs").shape[2] / (configuration.bidirectional ? 2 : 1)
       tested = ModelUnderTest(
-        cell, configuration, vocabulary: embedding[0],
+        fixture.layer, configuration, vocabulary: embedding[0],
         shape: ChunkShape(steps: inputs[1], shards: 1, lanesPerShard: inputs[2]))
       for parameter in tested.memory.layout.parameters {
         let weights = try file.dataset("weights/\(parameter.name)")
@@ -46,11 +68,9 @@ import Testing
     }
   }
 
-  private static let cells = LayerUnderTest.all.filter { $0.fixture != nil }
-
-  @Test(arguments: cells)
-  func `parameters have torch's names and shapes`(_ cell: LayerUnderTest) throws {
-    let fixture = try Case(cell, try #require(cell.fixture))
+  @Test(arguments: fixtures)
+  func `parameters have torch's names and shapes`(_ name: Fixture) throws {
+    let fixture = try Case(name)
     let layout = fixture.tested.memory.layout
     #expect(try fixture.file.group("weights").childNames() == layout.parameters.map(\.name).sorted())
     for parameter in layout.parameters {
@@ -60,9 +80,9 @@ import Testing
       try fixture.file.group("initial").childNames() == fixture.tested.model.states.map(\.name).sorted())
   }
 
-  @Test(arguments: cells)
-  func `outputs, losses, states and gradients are torch's`(_ cell: LayerUnderTest) throws {
-    let fixture = try Case(cell, try #require(cell.fixture))
+  @Test(arguments: fixtures)
+  func `outputs, losses, states and gradients are torch's`(_ name: Fixture) throws {
+    let fixture = try Case(name)
     let (tested, model) = (fixture.tested, fixture.tested.model)
     let data = try fixture.chunk(0)
     tested.train(data)
@@ -82,9 +102,9 @@ import Testing
     }
   }
 
-  @Test(arguments: cells)
-  func `three clipped steps of Adam lead to torch's weights`(_ cell: LayerUnderTest) throws {
-    let fixture = try Case(cell, try #require(cell.fixture))
+  @Test(arguments: fixtures)
+  func `three clipped steps of Adam lead to torch's weights`(_ name: Fixture) throws {
+    let fixture = try Case(name)
     let (tested, memory) = (fixture.tested, fixture.tested.memory)
     let attributes = fixture.file.attributes
     let clipNorm = try attributes.number("clip_norm")

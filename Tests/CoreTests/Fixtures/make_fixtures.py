@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Writes what torch.nn computes, for the tests of the core to compare with: one HDF5 file a cell, beside this script.
+"""Writes what torch.nn computes, for the tests of the core to compare with: one HDF5 file a model, beside this script.
 
-    python make_fixtures.py        needs PyTorch, h5py and NumPy
+    python make_fixtures.py [NAME...]        needs PyTorch, h5py and NumPy
 
 A model (embedding, two recurrent layers, linear head) reads three chunks one after another, its state carried from a
-random one, and is updated after each: mean cross-entropy, gradients clipped by their norm, Adam. It computes in
+random one (in a second direction it begins with zero), and is updated after each: mean cross-entropy, gradients clipped by their norm, Adam. It computes in
 float64, from numbers that float32 has. In each file:
 
     inputs, targets [3, T, B]       the tokens of the chunks
     initial/STATE [B, H]            the states that enter the first chunk; the names are the core's
     weights/NAME                    the weights at first; names and shapes are those of the module's parameters
-    outputs [T, B, H]               the first chunk: the upper layer's outputs,
+    outputs [T, B, H]               the first chunk: what the head reads,
     final/STATE [B, H]                the states that leave it,
     gradients/NAME                    and the gradients of the sum of its losses
     losses [3]                      the sum of each chunk's losses
@@ -19,6 +19,7 @@ float64, from numbers that float32 has. In each file:
     attributes                      clip_norm, learning_rate, beta1, beta2, epsilon, and what made the file
 """
 
+import sys
 from pathlib import Path
 
 import h5py
@@ -29,29 +30,77 @@ from torch import nn
 STEPS, LANES, VOCABULARY, EMBEDDING, HIDDEN, LAYERS, CHUNKS = 6, 3, 11, 6, 8, 2, 3
 ADAM = {"learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 CLIP_NORM = 0.2
-CELLS = {
-    "rnn": lambda **sizes: nn.RNN(nonlinearity="tanh", **sizes),
-    "relu_rnn": lambda **sizes: nn.RNN(nonlinearity="relu", **sizes),
-    "lstm": nn.LSTM,
-    "gru": nn.GRU,
-}
-
-
 class LanguageModel(nn.Module):
+    """A state is [letters, layers, B, H]."""
+
     def __init__(self, cell):
         super().__init__()
         self.embedding = nn.Embedding(VOCABULARY, EMBEDDING)
         self.rnn = cell(input_size=EMBEDDING, hidden_size=HIDDEN, num_layers=LAYERS)
-        self.head = nn.Linear(HIDDEN, VOCABULARY)
+        self.head = nn.Linear(HIDDEN * (2 if self.rnn.bidirectional else 1), VOCABULARY)
 
     def forward(self, tokens, state):
-        hidden, state = self.rnn(self.embedding(tokens), state)
+        hidden, state = run(self.rnn, self.embedding(tokens), state)
         return self.head(hidden), hidden, state
 
+    def core_names(self):
+        return self.named_parameters()
 
-def random_states(cell_name):
-    states = [torch.empty(LAYERS, LANES, HIDDEN).uniform_(-1, 1).float().double() for _ in "hc"]
-    return tuple(states) if cell_name == "lstm" else states[0]
+
+class ResidualModel(nn.Module):
+    """Blocks x <- x + rnn(norm(x)), x <- x + mlp(norm(x)), and a norm before the head."""
+
+    def __init__(self, cell, norm, gated):
+        super().__init__()
+        each = range(LAYERS)
+        units = 2 * HIDDEN
+        self.gated = gated
+        self.embedding = nn.Embedding(VOCABULARY, HIDDEN)
+        self.norm = nn.ModuleList(norm(HIDDEN, eps=1e-5) for _ in each)
+        self.rnn = nn.ModuleList(cell(HIDDEN, HIDDEN) for _ in each)
+        self.mlp_norm = nn.ModuleList(norm(HIDDEN, eps=1e-5) for _ in each)
+        self.up = nn.ModuleList(nn.Linear(HIDDEN, units * (2 if gated else 1)) for _ in each)
+        self.down = nn.ModuleList(nn.Linear(units, HIDDEN) for _ in each)
+        self.final_norm = norm(HIDDEN, eps=1e-5)
+        self.head = nn.Linear(HIDDEN, VOCABULARY)
+
+    def activate(self, u):
+        if not self.gated:
+            return nn.functional.gelu(u)
+        a, b = u.chunk(2, -1)
+        return nn.functional.silu(a) * b
+
+    def forward(self, tokens, state):
+        x, states = self.embedding(tokens), []
+        for layer in range(LAYERS):
+            y, left = run(self.rnn[layer], self.norm[layer](x), state[:, layer : layer + 1])
+            states.append(left)
+            x = x + y
+            x = x + self.down[layer](self.activate(self.up[layer](self.mlp_norm[layer](x))))
+        hidden = self.final_norm(x)
+        return self.head(hidden), hidden, torch.cat(states, 1)
+
+    def core_names(self):
+        for name, parameter in self.named_parameters():
+            if name.startswith("rnn."):
+                _, layer, kind = name.split(".")
+                name = f"rnn.{kind[:-1]}{layer}"
+            yield name, parameter
+
+
+def run(rnn, x, state):
+    """The outputs and the state that leaves: of the forward direction, as the one that enters."""
+    if rnn.bidirectional:
+        state = torch.stack([state, torch.zeros_like(state)], 2).flatten(1, 2)
+    state = tuple(state) if isinstance(rnn, nn.LSTM) else state[0]
+    hidden, state = rnn(x, state)
+    state = torch.stack(state) if isinstance(rnn, nn.LSTM) else state.unsqueeze(0)
+    return hidden, state[:, ::2] if rnn.bidirectional else state
+
+
+def random_states(name):
+    states = torch.stack([torch.empty(LAYERS, LANES, HIDDEN).uniform_(-1, 1).float().double() for _ in "hc"])
+    return states if "lstm" in name else states[:1]
 
 
 def write(group, arrays):
@@ -60,13 +109,24 @@ def write(group, arrays):
 
 
 def write_states(group, states):
-    states = states if isinstance(states, tuple) else (states,)
     for letter, state in zip("hc", states):
         write(group, ((f"rnn.{letter}_l{layer}", state[layer]) for layer in range(LAYERS)))
 
 
-def make(file, name, cell):
-    model = LanguageModel(cell)
+MODELS = {
+    "rnn": lambda: LanguageModel(lambda **sizes: nn.RNN(nonlinearity="tanh", **sizes)),
+    "relu_rnn": lambda: LanguageModel(lambda **sizes: nn.RNN(nonlinearity="relu", **sizes)),
+    "lstm": lambda: LanguageModel(nn.LSTM),
+    "gru": lambda: LanguageModel(nn.GRU),
+    "bidirectional_lstm": lambda: LanguageModel(lambda **sizes: nn.LSTM(bidirectional=True, **sizes)),
+    "bidirectional_gru": lambda: LanguageModel(lambda **sizes: nn.GRU(bidirectional=True, **sizes)),
+    "residual_lstm": lambda: ResidualModel(nn.LSTM, nn.RMSNorm, gated=True),
+    "residual_gru": lambda: ResidualModel(nn.GRU, nn.LayerNorm, gated=False),
+}
+
+
+def make(file, name, model):
+    model = model()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(parameter.float().double())
@@ -79,7 +139,7 @@ def make(file, name, cell):
     file.attrs.update(ADAM, clip_norm=CLIP_NORM)
     file.create_dataset("inputs", data=inputs.numpy().astype(np.int32), track_times=False)
     file.create_dataset("targets", data=targets.numpy().astype(np.int32), track_times=False)
-    write(file.create_group("weights"), model.named_parameters())
+    write(file.create_group("weights"), model.core_names())
     write_states(file.create_group("initial"), state)
 
     losses, norms = [], []
@@ -91,23 +151,25 @@ def make(file, name, cell):
         if chunk == 0:
             write(file, [("outputs", hidden)])
             write_states(file.create_group("final"), state)
-            write(file.create_group("gradients"), ((n, p.grad) for n, p in model.named_parameters()))
+            write(file.create_group("gradients"), ((n, p.grad) for n, p in model.core_names()))
         for parameter in model.parameters():
             parameter.grad /= STEPS * LANES
         norms.append(nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM))
         losses.append(loss)
         optimizer.step()
-        state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+        state = state.detach()
     write(file, [("losses", torch.stack(losses)), ("norms", torch.stack(norms))])
-    write(file.create_group("updated"), model.named_parameters())
+    write(file.create_group("updated"), model.core_names())
 
 
 def main():
     torch.set_default_dtype(torch.float64)
-    for seed, (name, cell) in enumerate(CELLS.items()):
+    for seed, (name, model) in enumerate(MODELS.items()):
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
         torch.manual_seed(seed)
         with h5py.File(Path(__file__).parent / f"{name}.h5", "w") as file:
-            make(file, name, cell)
+            make(file, name, model)
 
 
 if __name__ == "__main__":

@@ -31,10 +31,10 @@ struct RecurrentWeights {
   let inputBias: Vector
   let recurrentBias: Vector
   /// The layers between the previous state and the recurrent product.
-  var transitions: [(weight: ReferenceParameter, bias: Vector)] = []
-  var activation: @Sendable (Vector) -> Vector = { tanh($0) }
+  let transitions: [(weight: ReferenceParameter, bias: Vector)]
+  let activation: @Sendable (Vector) -> Vector
   /// What dropout does to the previous state.
-  var mask: Vector
+  let mask: Vector
 
   /// W_ih x + b_ih
   func read(_ x: Vector) -> Vector { input * x + inputBias }
@@ -121,16 +121,20 @@ extension RecurrentWeights {
   init(_ context: ReferenceLayer.Context, _ chunk: LaneChunk) {
     func parameter(_ name: String) -> ReferenceParameter { context["rnn.\(name)_\(context.suffix)"] }
     let configuration = context.configuration
-    self.init(
-      input: parameter("weight_ih"), recurrent: parameter("weight_hh"),
-      inputBias: parameter("bias_ih").vector,
-      recurrentBias: parameter("bias_hh").vector,
-      transitions: (0..<configuration.transitionLayers).map {
-        (parameter("transition_weight_\($0)"), parameter("transition_bias_\($0)").vector)
-      },
-      activation: configuration.activation == .relu ? { relu($0) } : { tanh($0) },
-      mask: context.model.mask(
-        "recurrent_dropout.\(context.suffix)", configuration.variationalDropout.recurrent, .max, chunk,
-        configuration.hidden))
+    input = parameter("weight_ih")
+    recurrent = parameter("weight_hh")
+    inputBias = parameter("bias_ih").vector
+    recurrentBias = parameter("bias_hh").vector
+    transitions = (0..<configuration.transitionLayers).map {
+      (parameter("transition_weight_\($0)"), parameter("transition_bias_\($0)").vector)
+    }
+    if configuration.activation == .relu {
+      activation = { relu($0) }
+    } else {
+      activation = { tanh($0) }
+    }
+    mask = context.model.mask(
+      "recurrent_dropout.\(context.suffix)", configuration.variationalDropout.recurrent, .max, chunk,
+      configuration.hidden)
   }
 }
