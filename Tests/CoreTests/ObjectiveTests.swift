@@ -104,7 +104,7 @@ private struct ObjectiveCase {
     self.shape = shape
     var configuration = ModelConfiguration()
     (configuration.cell, configuration.layers, configuration.hidden, configuration.embedding) = (
-      .rnn, 1, 2, 2
+      "rnn", 1, 2, 2
     )
     guard let objective = ObjectiveChoice(rawValue: tested.name) else {
       preconditionFailure("no objective \(tested.name)")

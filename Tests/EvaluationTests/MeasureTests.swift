@@ -32,7 +32,7 @@ private struct Judged {
   ) throws {
     var configuration = ModelConfiguration()
     (configuration.cell, configuration.layers, configuration.hidden, configuration.embedding) = (
-      .gru, 1, 6, 4
+      "gru", 1, 6, 4
     )
     configuration.objective = try #require(ObjectiveChoice(rawValue: objective))
     try configuration.check(tracks)
