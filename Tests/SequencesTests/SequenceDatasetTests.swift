@@ -74,6 +74,25 @@ private struct Raw {
     #expect(throws: DataError.self) { try dataset.verify() }
   }
 
+  /// Its fingerprint was computed in Python.
+  @Test func `tracks of any numeric type are read`() throws {
+    let dataset = try SequenceDataset(fixture("tracks"))
+    try dataset.verify()
+    let labels = try Vocabulary(level: .label, spellings: ["B-X", "I-X", "O"])
+    #expect(
+      try dataset.description
+        == DataDescription([
+          .input: .frames(FrameColumns(["Höhe", "t"], units: ["m", ""], means: [0.5, 0], scales: [2, 1])),
+          .target: .tokens(labels),
+          .initial: .tokens(Vocabulary(level: .label, spellings: ["no", "yes"])),
+        ]))
+    #expect(try dataset.readFrames(.input, rows: 3..<5) == [0.5, 0.75, 1, 1.25])
+    #expect(try dataset.readTokens(.target, rows: 2..<6) == [2, 0, 1, 2])
+    #expect(try dataset.readTokens(.initial, rows: 0..<3) == [1, 0, 1])
+    #expect(dataset.splits.map(\.floor) == [0.125, nil])
+    #expect(dataset.splits.map(\.streams.pairs) == [4, 4])
+  }
+
   @Test func `the dataset of the manual is sealed`() throws {
     try withTemporaryDirectory { directory in
       let path = "\(directory)/mine.h5"

@@ -69,3 +69,60 @@ exec(example.replace('"mine.h5"', repr(str(here / "readme.h5"))))
 
 # Values that are no tokens.
 make("frames.h5", np.zeros((8, 2), "float32"), words)
+
+
+def string(text):
+    return f"{len(text.encode())} {text}\n".encode()
+
+
+def track_fingerprint(file):
+    """What the attribute fingerprint_description says of datasets of tracks."""
+    hash = sha256(f"horizon {file.attrs['horizon']}".encode())
+    for role in ["input", "target", "weight", "initial"]:
+        if role not in file:
+            continue
+        track = file[role]
+        values = track["values"][:]
+        hash.update(f"\ntrack {role} {values.size}".encode())
+        if "vocabulary" in track:
+            spellings = track["vocabulary"].asstr()[:]
+            level, unknown = track["vocabulary"].attrs["level"], track["vocabulary"].attrs.get("unknown", -1)
+            hash.update(f"\nvocabulary {level} {unknown} {len(spellings)}\n".encode())
+            for spelling in spellings:
+                hash.update(string(spelling))
+            hash.update(values.astype("<i4").tobytes())
+        else:
+            names, units = track["names"].asstr()[:], track["units"].asstr()[:]
+            hash.update(f"\nframes {len(names)} {int(track.attrs.get('binary', 0))}\n".encode())
+            for name, unit in zip(names, units):
+                hash.update(string(name) + string(unit))
+            hash.update(track["means"][:].astype("<f4").tobytes() + track["scales"][:].astype("<f4").tobytes())
+            hash.update(values.astype("<f4").tobytes())
+    hash.update(f"\nweights {len(file['weights'])}\n".encode())
+    hash.update(file["weights"][:].astype("<f4").tobytes())
+    hash.update(f"\noffsets {len(file['offsets'])}\n".encode())
+    hash.update(file["offsets"][:].astype("<i8").tobytes())
+    for first, end, name in sorted((int(ends[0]), int(ends[1]), name) for name, ends in file["splits"].items()):
+        hash.update(f"\nsplit {name} {first} {end}".encode())
+    return hash.hexdigest()
+
+
+# Frames with labels, big-endian and compressed, and a class a stream.
+with h5py.File(here / "tracks.h5", "w") as file:
+    frames = np.arange(16).reshape(8, 2) / 4 - 1
+    file.create_dataset("input/values", data=frames.astype(">f8"), chunks=(3, 2), compression="gzip")
+    file["input/names"], file["input/units"] = ["Höhe", "t"], ["m", ""]
+    file["input/means"], file["input/scales"] = np.array([0.5, 0]), np.array([2, 1], "float32")
+    file["target/values"] = np.array([0, 1, 2, 0, 1, 2, 0, 1], ">u2")
+    file["target/vocabulary"] = ["B-X", "I-X", "O"]
+    file["target/vocabulary"].attrs["level"] = "label"
+    file["initial/values"] = np.array([True, False, True])
+    file["initial/vocabulary"] = ["no", "yes"]
+    file["initial/vocabulary"].attrs["level"] = "label"
+    file["weights"] = np.array([0, 0, 1, 1, 0, 0, 0, 0.25])
+    file["offsets"] = np.array([0, 3, 4, 8])
+    file["splits/train"], file["splits/validation"] = [0, 4], [4, 8]
+    file["splits/train"].attrs["optimal_loss"] = 0.125
+    file.attrs["horizon"] = 0
+    file.attrs["kind"], file.attrs["format_version"] = "dataset", 2
+    file.attrs["fingerprint"] = track_fingerprint(file)
