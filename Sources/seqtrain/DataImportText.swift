@@ -20,12 +20,7 @@ struct DataImportText: ParsableCommand {
       overwritten.
       """)
 
-  @Argument(
-    help: """
-      Files, folders (all files in them and below, by name, but hidden ones), patterns, and - for standard input, in \
-      their order.
-      """, completion: .file())
-  var files: [String]
+  @OptionGroup var parts: ImportedParts
 
   @Option(help: ArgumentHelp("Which files of folders are taken, such as '*.txt'.", valueName: "pattern"))
   var glob: String?
@@ -39,48 +34,29 @@ struct DataImportText: ParsableCommand {
   @Option(help: "What a stream is, at whose beginning a model starts afresh.")
   var streams = StreamKind.whole
 
-  @Option(
-    help: ArgumentHelp(
-      "The parts for training, validation and, where there are three, test. (default: 0.9,0.05,0.05)",
-      valueName: "parts"), transform: fractions)
-  var split = [0.9, 0.05, 0.05]
-
   @Option(help: "Whether the parts are counted in tokens, which may cut a stream, or in streams.")
   var splitBy = SplitPlan.Measure.position
 
   @Option(help: "Whether CR LF at the end of a line stays, or becomes LF.")
   var newlines = Newlines.keep
 
-  @Option(help: "Words that occur less often become the unknown token.")
+  @Option(
+    help: ArgumentHelp(
+      "The dataset or checkpoint whose vocabulary the text is to have, in place of one of its own.",
+      valueName: "file"), completion: .file(extensions: ["h5"]))
+  var vocabulary: String?
+
+  @Option(help: "Characters or words that occur less often become the unknown token.")
   var minimumCount: Int?
 
-  @Option(help: "Only so many of the most frequent words are kept, the unknown token among them.")
+  @Option(
+    help: "Only so many of the most frequent characters or words are kept, the unknown token among them.")
   var maximumSize: Int?
 
   func run() throws {
     let text = try TextImport(
-      files: files, matching: glob, level: level, streams: streams,
-      split: SplitPlan(fractions: split, measure: splitBy), newlines: newlines, minimumCount: minimumCount,
-      maximumSize: maximumSize)
-    let console = Console()
-    var shown = -1
-    let remarks = try text.run(output: output, command: DataCommand.line) { part in
-      if case let percent = Int(part * 100), percent > shown {
-        shown = percent
-        console.progress("reading: \(percent) %")
-      }
-    }
-    console.progress("")
-    for remark in remarks { report(warning: remark) }
-    try printLine(try SequenceDataset(output).text())
-  }
-
-  private static func fractions(_ text: String) throws -> [Double] {
-    try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-      guard let fraction = Double(part) else {
-        throw ValidationError("--split \(text): expected numbers separated by commas, such as 0.9,0.05,0.05")
-      }
-      return fraction
-    }
+      parts.plan(by: splitBy), matching: glob, level: level, streams: streams, newlines: newlines,
+      vocabularySource: vocabulary, minimumCount: minimumCount, maximumSize: maximumSize)
+    try showImport(of: output) { try text.run(output: output, command: DataCommand.line, progress: $0) }
   }
 }

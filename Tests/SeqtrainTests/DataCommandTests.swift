@@ -178,16 +178,17 @@ import Testing
     BadImport(
       testDescription: "too little text", bytes: [0x61, 0x62],
       expected:
-        "split validation would be empty: the text has 2 tokens; give it a larger part, or more text"),
+        "split validation would be empty: of 2 positions none is left for it; give it a larger part, or more data"
+    ),
     BadImport(
       testDescription: "one stream for three parts", options: ["--split-by", "stream"],
-      expected: "split train would be empty: the text has 1 stream; "),
+      expected: "split train would be empty: of 1 stream none is left for it; "),
     BadImport(
       testDescription: "parts that are not a whole", options: ["--split", "0.9,0.2"],
       expected: "the split is 0.9,0.2, expected two or three parts above 0"),
     BadImport(
-      testDescription: "a limit for words", options: ["--minimum-count", "2"],
-      expected: "a minimum count or maximum size is for words; the level is char"),
+      testDescription: "a limit for words", options: ["--level", "byte", "--minimum-count", "2"],
+      expected: "a minimum count or maximum size is for characters and words; the level is byte"),
   ]
 
   @Test(arguments: badImports) func `a bad text is refused`(_ bad: BadImport) throws {

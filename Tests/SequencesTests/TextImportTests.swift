@@ -28,7 +28,7 @@ func importText(
     let output = "\(directory)/d.h5"
     do {
       try TextImport(
-        files: files, level: level, streams: streams, split: SplitPlan(fractions: split, measure: measure),
+        .fractions(files, SplitPlan(fractions: split, measure: measure)), level: level, streams: streams,
         newlines: newlines, minimumCount: minimumCount, maximumSize: maximumSize
       ).run(output: output, command: "a test")
     } catch {
@@ -181,20 +181,21 @@ func importText(
     #expect(throws: DataError.self) { try SplitPlan(fractions: [1, 0]) }
     #expect(throws: DataError.self) { try SplitPlan(fractions: [0.25, 0.25, 0.25, 0.25]) }
     #expect(throws: DataError.self) { try SplitPlan(fractions: [.nan, 0.5]) }
-    #expect(throws: DataError.self) { try importText("abc", .char, minimumCount: 2) }
+    #expect(throws: DataError.self) { try importText("abc", .byte, minimumCount: 2) }
     #expect(throws: DataError.self) { try importText("abc abc", .word, maximumSize: 1) }
     #expect(throws: DataError.self) { try importText("abc abc", .word, minimumCount: 0) }
     #expect(throws: DataError.self) { try importText("") }
     #expect(throws: DataError.self) { try importText(" \t ", .word) }
     #expect(throws: DataError.self) { try importText([[]], .byte) }
     let split = #expect(throws: DataError.self) { try importText("abc\n", .char, .line, by: .stream) }
-    #expect(split?.description.hasPrefix("split train would be empty: the text has 1 stream; ") == true)
+    #expect(
+      split?.description.hasPrefix("split train would be empty: of 1 stream none is left for it; ") == true)
     #expect(throws: DataError.self) { try importText("abc", split: [0.9, 0.1]) }
     try withTemporaryDirectory { (directory: String) throws -> Void in
       for file in ["\(directory)/missing.txt", directory] {
         let error = #expect(throws: DataError.self) {
           try TextImport(
-            files: [file], level: .char, streams: .whole, split: SplitPlan(fractions: [0.5, 0.5])
+            .fractions([file], SplitPlan(fractions: [0.5, 0.5])), level: .char, streams: .whole
           )
           .run(output: "\(directory)/d.h5", command: "a test")
         }
@@ -209,7 +210,7 @@ func importText(
       try writeBytes(Array("some text".utf8), to: "\(directory)/a.txt")
       try writeBytes([1, 2, 3], to: "\(directory)/d.h5")
       let text = try TextImport(
-        files: ["\(directory)/a.txt"], level: .char, streams: .whole, split: SplitPlan(fractions: [0.5, 0.5]))
+        .fractions(["\(directory)/a.txt"], SplitPlan(fractions: [0.5, 0.5])), level: .char, streams: .whole)
       #expect(throws: (any Error).self) { try text.run(output: "\(directory)/d.h5", command: "a test") }
       #expect(try readBytes("\(directory)/d.h5") == [1, 2, 3])
       #expect(try directoryEntries(directory) == ["a.txt", "d.h5"])
@@ -264,8 +265,9 @@ func importText(
       }
       var told: [Double] = []
       try TextImport(
-        files: ["\(directory)/a", "\(directory)/b", "\(directory)/c"], level: .char, streams: .whole,
-        split: SplitPlan(fractions: [0.5, 0.5])
+        .fractions(
+          ["\(directory)/a", "\(directory)/b", "\(directory)/c"], SplitPlan(fractions: [0.5, 0.5])),
+        level: .char, streams: .whole
       ).run(output: "\(directory)/d.h5", command: "a test") { told.append($0) }
       #expect(told == told.sorted() && told.last == 1 && told.count > 6 && told[0] < 0.2, "\(told)")
     }

@@ -4,7 +4,7 @@ import FileSystem
 package struct SplitPlan: Sendable, Equatable {
   /// What the fractions are fractions of.
   package enum Measure: String, Sendable, CaseIterable {
-    /// Tokens: a stream may be cut in two.
+    /// Positions, such as tokens: a stream may be cut in two.
     case position
     /// Streams: none is cut.
     case stream
@@ -12,14 +12,14 @@ package struct SplitPlan: Sendable, Equatable {
 
   /// The parts of `train`, `validation` and, where there are three, `test`; their sum is 1.
   package let fractions: [Double]
-  /// What they are fractions of.
-  package let measure: Measure
+  /// What they are fractions of; nil for streams, or positions where there is only one stream.
+  package let measure: Measure?
 
   /// The splits' names, in their order.
   package static let names = ["train", "validation", "test"]
 
   /// - Throws: `DataError` unless there are two or three fractions, each above 0, with sum 1.
-  package init(fractions: [Double], measure: Measure = .position) throws {
+  package init(fractions: [Double], measure: Measure? = .position) throws {
     guard fractions.count == 2 || fractions.count == 3, fractions.allSatisfy({ $0 > 0 }),
       abs(fractions.reduce(0, +) - 1) < 1e-6
     else {
@@ -31,8 +31,9 @@ package struct SplitPlan: Sendable, Equatable {
     self.measure = measure
   }
 
-  /// The splits of a text with these streams: in its order, each end rounded down to a whole token or stream.
+  /// The splits of data with these streams: in their order, each end rounded down to a whole position or stream.
   func splits(offsets: [Int]) throws -> [DatasetWriter.Split] {
+    let measure = measure ?? (offsets.count > 2 ? .stream : .position)
     let count = measure == .position ? offsets[offsets.count - 1] : offsets.count - 1
     var total = 0.0
     let ends = fractions.enumerated().map { index, fraction in
@@ -44,8 +45,8 @@ package struct SplitPlan: Sendable, Equatable {
     return try zip(Self.names, zip([0] + ends, ends)).map { name, range in
       guard range.0 < range.1 else {
         throw DataError(
-          "split \(name) would be empty: the text has \(Wording.counted(count, measure == .position ? "token" : "stream")); "
-            + "give it a larger part, or more text")
+          "split \(name) would be empty: of \(Wording.counted(count, "\(measure)")) none is left for it; give it a larger part, or "
+            + "more data")
       }
       return DatasetWriter.Split(name: name, range: range.0..<range.1)
     }

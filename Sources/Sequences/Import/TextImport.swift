@@ -1,56 +1,64 @@
 import FileSystem
+import HDF5
 
 /// Makes a dataset from texts.
 ///
 /// They are read twice, block by block: first for the vocabulary (not for bytes), then for the tokens. Memory grows
 /// with the vocabulary and the number of streams, not with the text.
 package struct TextImport: Sendable {
-  /// The texts, in their order: files, folders, patterns such as `books/*.txt`, and `-` for standard input.
-  package var names: [String]
+  /// The texts, in their order: files, folders, patterns such as `books/*.txt`, and `-` for standard input; and how they
+  /// are divided.
+  package var parts: PartPlan
   /// What the names of files in folders must match, such as `*.txt`; nil for all.
   package var pattern: String?
   /// What a token is.
   package var level: TokenLevel
   /// What a stream is. A stream that would have no token is left out.
   package var streams: StreamKind
-  /// How the text is divided.
-  package var split: SplitPlan
   /// What becomes of lines that end with CR LF.
   package var newlines: Newlines
-  /// Words that occur less often become the unknown token.
+  /// The dataset or checkpoint whose vocabulary the text is to have; nil where it gets one of its own.
+  package var vocabularySource: String?
+  /// Characters or words that occur less often become the unknown token.
   package var minimumCount: Int?
-  /// Words that are not among the most frequent, so many with the unknown token, become the unknown token.
+  /// Characters or words that are not among the most frequent, so many with the unknown token, become the unknown token.
   package var maximumSize: Int?
 
   /// An import of these texts.
   ///
-  /// - Throws: `DataError` where there is none, or a limit of the vocabulary is given for a level other than words,
-  ///   or is too small.
+  /// - Throws: `DataError` where there is none, or a limit of the vocabulary is given for bytes or beside another
+  ///   dataset's vocabulary, or is too small.
   package init(
-    files names: [String], matching pattern: String? = nil, level: TokenLevel, streams: StreamKind,
-    split: SplitPlan, newlines: Newlines = .keep, minimumCount: Int? = nil, maximumSize: Int? = nil
+    _ parts: PartPlan, matching pattern: String? = nil, level: TokenLevel, streams: StreamKind,
+    newlines: Newlines = .keep, vocabularySource: String? = nil, minimumCount: Int? = nil,
+    maximumSize: Int? = nil
   ) throws {
-    guard !names.isEmpty else { throw DataError("there are no files to import") }
+    guard parts.groups.allSatisfy({ !$0.isEmpty }) else { throw DataError("there are no files to import") }
     guard TokenLevel.ofText.contains(level) else {
       throw DataError(
         "text is not cut into \(level.rawValue)s; take one of \(TokenLevel.ofText.map(\.rawValue))")
     }
-    guard level == .word || (minimumCount == nil && maximumSize == nil) else {
-      throw DataError("a minimum count or maximum size is for words; the level is \(level.rawValue)")
+    let isLimited = minimumCount != nil || maximumSize != nil
+    guard level != .byte || !isLimited else {
+      throw DataError(
+        "a minimum count or maximum size is for characters and words; the level is \(level.rawValue)")
     }
-    guard minimumCount ?? 1 >= 1 else {
-      throw DataError("the minimum count is \(minimumCount ?? 1), expected 1 or more")
+    guard vocabularySource == nil || !isLimited else {
+      throw DataError(
+        "a minimum count or maximum size is for a vocabulary of the text's own; leave it out, or the other vocabulary"
+      )
     }
+    _ = try minimumCount.map { try Vocabulary.checked(minimumCount: $0) }
     guard maximumSize ?? 2 >= 2 else {
       throw DataError(
         "the maximum size is \(maximumSize ?? 2), expected 2 or more: the unknown token and a word")
     }
-    self.names = names
+    self.parts = parts
     self.pattern = pattern
     self.level = level
     self.streams = streams
-    self.split = split
     self.newlines = newlines
+    self.vocabularySource = vocabularySource
     self.minimumCount = minimumCount
     self.maximumSize = maximumSize
   }
@@ -69,15 +77,22 @@ package struct TextImport: Sendable {
   ) throws -> [String] {
     // Before the text is read, which may take long.
     try Files.requirePlace(for: output, existing: .refuse)
-    let sources = try TextSource.all(names, matching: pattern, keptIn: Files.directory(of: output))
+    let given = try vocabularySource.map { try Vocabulary(of: $0, level: level) }
+    let groups = try parts.sources(matching: pattern, keptIn: Files.directory(of: output))
+    let sources = groups.flatMap(\.self)
     let reader = try TextReader(
-      sources, level: level, newlines: newlines, passes: level == .byte ? 1 : 2, progress: progress)
-    let vocabulary = try self.vocabulary(sources, reader)
+      sources, level: level, newlines: newlines, passes: level == .byte || given != nil ? 1 : 2,
+      progress: progress)
+    // That of the training texts, where there are such.
+    let vocabulary = try given ?? self.vocabulary(groups[0], reader)
     let origin = DatasetOrigin(command: command, files: Array(zip(sources.map(\.name), reader.sizes)))
     var traits: [TextTraits] = []
     try DatasetWriter.create(output, vocabulary: vocabulary, origin: origin) { writer in
-      traits = try append(sources, reader, to: writer, vocabulary)
-      return try split.splits(offsets: writer.streamOffsets)
+      let ends = try groups.map { group in
+        traits += try append(group, reader, to: writer, vocabulary)
+        return writer.streamOffsets.count - 1
+      }
+      return try parts.splits(offsets: writer.streamOffsets, ends: ends)
     }
     return remarks(traits)
   }
@@ -99,32 +114,33 @@ package struct TextImport: Sendable {
   // MARK: The vocabulary
 
   private func vocabulary(_ sources: [TextSource], _ reader: TextReader) throws -> Vocabulary {
-    switch level {
-    case .byte:
+    guard level != .byte else {
       guard reader.sizes.contains(where: { $0 > 0 }) else { throw noText }
       return .bytes
-    case .char: return try characters(sources, reader)
-    case .word, .label: return try words(sources, reader)
     }
+    let counts = try level == .char ? characters(sources, reader) : words(sources, reader)
+    guard !counts.isEmpty else { throw noText }
+    return try Vocabulary(
+      level: level, counting: counts, minimumCount: minimumCount, maximumSize: maximumSize)
   }
 
   private var noText: DataError {
+    let names = parts.groups[0]
     let more = names.count > 3 ? ", ..." : ""
     return DataError("there is no text in \(names.prefix(3).joined(separator: ", "))\(more)")
   }
 
-  private func characters(_ sources: [TextSource], _ reader: TextReader) throws -> Vocabulary {
-    var occurs = [Bool](repeating: false, count: 0x110000)
+  private func characters(_ sources: [TextSource], _ reader: TextReader) throws -> [[UInt8]: Int] {
+    var counts = [Int](repeating: 0, count: 0x110000)
     for source in sources {
-      try reader.read(source) { for unit in $0 { occurs[Int(unit)] = true } }
+      try reader.read(source) { for unit in $0 { counts[Int(unit)] += 1 } }
     }
-    let spellings = occurs.indices.lazy.filter { occurs[$0] }
-      .compactMap { Unicode.Scalar(UInt32($0)) }.map { String($0) }
-    guard !spellings.isEmpty else { throw noText }
-    return try Vocabulary(level: .char, spellings: Array(spellings))
+    let occurring = counts.indices.filter { counts[$0] > 0 }
+    return Dictionary(
+      uniqueKeysWithValues: occurring.map { (CollectionOfOne(UInt32($0)).utf8, counts[$0]) })
   }
 
-  private func words(_ sources: [TextSource], _ reader: TextReader) throws -> Vocabulary {
+  private func words(_ sources: [TextSource], _ reader: TextReader) throws -> [[UInt8]: Int] {
     var counts: [[UInt8]: Int] = [:]
     for source in sources {
       var tokenizer = WordTokenizer()
@@ -133,20 +149,7 @@ package struct TextImport: Sendable {
       }
       tokenizer.finish { counts[$0, default: 0] += 1 }
     }
-    guard !counts.isEmpty else { throw noText }
-    var words = Array(counts)
-    if let minimumCount { words.removeAll { $0.value < minimumCount } }
-    if let maximumSize, words.count >= maximumSize {
-      words.sort { $0.value != $1.value ? $0.value > $1.value : $0.key.lexicographicallyPrecedes($1.key) }
-      words.removeSubrange((maximumSize - 1)...)
-    }
-    words.sort { $0.key.lexicographicallyPrecedes($1.key) }
-    let isLimited = minimumCount != nil || maximumSize != nil
-    return try Vocabulary(
-      level: .word,
-      spellings: (isLimited ? [Vocabulary.unknownSpelling] : [])
-        + words.map { String(decoding: $0.key, as: UTF8.self) },
-      unknown: isLimited ? 0 : nil)
+    return counts
   }
 
   // MARK: The tokens
@@ -167,11 +170,46 @@ package struct TextImport: Sendable {
         try encoder.finish { try writer.append($0) }
         if let end = cutter.endFile(tokens: writer.tokenCount) { writer.endStream(at: end) }
         return traits
-      } catch is TokenEncoder.UnknownToken {
-        throw DataError("has changed while it was read; import it again", path: source.name)
+      } catch let unknown as TokenEncoder.UnknownToken {
+        throw unknownToken(unknown, in: source)
       }
     }
     writer.endStream()
     return traits
+  }
+
+  private func unknownToken(_ token: TokenEncoder.UnknownToken, in source: TextSource) -> DataError {
+    let shown = String(decoding: token.spelling, as: UTF8.self).debugDescription
+    if let vocabularySource {
+      return DataError(
+        "\(shown) is not in the vocabulary of \(vocabularySource), which has no unknown token; make that dataset anew "
+          + "with --minimum-count 2, or leave the \(level.rawValue) out", path: source.name)
+    }
+    guard case .files = parts else {
+      return DataError("has changed while it was read; import it again", path: source.name)
+    }
+    return DataError(
+      "\(shown) does not occur in the training text; with --minimum-count 2 it becomes the unknown token",
+      path: source.name)
+  }
+}
+
+extension Vocabulary {
+  /// The vocabulary of text of this level that a dataset or checkpoint has.
+  ///
+  /// - Throws: `HDF5Error` where it can't be read; `DataError` where its tokens are others.
+  fileprivate init(of path: String, level: TokenLevel) throws {
+    let file = try File.open(
+      path, advice: "name a dataset or a checkpoint, whose vocabulary the text is to have")
+    let places = ["vocabulary", "input/vocabulary", "data/input/vocabulary"]
+    guard let place = try places.first(where: { try file.exists($0) }) else {
+      throw DataError("has no vocabulary of tokens; name another dataset or checkpoint", path: path)
+    }
+    try self.init(from: file, path: place)
+    guard self.level == level else {
+      throw DataError(
+        "has a vocabulary of \(self.level.rawValue)s, expected \(level.rawValue)s; say --level \(self.level.rawValue)",
+        path: path)
+    }
   }
 }

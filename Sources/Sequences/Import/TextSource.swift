@@ -99,10 +99,7 @@ extension TextSource {
   static func all(_ names: [String], matching pattern: String?, keptIn directory: String) throws
     -> [TextSource]
   {
-    let stdinCount = names.count { $0 == standardInputName }
-    guard stdinCount < 2 else {
-      throw DataError("standard input (-) is named twice, and can be read only once")
-    }
+    try requireOneStandardInput(names)
     return try names.flatMap { name in
       if name == standardInputName { return [try named(name, keptIn: directory)] }
       // The shell has left a pattern as it is where it was quoted, or stands for nothing.
@@ -110,6 +107,13 @@ extension TextSource {
       return try paths.flatMap { path in
         Files.isDirectory(path) ? try files(in: path, matching: pattern) : [path]
       }.map { try named($0, keptIn: directory) }
+    }
+  }
+
+  /// - Throws: `DataError` where standard input is among these names twice.
+  static func requireOneStandardInput(_ names: [String]) throws {
+    guard names.count(where: { $0 == standardInputName }) < 2 else {
+      throw DataError("standard input (-) is named twice, and can be read only once")
     }
   }
 

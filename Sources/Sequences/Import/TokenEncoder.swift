@@ -10,6 +10,8 @@ struct TokenEncoder {
   private var tokenizer = WordTokenizer()
   /// The token of each scalar value up to the largest in the vocabulary; -1 where there is none.
   private let characters: [Int32]
+  /// That of all others; -1 where there is none.
+  private let unknown: Int32
 
   /// An encoder at the beginning of a text.
   init(_ vocabulary: Vocabulary) {
@@ -18,6 +20,7 @@ struct TokenEncoder {
     var characters = [Int32](repeating: -1, count: Int(scalars.map(\.value).max() ?? 0) + 1)
     for (scalar, token) in zip(scalars, Int32(0)...) { characters[Int(scalar.value)] = token }
     self.characters = characters
+    unknown = Int32(vocabulary.unknown ?? -1)
   }
 
   /// Takes the next unit, and gives the tokens that end before or with it to `emit`.
@@ -27,10 +30,10 @@ struct TokenEncoder {
     switch vocabulary.level {
     case .byte: try emit(Int32(unit))
     case .char:
-      guard unit < characters.count, characters[Int(unit)] >= 0 else {
-        throw UnknownToken(spelling: Array(String(Self.scalar(unit)).utf8))
-      }
-      try emit(characters[Int(unit)])
+      let known = unit < characters.count ? characters[Int(unit)] : -1
+      let token = known >= 0 ? known : unknown
+      guard token >= 0 else { throw UnknownToken(spelling: CollectionOfOne(unit).utf8) }
+      try emit(token)
     case .word, .label:
       try tokenizer.feed(Self.scalar(unit)) { [vocabulary] in try emit(Self.token(spelt: $0, vocabulary)) }
     }

@@ -28,9 +28,6 @@ package struct Vocabulary: Sendable {
   package let unknown: Int?
   private let numbers: [[UInt8]: Int32]
 
-  /// How the unknown token is spelt. No text has it: the tokenizer splits its punctuation off.
-  package static let unknownSpelling = "<unk>"
-
   /// All 256 bytes.
   package static let bytes = Vocabulary(
     level: .byte, unchecked: (0...UInt8.max).map { [$0].hexadecimal }, unknown: nil)
