@@ -9,7 +9,8 @@ struct DataCommand: ParsableCommand {
   /// `seqtrain data import`
   struct Import: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "import", abstract: "Makes a dataset from files.", subcommands: [DataImportText.self])
+      commandName: "import", abstract: "Makes a dataset from files.",
+      subcommands: [DataImportText.self, DataImportLabelled.self, DataImportClasses.self])
   }
 
   /// `seqtrain data generate`
