@@ -10,7 +10,7 @@ struct DataCommand: ParsableCommand {
   struct Import: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "import", abstract: "Makes a dataset from files.",
-      subcommands: [DataImportText.self, DataImportLabelled.self, DataImportClasses.self])
+      subcommands: [DataImportText.self, DataImportLabelled.self, DataImportClasses.self, DataImportTable.self])
   }
 
   /// `seqtrain data generate`
