@@ -10,7 +10,10 @@ struct DataCommand: ParsableCommand {
   struct Import: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "import", abstract: "Makes a dataset from files.",
-      subcommands: [DataImportText.self, DataImportLabelled.self, DataImportClasses.self, DataImportTable.self])
+      subcommands: [
+        DataImportText.self, DataImportLabelled.self, DataImportClasses.self, DataImportTable.self,
+        DataImportHDF5.self,
+      ])
   }
 
   /// `seqtrain data generate`

@@ -126,3 +126,15 @@ with h5py.File(here / "tracks.h5", "w") as file:
     file.attrs["horizon"] = 0
     file.attrs["kind"], file.attrs["format_version"] = "dataset", 2
     file.attrs["fingerprint"] = track_fingerprint(file)
+
+# Arrays to be imported: three streams of 3, 1 and 4 positions.
+with h5py.File(here / "arrays.h5", "w") as file:
+    file["offsets"] = np.array([0, 3, 4, 8], ">u4")
+    file.create_dataset("group/x", data=np.arange(16).reshape(8, 2) / 2, dtype=">f8", chunks=(3, 1), compression="gzip", shuffle=True)
+    file.create_dataset("half", data=np.arange(8), dtype="float16", chunks=(3,), fletcher32=True)
+    file["tokens"] = np.array([[4], [0], [1], [3], [1], [0], [2], [3]], ">i2")
+    file["classes"] = np.array([1, 0, 1], "int8")
+    file["keys"] = np.array([[0, 1], [1, 1], [0, 0], [1, 0], [0, 1], [1, 1], [0, 0], [1, 0]], bool)
+    file["weights"] = np.array([1, 0, 1, 1, 2, 1, 1, 0], "uint8")
+    file["initial"] = np.array([[1, 2, 3], [3, 2, 1], [0, 0, 1]], "float32")
+    file["parts"] = np.array(["train", "test", "validation"], h5py.string_dtype())
