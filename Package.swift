@@ -60,7 +60,8 @@ let package = Package(
       "Sequences",
       ["Chunks", "FileSystem", "HDF5", "Random", "Threads", "CSupport", "Preconditions", "CZlib", crypto]),
     module(
-      "Evaluation", ["Chunks", "Core", "Sequences", "Settings", "MPI", "HDF5", "Random", "Preconditions"]),
+      "Evaluation",
+      ["Chunks", "Core", "Sequences", "Settings", "MPI", "HDF5", "FileSystem", "Random", "Preconditions"]),
     module(
       "Training",
       [
@@ -115,7 +116,7 @@ let package = Package(
       ["Chunks", "Core", "Sequences", "Settings", "FileSystem", "HDF5", "MPI", "MultiRank", crypto]),
     tests(of: "Evaluation", ["Chunks", "Core", "Random"]),
     tests(of: "Reports", ["MPI", "Training"]),
-    tests(of: "Jobs", ["Training", "Evaluation", "Sequences", "HDF5", "MultiRank"]),
+    tests(of: "Jobs", ["Chunks", "Training", "Evaluation", "Sequences", "HDF5", "MultiRank"]),
     .testTarget(
       name: "SeqtrainTests", dependencies: ["MultiRank", "TestSupport", "HDF5"],
       swiftSettings: swiftSettings),

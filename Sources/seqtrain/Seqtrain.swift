@@ -23,7 +23,8 @@ struct Seqtrain: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Train.self, EvalCommand.self, Generate.self, Inspect.self, DataCommand.self, Settings.self, Bench.self,
+      Train.self, EvalCommand.self, Predict.self, Forecast.self, Generate.self, Inspect.self,
+      DataCommand.self, Settings.self, Bench.self,
     ],
     defaultSubcommand: Train.self)
 

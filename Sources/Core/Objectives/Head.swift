@@ -110,7 +110,7 @@ final class Head: Module {
   private func sumMeasures(_ chunk: Chunk) {
     for (index, record) in measures.enumerated() {
       for position in 0..<chunk.rows {
-        sums[position % chunk.lanes, LaneSums.names.count + index] += record.measure(position)
+        sums[position % chunk.lanes, LaneSums.names.count + index] += record.number(at: position)
       }
     }
   }

@@ -117,13 +117,13 @@ package struct Record {
     case counts(UnsafePointer<UInt8>)
   }
 
-  /// The value at a position, where it is a measure.
-  func measure(_ position: Int) -> Double {
+  /// The number at a place: at a position, where there is one a position.
+  package func number(at place: Int) -> Double {
     switch values {
-    case .doubles(let values): values[position]
-    case .floats(let values): Double(values[position])
-    case .integers(let values): Double(values[position])
-    case .counts(let values): Double(values[position])
+    case .doubles(let values): values[place]
+    case .floats(let values): Double(values[place])
+    case .integers(let values): Double(values[place])
+    case .counts(let values): Double(values[place])
     }
   }
 }

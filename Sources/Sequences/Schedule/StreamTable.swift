@@ -75,7 +75,7 @@ package struct StreamTable: Sendable {
   }
 
   /// The number in the dataset of the stream with this number here.
-  func number(of stream: Int) -> Int { first + stream }
+  package func number(of stream: Int) -> Int { first + stream }
 
   /// The first position of stream number `stream`; of `count`, the end of the last.
   @inline(__always)

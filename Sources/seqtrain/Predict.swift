@@ -1,0 +1,50 @@
+import ArgumentParser
+import Jobs
+
+/// `seqtrain predict`
+struct Predict: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Has a model predict at every position of streams, which need no targets.",
+    discussion: """
+      Predictions are in the words of the data: labels by name, with the probability of the most probable one; frames in the \
+      data's units, with variances where the model has them.
+      """)
+
+  @OptionGroup var options: PredictionOptions
+
+  func run() throws { try options.run(.targets) }
+}
+
+/// `seqtrain forecast`
+struct Forecast: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Has a model of frames go on with streams behind their ends.",
+    discussion: "What the model expects of each position is what it reads there.")
+
+  @OptionGroup var options: PredictionOptions
+  @Option(help: "The number of frames behind each stream's end.") var steps: Int
+
+  func validate() throws {
+    guard steps > 0 else { throw ValidationError("--steps \(steps): expected at least 1") }
+  }
+
+  func run() throws { try options.run(.frames(steps)) }
+}
+
+/// What both commands ask for.
+struct PredictionOptions: ParsableArguments {
+  @Argument(help: ArgumentHelp("A run's directory, or a checkpoint.", valueName: "run|checkpoint"))
+  var path: String
+  @Option(help: "The dataset with the streams; targets in it are not looked at.", completion: .file())
+  var data: String
+  @Option(help: "The dataset's split; by default all streams.") var split: String?
+  @Option(help: "A new file for the predictions: a table where its name ends in .csv, otherwise HDF5.")
+  var output: String
+  @Flag(help: "Of a run, take the best checkpoint, not the newest.") var best = false
+
+  func run(_ kind: PredictionJob.Kind) throws {
+    var job = PredictionJob(path: path, dataPath: data, outputPath: output)
+    (job.best, job.split, job.kind) = (best, split, kind)
+    warn(try job.run())
+  }
+}
