@@ -5,7 +5,8 @@ import FileSystem
 package struct EvaluationReport: Sendable {
   /// What was measured, and the metrics.
   package let header: EvaluationHeader
-  /// The split's entropy, a lower bound of any model's loss, in nats a target; nil if unknown.
+  /// A lower bound of any model's loss, in the data's units: of likelihoods the split's entropy, in nats a target; nil if
+  /// unknown.
   package let floor: Double?
   /// What is wrong with newer checkpoints of the run; empty except on rank 0.
   package let damaged: [String]
@@ -17,8 +18,11 @@ package struct EvaluationReport: Sendable {
     self.damaged = damaged
   }
 
-  /// How far the loss is above the floor, as a fraction of it; nil if the floor is unknown.
-  private var excess: Double? { floor.map { header.metrics.loss / $0 - 1 } }
+  /// How far the model is above the floor, as a fraction of it; nil if the floor is unknown, or not above zero.
+  private var excess: Double? {
+    guard let floor, floor > 0 else { return nil }
+    return header.metrics.inDataUnits / floor - 1
+  }
 
   /// For programs: what was measured and how, the metrics, `floor`, `excess`, and `passed_over`: what is wrong with newer
   /// checkpoints.
@@ -60,6 +64,9 @@ extension EvaluationHeader {
 }
 
 extension Metrics {
+  /// The loss as it is for data that are not normalised.
+  fileprivate var inDataUnits: Double { self[.nll] ?? self[.mse] ?? loss }
+
   /// As members of a JSON object, by the names of the measures.
   package var members: JSON.Members {
     var members: JSON.Members = [:]
