@@ -6,6 +6,7 @@ import Testing
   @Test(arguments: [
     ["model.cell=lstm"],
     ["model.cell=gru", "model.dropout=0.2", "model.layer_norm=true"],
+    ["model.cell=[conv, gru]", "model.transition_layers=1", "model.output_layers=1"],
     ["training.accumulate=2", "training.non_finite=skip", "training.optimizer.name=sgd"],
   ])
   func aStepAllocatesNothing(settings: [String]) throws {

@@ -27,6 +27,20 @@ import Training
     ("forgetful", ["model.initial_state=zero"]),
     ("whole", ["data.mode=whole"]),
     ("gru", ["model.cell=gru", "model.initial_state=learnt"]),
+    ("conv", ["model.cell=[gru, conv]", "model.conv.width=3", "model.dropout=0.2"]),
+    (
+      "blocks",
+      [
+        "model.cell=[lstm2, mlp]", "model.residual=true", "model.embedding=16", "model.norm=rms",
+        "model.mlp=2",
+        "model.mlp_kind=gated", "model.variational_dropout.input=0.1",
+      ]
+    ),
+    (
+      "transition",
+      ["model.transition_layers=1", "model.output_layers=1", "model.variational_dropout.recurrent=0.2"]
+    ),
+    ("bidirectional", ["model.bidirectional=true", "data.mode=whole"]),
     ("rnn", ["model.cell=rnn", "data.mode=packed", "training.accumulate=2", "model.initial_state=learnt"]),
   ]
 
