@@ -58,7 +58,10 @@ let package = Package(
     module("Core", ["CKernels", "COneDNN", "Chunks", "Settings", "Random", "Preconditions"]),
     module(
       "Sequences",
-      ["Chunks", "FileSystem", "HDF5", "Random", "Threads", "CSupport", "Preconditions", "CZlib", crypto]),
+      [
+        "Chunks", "Settings", "FileSystem", "HDF5", "Random", "Threads", "CSupport", "Preconditions", "CZlib",
+        crypto,
+      ]),
     module(
       "Evaluation",
       ["Chunks", "Core", "Sequences", "Settings", "MPI", "HDF5", "FileSystem", "Random", "Preconditions"]),
@@ -110,7 +113,7 @@ let package = Package(
     tests(of: "Random", ["CKernels"]),
     tests(of: "Settings"),
     tests(of: "Core", ["Chunks", "HDF5", "CKernels", "Random"], exclude: ["Fixtures"]),
-    tests(of: "Sequences", ["Chunks", "HDF5", "Random"], exclude: ["Fixtures"]),
+    tests(of: "Sequences", ["Chunks", "HDF5", "Random", "Settings"], exclude: ["Fixtures"]),
     tests(
       of: "Training",
       ["Chunks", "Core", "Sequences", "Settings", "FileSystem", "HDF5", "MPI", "MultiRank", crypto]),

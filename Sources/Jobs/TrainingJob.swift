@@ -186,7 +186,7 @@ package struct TrainingJob: Sendable {
   /// Makes the text for runs that name no data; it is the same everywhere.
   private func makeEmbeddedData(_ path: String) throws {
     guard !Files.exists(path) else { return }
-    try TaleCorpus().run(output: path, command: "seqtrain data generate grammar --output \(path)")
+    try TaleCorpus().write(path, seed: 1, command: "seqtrain data generate grammar --output \(path)")
   }
 
   private func openData(_ path: String, _ configuration: Configuration) throws -> (SequenceDataset, Schedule)

@@ -17,7 +17,7 @@ package struct Setting<Root>: Sendable {
   /// Sets a value read from YAML; false if it is not allowed.
   let decode: @Sendable (Node, inout Root) -> Bool
   /// The value as YAML.
-  let yaml: @Sendable (Root) -> String
+  package let yaml: @Sendable (Root) -> String
 
   /// A setting of any value of its type.
   ///

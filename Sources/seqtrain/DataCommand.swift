@@ -1,4 +1,5 @@
 import ArgumentParser
+import Sequences
 
 /// `seqtrain data`
 struct DataCommand: ParsableCommand {
@@ -20,7 +21,11 @@ struct DataCommand: ParsableCommand {
   struct Generate: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "generate", abstract: "Makes a dataset from random numbers.",
-      subcommands: [DataGenerateGrammar.self])
+      subcommands: SyntheticTasks.all.map { command(for: $0) })
+
+    private static func command<Task: SyntheticTask>(for task: Task.Type) -> any ParsableCommand.Type {
+      DataGenerateTask<Task>.self
+    }
   }
 
   /// Names the commands that there are, where `arguments`, the command line, asks for another one: the parser would take

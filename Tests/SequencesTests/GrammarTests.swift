@@ -1,6 +1,7 @@
 import Glibc
 import Random
 import Sequences
+import Settings
 import TestSupport
 import Testing
 
@@ -48,9 +49,8 @@ import Testing
   }
 
   @Test func talesHaveOneDerivationWhoseProbabilityTheyKnow() throws {
-    let corpus = try TaleCorpus(seed: 3)
     for index in 0..<60 {
-      let (text, nats) = corpus.tale(index)
+      let (text, nats) = TaleCorpus.tale(index, seed: 3)
       let derivations = InsideProbability.of(text, in: .tales)
       #expect(derivations.count == 1)
       #expect(abs(-derivations.logProbability - nats) < 1e-9 * max(1, nats))
@@ -58,9 +58,8 @@ import Testing
   }
 
   @Test func talesBeginAlikeAndSayWhenTheyEnd() throws {
-    let corpus = try TaleCorpus(seed: 4)
     for index in 0..<300 {
-      let text = corpus.tale(index).text
+      let text = TaleCorpus.tale(index, seed: 4).text
       #expect(text.first == "T")
       #expect(text.hasPrefix("The tale of "))
       let ends = text.split(separator: "\n").filter { $0.hasPrefix("So ends the tale of ") }
@@ -74,8 +73,8 @@ import Testing
   @Test func theDatasetKnowsTheFloorOfItsSplits() throws {
     try withTemporaryDirectory { directory in
       let path = "\(directory)/tales.h5"
-      let corpus = try TaleCorpus(seed: 5, characters: 60_000)
-      try corpus.run(output: path, command: "a test")
+      let corpus = try TaleCorpus(sizes: ["characters=60000"])
+      try corpus.write(path, seed: 5, command: "a test")
       let dataset = try SequenceDataset(path)
       try dataset.verify()
       #expect(dataset.splits.map(\.name) == ["train", "validation", "test"])
@@ -84,7 +83,7 @@ import Testing
       for split in dataset.splits {
         var nats = 0.0
         for stream in 0..<split.streams.count {
-          let (text, own) = corpus.tale(tale)
+          let (text, own) = TaleCorpus.tale(tale, seed: 5)
           var tokens = [Int32](repeating: 0, count: split.streams.pairs(of: stream) + 1)
           let start = split.streams.offsets[stream]
           try tokens.withUnsafeMutableBufferPointer {
@@ -99,20 +98,21 @@ import Testing
         #expect((0.4...0.6).contains(floor))
       }
       #expect(tale == dataset.streams.count)
-      #expect(throws: (any Error).self) { try corpus.run(output: path, command: "a test") }
+      #expect(throws: (any Error).self) { try corpus.write(path, seed: 5, command: "a test") }
     }
   }
 
   @Test func theSeedDeterminesTheDataset() throws {
     func fingerprint(seed: UInt64) throws -> String {
       try withTemporaryDirectory { directory in
-        try TaleCorpus(seed: seed, characters: 20_000).run(output: "\(directory)/d.h5", command: "a test")
+        try TaleCorpus(sizes: ["characters=20000"]).write(
+          "\(directory)/d.h5", seed: seed, command: "a test")
         return try SequenceDataset("\(directory)/d.h5").fingerprint
       }
     }
     let first = try fingerprint(seed: 1)
     #expect(try fingerprint(seed: 1) == first)
     #expect(try fingerprint(seed: 2) != first)
-    #expect(throws: DataError.self) { try TaleCorpus(seed: 1, characters: 100) }
+    #expect(throws: ConfigurationError.self) { try TaleCorpus(sizes: ["characters=100"]) }
   }
 }

@@ -1,33 +1,26 @@
-import FileSystem
 import Random
+import Settings
 
-/// A dataset of generated tales, each a stream, with the exact entropy floor of each split.
+/// Tales of a stochastic grammar, each a stream, with the exact entropy floor of each split.
 ///
-/// It is a function of seed and size alone: tale i is derived from the random numbers at place i.
-package struct TaleCorpus: Sendable {
-  /// The seed of all choices.
-  package let seed: UInt64
+/// Tale i is derived from the random numbers at place i.
+package struct TaleCorpus: SyntheticTask {
+  package static let name = "grammar"
+  package static let abstract = "Tales from a stochastic grammar, with the entropy of their text."
+  package static let sizes: [Setting<TaleCorpus>] = [
+    // With fewer a split could be empty.
+    Setting(
+      "characters", \.characters, .within(20_000, 1_000_000_000_000),
+      "Tales are added until there are so many characters")
+  ]
+
   /// Tales are added until there are so many characters.
-  package let characters: Int
+  package var characters = 1_500_000
 
-  /// The size of the dataset that the program trains on where none is given.
-  package static let defaultCharacters = 1_500_000
-
-  /// A corpus of this seed and size.
-  ///
-  /// - Throws: `DataError` where it is so small that a split could be empty.
-  package init(seed: UInt64 = 1, characters: Int = defaultCharacters) throws {
-    guard characters >= 20_000 else {
-      throw DataError(
-        "\(Wording.counted(characters, "character")) can't make tales to train, validate and test on; take 20000 or more"
-      )
-    }
-    self.seed = seed
-    self.characters = characters
-  }
+  package init() {}
 
   /// The tale of number `index`, and the sum of the negated log-probabilities of its choices, in nats.
-  package func tale(_ index: Int) -> (text: String, nats: Double) {
+  package static func tale(_ index: Int, seed: UInt64) -> (text: String, nats: Double) {
     var random = RandomStream(
       RandomKey(seed: seed, purpose: .synthesis),
       at: (UInt32(truncatingIfNeeded: index), UInt32(truncatingIfNeeded: index >> 32), 0))
@@ -35,12 +28,8 @@ package struct TaleCorpus: Sendable {
     return (text, -logProbability)
   }
 
-  /// Makes the dataset `output`, whole or not at all: 90 % of the tales are for training, 5 % each for validation and
-  /// test.
-  ///
-  /// - Parameter command: what the dataset says of its origin.
-  /// - Throws: `HDF5Error` where `output` exists or cannot be written.
-  package func run(output: String, command: String) throws {
+  /// 90 % of the tales are for training, 5 % each for validation and test.
+  package func write(_ output: String, seed: UInt64, command: String) throws {
     let vocabulary = try Vocabulary(level: .char, spellings: Grammar.tales.characters.map { String($0) })
     // The grammar's characters are ASCII.
     var tokens = [Int32](repeating: 0, count: 128)
@@ -51,7 +40,7 @@ package struct TaleCorpus: Sendable {
       writer in
       var nats: [Double] = []
       while writer.tokenCount < characters {
-        let tale = tale(nats.count)
+        let tale = Self.tale(nats.count, seed: seed)
         for character in tale.text.utf8 { try writer.append(tokens[Int(character)]) }
         writer.endStream()
         nats.append(tale.nats)
