@@ -41,6 +41,18 @@ extension SyntheticTask {
 package enum SyntheticTasks {
   /// In the order in which help lists them.
   package static let all: [any SyntheticTask.Type] = [
-    TaleCorpus.self
+    TaleCorpus.self,
+    Adding.self,
+    Copy.self,
+    SelectiveCopy.self,
+    Recall.self,
+    Parity.self,
+    MackeyGlass.self,
+    Lorenz.self,
+    Sines.self,
+    HiddenMarkov.self,
+    LinearSystem.self,
+    Tagged.self,
+    Classes.self,
   ]
 }

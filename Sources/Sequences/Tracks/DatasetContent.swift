@@ -125,7 +125,7 @@ package struct DatasetContent: Sendable {
     try file.write(DatasetFormat.offsets, offsets).attributes.describe(
       "Stream s holds the positions from offsets[s] up to, not including, offsets[s + 1]", units: "position")
     try DatasetFormat.write(splits, to: file, position: "position") { split, attributes in
-      for (name, loss, meaning) in [
+      let losses = [
         (
           DatasetFormat.optimum, split.floor, "The loss a target that no model can be below, except by chance"
         ),
@@ -133,9 +133,10 @@ package struct DatasetContent: Sendable {
           DatasetFormat.trivial, split.trivial,
           "The loss a target of the best prediction that ignores the input"
         ),
-      ] {
-        guard let loss else { continue }
-        try attributes.set(name, loss)
+      ]
+      for (name, value, meaning) in losses + split.bounds.map({ ($0.name, $1, $0.meaning) }) {
+        guard let value else { continue }
+        try attributes.set(name, value)
         try attributes.set("\(name)_description", meaning)
       }
     }

@@ -20,13 +20,19 @@ package final class DatasetWriter {
     package let floor: Double?
     /// See `DatasetSplit`.
     package let trivial: Double?
+    /// What else is known, for those who look at the file.
+    package let bounds: [(bound: StatedBound, value: Double)]
 
     /// A split of this name and range.
-    package init(name: String, range: Range<Int>, floor: Double? = nil, trivial: Double? = nil) {
+    package init(
+      name: String, range: Range<Int>, floor: Double? = nil, trivial: Double? = nil,
+      bounds: [(bound: StatedBound, value: Double)] = []
+    ) {
       self.name = name
       self.range = range
       self.floor = floor
       self.trivial = trivial
+      self.bounds = bounds
     }
   }
 
