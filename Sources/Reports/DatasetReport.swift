@@ -14,6 +14,7 @@ extension SequenceDataset {
       "splits": .array(splits.map { $0.json(position: formatVersion == 1 ? "tokens" : "positions") }),
     ]
     members.append(description.members)
+    if hasWeights { members.append(["weights": .bool(true)]) }
     members.append([
       "fingerprint": .string(fingerprint),
       "command": origin.command(inFull: listingFiles).map(JSON.string) ?? .null,
@@ -37,7 +38,9 @@ extension SequenceDataset {
       (formatVersion == 1 ? "tokens" : "positions", "\(streams.tokens.count) in \(streams.text)"),
     ]
     rows += splits.map { ($0.name, $0.text(position: formatVersion == 1 ? "token" : "position")) }
-    rows += description.rows + [("fingerprint", fingerprint)]
+    rows += description.rows
+    if hasWeights { rows.append(("weights", "one a position")) }
+    rows.append(("fingerprint", fingerprint))
     if let command = origin.command(inFull: listingFiles) { rows.append(("made by", command)) }
     rows += shown.map { ("from", "\($0.name), \(Wording.counted($0.bytes, "byte"))") }
     let more = origin.files.count - shown.count

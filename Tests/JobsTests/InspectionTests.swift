@@ -1,6 +1,7 @@
 import Evaluation
 import HDF5
 import Jobs
+import Sequences
 import TestSupport
 import Testing
 import Training
@@ -48,6 +49,41 @@ import Training
       try file.close()
       try expectRefusal(try run.seqtrain(["inspect", foreign]), "none of this program")
       try expectRefusal(try run.seqtrain(["inspect", "\(run.directory)/none"]), "cannot be opened")
+    }
+  }
+
+  @Test func `a dataset of tracks is shown, track by track`() throws {
+    try withTemporaryDirectory { directory in
+      let path = "\(directory)/d.h5"
+      try DatasetContent(
+        DataDescription([
+          .input: .frames(FrameColumns(["x", "t"], units: ["", "s"], means: [0.5, 0], scales: [2, 1])),
+          .target: .tokens(Vocabulary(level: .label, spellings: ["falls", "rises"])),
+        ]), offsets: [0, 3, 5],
+        splits: [
+          .init(name: "train", range: 0..<3, floor: 0.25, trivial: 0.5), .init(name: "test", range: 3..<5),
+        ],
+        values: [.input: .frames([Float](repeating: 1, count: 10)), .target: .tokens([0, 1, 0, 1, 1])],
+        positionWeights: [0, 0, 1, 0, 1], origin: DatasetOrigin(command: "a test")
+      ).write(to: path)
+      let dataset = try SequenceDataset(path)
+      #expect(
+        try Inspection(path).text == """
+          dataset      \(path), format version 2
+          positions    5 in 2 streams
+          train        3 positions, 1 stream, 3 targets, lowest loss 0.2500 a target, trivial loss 0.5000
+          test         2 positions, 1 stream, 2 targets
+          input        frames of 2 columns: x, t [s]
+          target       2 labels
+          horizon      0
+          weights      one a position
+          fingerprint  \(dataset.fingerprint)
+          made by      a test
+          """)
+      #expect(
+        try Inspection(path).json.text.contains(
+          #""horizon":0,"tracks":{"input":{"names":["x","t"],"units":["","s"],"means":[0.5,0.0],"scales":[2.0,1.0],"#
+            + #""binary":false},"target":{"level":"label","vocabulary":2,"unknown":null}},"weights":true,"#))
     }
   }
 

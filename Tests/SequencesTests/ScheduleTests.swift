@@ -296,7 +296,8 @@ func pieces(_ schedule: Schedule, epoch: Int = 0, lane: Int) throws -> [[Piece]]
     #expect(
       message([100, 100], lanes: 3, chunk: 4, .packed, training)
         == "2 streams can't fill 3 lanes in packed mode; take contiguous mode, or at most 2 lanes")
-    #expect(message([1, 1], lanes: 1, chunk: 1, .auto, .evaluation).contains("no stream has the two tokens"))
+    #expect(
+      message([1, 1], lanes: 1, chunk: 1, .auto, .evaluation).contains("no stream has the 2 positions"))
     #expect(message([2], lanes: 8, chunk: 64, .auto, .evaluation) == "none")
   }
 

@@ -90,7 +90,9 @@ package struct Schedule: Sendable {
       longestStream = max(longestStream, pairs)
     }
     guard playable > 0 else {
-      throw DataError("no stream has the two tokens that make an input and its target")
+      throw DataError(
+        "no stream has the \(Wording.counted(streams.lookahead + 1, "position")) that make an input and its target"
+      )
     }
     guard mode != .whole || tooLong == 0 else {
       throw DataError(

@@ -1,5 +1,6 @@
 import Chunks
 import FileSystem
+import Preconditions
 
 /// What a track holds, for models, files and messages.
 package enum TrackDescription: Sendable, Equatable {

@@ -1,6 +1,7 @@
 import Chunks
 import FileSystem
 import HDF5
+import Preconditions
 
 /// The values of a track in memory.
 package enum TrackValues: Sendable {

@@ -55,7 +55,7 @@ package struct DatasetOrigin: Sendable, Equatable {
   }
 }
 
-/// A part of a dataset for one use: a range of the token axis. Streams that cross its ends are cut there.
+/// A part of a dataset for one use: a range of positions. Streams that cross its ends are cut there.
 package struct DatasetSplit: Sendable, Equatable {
   /// `train`, `validation` or `test`.
   package let name: String

@@ -128,6 +128,9 @@ package final class SequenceDataset: Sendable {
     return number(positions.lowerBound)..<number(positions.upperBound)
   }
 
+  /// Whether positions have weights of their own.
+  package var hasWeights: Bool { stored.contains { $0.role == nil } }
+
   /// What chunks of it hold.
   package var tracks: TrackSet { description.tracks }
 
