@@ -38,10 +38,9 @@ package struct EvaluationReport: Sendable {
 
   /// For people: a line each.
   package var text: String {
-    guard let floor, let excess else { return alignedText(header.rows) }
-    let percent = Wording.decimal(excess * 100, places: 2)
-    return alignedText(
-      header.rows + [("entropy floor", "\(Wording.decimal(floor, places: 4)) nats; \(percent) % above it")])
+    guard let floor else { return alignedText(header.rows) }
+    let above = excess.map { "; \(Wording.decimal($0 * 100, places: 2)) % above it" } ?? ""
+    return alignedText(header.rows + [("lowest loss", "\(Wording.decimal(floor, places: 4))\(above)")])
   }
 }
 

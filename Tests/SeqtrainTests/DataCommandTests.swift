@@ -129,11 +129,9 @@ import Testing
       #expect(
         keys(json) == [
           "kind", "format_version", "dataset", "tokens", "streams", "splits", "name", "tokens", "streams",
-          "targets",
-          "floor",
-          "name", "tokens", "streams", "targets", "floor", "name", "tokens", "streams", "targets", "floor",
-          "level",
-          "vocabulary", "unknown", "fingerprint", "command", "file_count", "file_bytes", "empty_files",
+          "targets", "floor", "trivial", "name", "tokens", "streams", "targets", "floor", "trivial", "name",
+          "tokens", "streams", "targets", "floor", "trivial", "level", "vocabulary", "unknown", "fingerprint",
+          "command", "file_count", "file_bytes", "empty_files",
         ])
       let info = try decode(Info.self, json)
       let text = try place.output(["data", "info", "tales.h5"])

@@ -80,7 +80,7 @@ import Testing
       let found = try decode(Excess.self, place.output(["eval", "run", "--json"]))
       #expect(found.floor > 0 && abs(found.loss / found.floor - 1 - found.excess) < 1e-12)
       let percent = try #require(
-        try place.output(["eval", "run"]).firstMatch(of: /nats; ([0-9.]+) % above it/)?.1)
+        try place.output(["eval", "run"]).firstMatch(of: /lowest loss +[0-9.]+; ([0-9.]+) % above it/)?.1)
       #expect(abs(try #require(Double(percent)) - 100 * found.excess) < 0.006)
     }
   }

@@ -66,4 +66,21 @@ import Testing
       #expect(try place.entries == [])
     }
   }
+
+  private struct Evaluation: Decodable { let loss: Double, floor: Double, excess: Double? }
+
+  @Test func `a loss is no fraction above a floor of 0`() throws {
+    try Workspace.with { place in
+      _ = try generate(place, "parity", "--streams", "100", "--length", "8")
+      try place.output(
+        ["train", "--run", "run", "--data", "d.h5"]
+          + set([
+            "model.hidden=4", "model.embedding=4", "training.lanes=4", "training.chunk=8", "training.steps=2",
+          ]))
+      let found = try decode(Evaluation.self, try place.output(["eval", "run", "--json"]))
+      #expect(found.floor == 0 && found.excess == nil && found.loss > 0.1)
+      let text = try place.output(["eval", "run"])
+      #expect(text.contains(/lowest loss +0.0000\n/), "\(text)")
+    }
+  }
 }
