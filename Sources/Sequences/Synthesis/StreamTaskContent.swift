@@ -1,5 +1,9 @@
 import Chunks
+import FileSystem
 import Random
+
+/// The most values of an input: they are made in memory.
+private let mostValues = 1 << 28
 
 extension StreamTask {
   package func write(_ output: String, seed: UInt64, command: String) throws {
@@ -14,10 +18,17 @@ extension StreamTask {
     let key = RandomKey(seed: seed, purpose: .synthesis)
     var shared = RandomStream(key, at: (0, 0, 1))
     let draw = source(&shared)
-    let drawn = (0..<streams).map { stream in
-      var random = RandomStream(key, at: (UInt32(stream), 0, 0))
+    func stream(_ number: Int) -> SyntheticStream {
+      var random = RandomStream(key, at: (UInt32(number), 0, 0))
       return draw(&random)
     }
+    let size = stream(0).input.count
+    guard streams <= mostValues / size else {
+      throw DataError(
+        "\(streams) streams of \(size) values are more than the \(mostValues) that a synthetic dataset may have; take at most "
+          + "\(Wording.counted(mostValues / size, "stream"))")
+    }
+    let drawn = (0..<streams).map(stream)
     var tracks = try tracks
     let width = tracks[.input]?.width ?? 1
     let offsets = drawn.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.input.count / width) }

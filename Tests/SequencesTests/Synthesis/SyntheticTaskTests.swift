@@ -155,6 +155,9 @@ extension DatasetContent {
     #expect(throws: DataError.self) { try Recall(sizes: ["pairs=5", "keys=4"]) }
     #expect(throws: DataError.self) { try Recall(sizes: ["pairs=5", "queries=6"]) }
     #expect(throws: DataError.self) { try Tagged(sizes: ["length=8", "distance=4"]) }
+    #expect(throws: DataError.self) {
+      try Parity(sizes: ["streams=10000000", "length=1000"]).content(seed: 1, command: "a test")
+    }
     #expect(throws: ConfigurationError.self) { try Parity(sizes: ["length=0"]) }
     #expect(throws: ConfigurationError.self) { try Parity(sizes: ["lenght=5"]) }
   }
