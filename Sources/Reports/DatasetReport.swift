@@ -70,12 +70,11 @@ extension DatasetOrigin {
 
 extension DatasetSplit {
   fileprivate func json(position: String) -> JSON {
-    var members: JSON.Members = [
+    .object([
       "name": .string(name), position: .integer(streams.tokens.count), "streams": .integer(streams.count),
       "targets": .integer(streams.pairs), "floor": floor.map(JSON.number) ?? .null,
-    ]
-    if let trivial { members.append(["trivial": .number(trivial)]) }
-    return .object(members)
+      "trivial": trivial.map(JSON.number) ?? .null,
+    ])
   }
 
   fileprivate func text(position: String) -> String {

@@ -215,7 +215,7 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
   @Test(arguments: [
     (["train", "--runn", "r"], "Unknown option '--runn'"),
     (["train", "a.yaml", "b.yaml"], "b.yaml"),
-    (["data", "import", "text", "--output", "x.h5"], "<files>"),
+    (["data", "import", "text", "--output", "x.h5"], "there are no files to import"),
     (["data", "import", "text", "a.txt", "--output", "x.h5", "--level", "letter"], "letter"),
     (["data", "import", "text", "a.txt", "--output", "x.h5", "--split", "0.9,x"], "--split"),
     (["eval", "run", "--states"], "--states needs --output"),
