@@ -135,10 +135,10 @@ package final class RunReporter: TrainingObserver {
     logger.info("\(row.line(totalSteps: totalSteps))")
   }
 
-  /// Waits until the metrics are on the disk.
+  /// Waits until the metrics are on the disk; from any thread.
   ///
   /// - Throws: `FileError` if they can't be written.
-  package func willSave() throws { try metrics.synchronize() }
+  package func willSave(step: Int) throws { try metrics.synchronize() }
 
   /// Logs a warning.
   package func note(_ message: String) { logger.warning("\(message)") }

@@ -36,7 +36,7 @@ private final class SteadyStateObserver: TrainingObserver {
 
   func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) {}
 
-  func willSave() {}
+  func willSave(step: Int) {}
 
   func note(_ message: String) {}
 }

@@ -2,6 +2,7 @@ import Evaluation
 import Glibc
 import MPI
 import Sequences
+import Synchronization
 import Training
 
 /// What the training module promises; `train` and `steady` take arguments, see `TrainingCommand`.
@@ -26,7 +27,7 @@ nonisolated(unsafe) let trainingScenarios: [String: (Communicator) throws -> Voi
 /// Besides settings there are `@stop=RANK:STEP`, for the rank to ask in that step that all stop; `@break=RANK:STEP`, for it
 /// to ask when the step has been made; `@nan=STEP:COUNT`,
 /// for a weight that is not a number in so many steps from that one on; `@hosts=COUNT:COUNT...`, for ranks that exchange as
-/// if so many were on each host; and `@trace`, for a line for every step and validation.
+/// if so many were on each host; `@hold=STEP:COUNT`, for the checkpoint of a step to be written when so many more have been made; and `@trace`, for a line for every step and validation.
 struct TrainingCommand {
   private let dataset: String
   private let directory: String
@@ -35,6 +36,7 @@ struct TrainingCommand {
   private var stop: (rank: Int, step: Int)?
   private var damage: Range<Int>?
   private var traces = false
+  private var held: Range<Int>?
   private var ranksOfHosts: [Int] = []
 
   init(_ words: [String]) throws {
@@ -48,6 +50,7 @@ struct TrainingCommand {
       case "@break": stop = (numbers[0], numbers[1])
       case "@nan": damage = numbers[0]..<numbers[0] + numbers[1]
       case "@hosts": ranksOfHosts = numbers
+      case "@hold": held = numbers[0]..<numbers[0] + numbers[1]
       case "@trace": traces = true
       default: try configuration.set(word)
       }
@@ -82,6 +85,7 @@ struct TrainingCommand {
     let file = world.rank == 0 ? try store.newestSound().file : nil
     if try world.any(file != nil) { try trainer.resume(from: file) }
     let observer = ScenarioObserver(trainer, world, damage: damage, traces: traces && world.rank == 0)
+    observer.held = held
     trainer.observer = observer
     try observer.damageWeights(beforeStep: trainer.progress.step + 1)
     let ending = try trainer.run {
@@ -102,6 +106,8 @@ private final class ScenarioObserver: TrainingObserver {
   private let damage: Range<Int>?
   private let traces: Bool
   private var whole: Float?
+  var held: Range<Int>?
+  private let made = Atomic(0)
 
   init(_ trainer: Trainer, _ world: Communicator, damage: Range<Int>?, traces: Bool) {
     self.trainer = trainer
@@ -113,6 +119,7 @@ private final class ScenarioObserver: TrainingObserver {
   func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, isLogged: Bool)
     throws
   {
+    made.store(progress.step, ordering: .relaxed)
     if traces {
       print("step \(progress.step) \(progress.epoch) \(outcome.loss) \(outcome.norm) \(learningRate)")
       if isLogged { print("row \(progress.step) \(progress.lossSinceRow / progress.targetsSinceRow)") }
@@ -127,7 +134,11 @@ private final class ScenarioObserver: TrainingObserver {
         + "\(progress.stoppedEarly)")
   }
 
-  func willSave() { if traces { print("saving \(trainer.progress.step)") } }
+  func willSave(step: Int) {
+    if traces { print("saving \(step)") }
+    guard let held, held.lowerBound == step else { return }
+    while made.load(ordering: .relaxed) < held.upperBound { usleep(1000) }
+  }
 
   func note(_ message: String) {
     skipped += 1

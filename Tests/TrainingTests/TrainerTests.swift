@@ -175,6 +175,26 @@ import Training
     result.output.split(separator: "\n").filter { $0.hasPrefix("row ") }
   }
 
+  @Test func `training goes on while a checkpoint is written`() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      let settings = ["training.steps=12", "checkpoint.every=4", "checkpoint.keep=9", "evaluation.every=4"]
+      let (lines, result) = try train(
+        base, ranks: 2, [("held", settings + ["@hold=4:4"]), ("plain", settings)])
+      #expect(lines.map(\.step) == [12, 12] && result.status == 0, "\(result)")
+      #expect(lines.first?.digest == lines.last?.digest)
+      // What is written late is of the step that it is named for.
+      func progress(_ run: String) throws -> TrainingProgress {
+        try CheckpointStore.open("\(base)/\(run)/step-00000004.h5").header.progress
+      }
+      #expect(try progress("held") == progress("plain"))
+      func digest(_ run: String) throws -> String {
+        try CheckpointStore.open("\(base)/\(run)/step-00000004.h5").digest()
+      }
+      #expect(try digest("held") == digest("plain"))
+    }
+  }
+
   @Test func theNewestAndTheBestCheckpointsAreKept() throws {
     try withTemporaryDirectory { base in
       try makeTrainingData("\(base)/data.h5", streams: [6000])

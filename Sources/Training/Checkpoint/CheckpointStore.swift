@@ -197,6 +197,12 @@ package final class CheckpointStore {
     }
   }
 
+  /// The same for the checkpoint and the best one that a run's progress tells of.
+  func prune(after progress: TrainingProgress, keep: Int) throws {
+    try prune(
+      at: progress.step, keep: keep, bestStep: progress.bestValidation.isFinite ? progress.bestStep : nil)
+  }
+
   private func link(best step: Int) throws {
     let target = "\(Self.name(step)).h5"
     let temporary = bestLink + ".partial"

@@ -32,31 +32,35 @@ package struct StateTransfer {
     return false
   }
 
-  /// Calls `body` on rank 0 with the arrays of the state, all but the cursors. Collective.
+  /// A copy of the state, all but the cursors, on rank 0; nil elsewhere. Collective.
   ///
-  /// - Throws: `JobError` where `body` throws; `MPIError`.
-  func collect(_ body: ([CheckpointArray]) throws -> Void) throws {
+  /// - Throws: `MPIError`.
+  func collect() throws -> CollectedState? {
     let whole = CollectedState(
       layout, optimizer, model, lanes: lanesOfRank.joined().count, isWriter: isWriter)
     for (state, moment) in zip(optimizer.states, whole.moments) { try gather(state, into: moment) }
     for (state, values) in zip(model.states, whole.states) { try gather(state, into: values) }
-    try communicator.agree {
-      guard isWriter else { return }
-      let weights = UnsafeBufferPointer(start: exchange.memory.weights, count: layout.count)
-      var arrays = byName(weights, group: "parameters", description: "the weights")
-      for (name, vector) in zip(type(of: optimizer).stateNames, whole.moments) {
-        arrays += byName(
-          UnsafeBufferPointer(vector.elements), group: "optimizer/\(name)",
-          description: "the optimiser's \(name) of the parameter of the same name")
-      }
-      arrays += zip(model.states, whole.states).map { state, values in
-        CheckpointArray(
-          path: "states/\(state.name)", shape: [lanesOfRank.joined().count, state.values.columns],
-          values: .floats(UnsafeBufferPointer(values.elements)),
-          description: "the state \(state.name) that each lane's next chunk begins with")
-      }
-      try withExtendedLifetime(whole) { try body(arrays) }
+    guard isWriter else { return nil }
+    whole.weights.base.update(from: exchange.memory.weights, count: layout.count)
+    return whole
+  }
+
+  /// The arrays of a collected state, which must outlive them.
+  func arrays(of state: CollectedState) -> [CheckpointArray] {
+    var arrays = byName(
+      UnsafeBufferPointer(state.weights.elements), group: "parameters", description: "the weights")
+    for (name, vector) in zip(type(of: optimizer).stateNames, state.moments) {
+      arrays += byName(
+        UnsafeBufferPointer(vector.elements), group: "optimizer/\(name)",
+        description: "the optimiser's \(name) of the parameter of the same name")
     }
+    arrays += zip(model.states, state.states).map { state, values in
+      CheckpointArray(
+        path: "states/\(state.name)", shape: [lanesOfRank.joined().count, state.values.columns],
+        values: .floats(UnsafeBufferPointer(values.elements)),
+        description: "the state \(state.name) that each lane's next chunk begins with")
+    }
+    return arrays
   }
 
   /// Takes the state from a checkpoint, which rank 0 has open; the others pass nil. Collective.
@@ -154,6 +158,8 @@ package struct StateTransfer {
 
 /// Room for what the ranks have of the state between them, on the one that writes it; empty elsewhere.
 struct CollectedState {
+  /// The weights, as the flat vector.
+  let weights: Buffer<Float>
   /// The optimiser's states, each indexed like the flat vector.
   let moments: [Buffer<Float>]
   /// The carried states, [lanes, H] each.
@@ -162,6 +168,7 @@ struct CollectedState {
   init(
     _ layout: ParameterLayout, _ optimizer: any Optimizer, _ model: Model, lanes: Int, isWriter: Bool
   ) {
+    weights = Buffer(count: isWriter ? layout.count : 0)
     moments = optimizer.states.map { _ in Buffer(count: isWriter ? layout.count : 0) }
     states = model.states.map { Buffer(count: isWriter ? lanes * $0.values.columns : 0) }
   }

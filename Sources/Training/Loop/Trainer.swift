@@ -26,6 +26,7 @@ package final class Trainer {
   private let learningRate: LearningRate
   private let lanesOfRank: [Range<Int>]
   private let store: CheckpointStore
+  private let writer = CheckpointWriter()
   /// Rank 0's observer.
   package var observer: (any TrainingObserver)?
   private var skipped = 0
@@ -101,7 +102,7 @@ package final class Trainer {
     try communicator.agree {
       guard let file else { return }
       try file.close()
-      try prune()
+      try store.prune(after: progress, keep: configuration.checkpoint.keep)
     }
   }
 
@@ -109,11 +110,13 @@ package final class Trainer {
   /// Collective.
   ///
   /// It is asked while the first weights are made, when there is nothing to keep yet, at the end of each step, while
-  /// the model is validated, and after a checkpoint. A validation that is broken off is made when the run goes on, before
+  /// the model is validated, and after a checkpoint. Checkpoints are written while training goes on; all are whole when it
+  /// ends, where one fails it ends at the next step. A validation that is broken off is made when the run goes on, before
   /// the next step.
   ///
+  ///
   /// - Throws: `JobError` where on any rank the data cannot be read, or a checkpoint not written, or where something is
-  ///   not finite and the step may not be skipped; what the observer throws, on its rank; `MPIError`.
+  ///   not finite and the step may not be skipped; what the observer throws, on its rank; `MPIError`, `ThreadError`.
   package func run(shouldStop: () -> Bool) throws -> Ending {
     if try !hasWeights && transfer.initialize(seed: configuration.training.seedBits, shouldStop: shouldStop) {
       return .stopped
@@ -125,6 +128,12 @@ package final class Trainer {
       )
     }
     defer { feeder.close() }
+    let ending = try makeSteps(feeder) { [writer] in shouldStop() || writer.hasFailed }
+    try finishWriting()
+    return ending
+  }
+
+  private func makeSteps(_ feeder: ChunkFeeder, _ shouldStop: () -> Bool) throws -> Ending {
     while !isFinished {
       let isSaved = savedStep == progress.step
       if try isSaved && communicator.any(shouldStop()) { return .stopped }
@@ -249,10 +258,11 @@ package final class Trainer {
     return true
   }
 
-  /// Writes a checkpoint; the lanes go on with what `feeder` has next. Collective.
+  /// Begins to write a checkpoint, once the one before is whole; the lanes go on with what `feeder` has next. Collective.
   private func save(_ feeder: ChunkFeeder) throws {
     guard savedStep != progress.step else { return }
     try requireFiniteWeights()
+    try finishWriting()
     let header = CheckpointHeader(
       configuration: configuration.yaml, data: dataset.description,
       datasetFingerprint: dataset.fingerprint,
@@ -260,18 +270,20 @@ package final class Trainer {
       mode: schedule.mode,
       optimizer: configuration.training.optimizer.name.rawValue, progress: progress)
     let cursors = try cursors(feeder.upcomingChunk())
-    try transfer.collect { arrays in
-      try observer?.willSave()
-      try store.write(header, arrays + cursors)
-      try prune()
+    let state = try transfer.collect()
+    try communicator.agree {
+      guard let state else { return }
+      try writer.begin(
+        PendingCheckpoint(
+          header: header, arrays: transfer.arrays(of: state) + cursors, state: state, store: store,
+          keep: configuration.checkpoint.keep, observer: observer))
     }
     savedStep = progress.step
   }
 
-  private func prune() throws {
-    try store.prune(
-      at: progress.step, keep: configuration.checkpoint.keep,
-      bestStep: progress.bestValidation.isFinite ? progress.bestStep : nil)
+  /// Waits until the checkpoint that is being written is whole, if there is one. Collective.
+  private func finishWriting() throws {
+    try communicator.agree { try writer.finish() }
   }
 
   /// Where each lane goes on, on rank 0. Collective.
@@ -311,7 +323,8 @@ package protocol TrainingObserver: AnyObject {
   func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, isLogged: Bool)
     throws
   func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) throws
-  /// Called before a checkpoint is written: what was told up to here must be as safe as the checkpoint is then.
-  func willSave() throws
+  /// Called before the checkpoint of a step is written, on the thread that writes it: what was told up to that step must be
+  /// as safe as the checkpoint is then.
+  func willSave(step: Int) throws
   func note(_ message: String)
 }

@@ -44,7 +44,7 @@ extension StepPlan {
     }
     let weights = layout.count * MemoryLayout<Float>.stride
     footprint.own += isWriter ? collected : resumes ? weights : 0
-    if isWriter { footprint.checkpoint = weights + collected }
+    footprint.checkpoint = collected
     footprint.shared = GradientExchange.sharedByteCount(
       of: rank, layout: layout, packedCount: packedCount, plan: shards)
     return footprint
