@@ -54,7 +54,7 @@ extension Communicator {
 
   private func reduce(_ value: Int, _ operation: MPI_Op?) throws -> Int {
     var result = value
-    try call("MPI_Allreduce") {
+    try wait("MPI_Allreduce") {
       MPI_Allreduce(st_in_place(), &result, 1, Int.handle, operation, handle)
     }
     return result

@@ -9,7 +9,7 @@ extension Communicator {
   package func broadcast<T: MPIDatatype>(_ buffer: UnsafeMutableBufferPointer<T>, from root: Int = 0) throws {
     guard size > 1 else { return }
     try inParts(buffer.count) { part in
-      try call("MPI_Bcast") {
+      try wait("MPI_Bcast") {
         MPI_Bcast(
           UnsafeBufferPointer(buffer).mutableStart(of: part), Int32(part.count), T.handle, Int32(root), handle
         )
@@ -47,7 +47,7 @@ extension Communicator {
       }
       return
     }
-    try call("MPI_Allgatherv") {
+    try wait("MPI_Allgatherv") {
       MPI_Allgatherv(
         st_in_place(), 0, st_datatype_null(), buffer.baseAddress, blocks.counts32, blocks.offsets32, T.handle,
         handle)
@@ -58,7 +58,7 @@ extension Communicator {
   package func allgather<T: MPIDatatype>(_ value: T) throws -> [T] {
     var values = [T](repeating: value, count: size)
     try values.withUnsafeMutableBufferPointer { buffer in
-      _ = try call("MPI_Allgather") {
+      _ = try wait("MPI_Allgather") {
         MPI_Allgather(st_in_place(), 0, st_datatype_null(), buffer.baseAddress, 1, T.handle, handle)
       }
     }

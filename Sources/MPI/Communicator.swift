@@ -64,7 +64,7 @@ package struct Communicator: @unchecked Sendable {
 
   /// Waits until every rank has come here. Collective.
   package func barrier() throws {
-    try call("MPI_Barrier") { MPI_Barrier(handle) }
+    try wait("MPI_Barrier") { MPI_Barrier(handle) }
   }
 
   // MARK: Messages from one rank to another
@@ -74,7 +74,7 @@ package struct Communicator: @unchecked Sendable {
     throws
   {
     try inParts(buffer.count) { part in
-      try call("MPI_Send") {
+      try wait("MPI_Send") {
         MPI_Send(buffer.start(of: part), Int32(part.count), T.handle, Int32(destination), tag, handle)
       }
     }
@@ -85,7 +85,7 @@ package struct Communicator: @unchecked Sendable {
     into buffer: UnsafeMutableBufferPointer<T>, from source: Int, tag: Int32 = 0
   ) throws {
     try inParts(buffer.count) { part in
-      try call("MPI_Recv") {
+      try wait("MPI_Recv") {
         MPI_Recv(
           UnsafeBufferPointer(buffer).mutableStart(of: part), Int32(part.count), T.handle, Int32(source), tag,
           handle, st_status_ignore())

@@ -18,6 +18,12 @@ func call(_ function: StaticString, _ body: () -> Int32) throws {
   guard status == MPI_SUCCESS else { throw failure(of: function, status) }
 }
 
+/// The same for a call that waits for other ranks.
+@inline(__always)
+func wait(_ function: StaticString, _ body: () -> Int32) throws {
+  try WaitClock.own.during { try call(function, body) }
+}
+
 @inline(never)
 private func failure(of function: StaticString, _ status: Int32) -> MPIError {
   var length: Int32 = 0

@@ -20,11 +20,15 @@ package struct TrainingRow: Sendable, Equatable {
   package var learningRate: Double
   /// Targets a second over all ranks since the previous row, without the time of validations.
   package var tokensPerSecond: Double
+  /// The rank that has waited least for others since the previous row.
+  package var slowestRank: Int
+  /// The share of the time since the previous row that a rank, on average, waited for others in steps.
+  package var waitShare: Double
 
   /// A row with these values.
   package init(
     step: Int, epoch: Int, loss: Double, norm: Double, clipped: Bool, learningRate: Double,
-    tokensPerSecond: Double
+    tokensPerSecond: Double, slowestRank: Int, waitShare: Double
   ) {
     self.step = step
     self.epoch = epoch
@@ -33,13 +37,16 @@ package struct TrainingRow: Sendable, Equatable {
     self.clipped = clipped
     self.learningRate = learningRate
     self.tokensPerSecond = tokensPerSecond
+    self.slowestRank = slowestRank
+    self.waitShare = waitShare
   }
 
   var members: JSON.Members {
     [
       "kind": .string("train"), "step": .integer(step), "epoch": .integer(epoch), "loss": .number(loss),
       "norm": .number(norm), "clipped": .bool(clipped), "learning_rate": .number(learningRate),
-      "tokens_per_second": .number(tokensPerSecond),
+      "tokens_per_second": .number(tokensPerSecond), "slowest_rank": .integer(slowestRank),
+      "wait_share": .number(waitShare),
     ]
   }
 

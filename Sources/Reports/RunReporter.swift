@@ -85,15 +85,16 @@ package final class RunReporter: TrainingObserver {
 
   /// Writes a row where the step has one.
   package func didStep(
-    _ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, isLogged: Bool
+    _ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, waits: RankWaits?
   ) {
     targets += outcome.targets
-    guard isLogged else { return }
+    guard let waits else { return }
     let now = ContinuousClock.now
+    let seconds = (now - last) / .seconds(1)
     let row = TrainingRow(
       step: progress.step, epoch: progress.epoch, loss: progress.meanLossSinceRow, norm: outcome.norm,
       clipped: outcome.clipped, learningRate: learningRate,
-      tokensPerSecond: targets / ((now - last) / .seconds(1)))
+      tokensPerSecond: targets / seconds, slowestRank: waits.slowestRank, waitShare: waits.seconds / seconds)
     stopIfFails { try report(row) }
     (last, targets) = (now, 0)
   }

@@ -29,7 +29,8 @@ private final class SteadyStateObserver: TrainingObserver {
     counted.reserveCapacity(2)
   }
 
-  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, isLogged: Bool) {
+  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, waits: RankWaits?)
+  {
     guard progress.step == steps / 2 || progress.step == steps else { return }
     counted.append((st_thread_allocations(), residentPages()))
   }

@@ -27,7 +27,8 @@ nonisolated(unsafe) let trainingScenarios: [String: (Communicator) throws -> Voi
 /// Besides settings there are `@stop=RANK:STEP`, for the rank to ask in that step that all stop; `@break=RANK:STEP`, for it
 /// to ask when the step has been made; `@nan=STEP:COUNT`,
 /// for a weight that is not a number in so many steps from that one on; `@hosts=COUNT:COUNT...`, for ranks that exchange as
-/// if so many were on each host; `@hold=STEP:COUNT`, for the checkpoint of a step to be written when so many more have been made; and `@trace`, for a line for every step and validation.
+/// if so many were on each host; `@slow=RANK`, for a rank that takes 50 ms between steps, and a line for the ranks' waits;
+/// `@hold=STEP:COUNT`, for the checkpoint of a step to be written when so many more have been made; and `@trace`, for a line for every step and validation.
 struct TrainingCommand {
   private let dataset: String
   private let directory: String
@@ -36,6 +37,7 @@ struct TrainingCommand {
   private var stop: (rank: Int, step: Int)?
   private var damage: Range<Int>?
   private var traces = false
+  private var slowRank: Int?
   private var held: Range<Int>?
   private var ranksOfHosts: [Int] = []
 
@@ -50,6 +52,7 @@ struct TrainingCommand {
       case "@break": stop = (numbers[0], numbers[1])
       case "@nan": damage = numbers[0]..<numbers[0] + numbers[1]
       case "@hosts": ranksOfHosts = numbers
+      case "@slow": slowRank = numbers[0]
       case "@hold": held = numbers[0]..<numbers[0] + numbers[1]
       case "@trace": traces = true
       default: try configuration.set(word)
@@ -85,6 +88,7 @@ struct TrainingCommand {
     let file = world.rank == 0 ? try store.newestSound().file : nil
     if try world.any(file != nil) { try trainer.resume(from: file) }
     let observer = ScenarioObserver(trainer, world, damage: damage, traces: traces && world.rank == 0)
+    observer.slowRank = slowRank
     observer.held = held
     trainer.observer = observer
     try observer.damageWeights(beforeStep: trainer.progress.step + 1)
@@ -106,6 +110,7 @@ private final class ScenarioObserver: TrainingObserver {
   private let damage: Range<Int>?
   private let traces: Bool
   private var whole: Float?
+  var slowRank: Int?
   var held: Range<Int>?
   private let made = Atomic(0)
 
@@ -116,13 +121,15 @@ private final class ScenarioObserver: TrainingObserver {
     self.traces = traces
   }
 
-  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, isLogged: Bool)
+  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, waits: RankWaits?)
     throws
   {
     made.store(progress.step, ordering: .relaxed)
+    if slowRank == world.rank { usleep(50_000) }
+    if slowRank != nil, let waits, world.rank == 0 { print("waits \(waits.slowestRank) \(waits.seconds)") }
     if traces {
       print("step \(progress.step) \(progress.epoch) \(outcome.loss) \(outcome.norm) \(learningRate)")
-      if isLogged { print("row \(progress.step) \(progress.lossSinceRow / progress.targetsSinceRow)") }
+      if waits != nil { print("row \(progress.step) \(progress.lossSinceRow / progress.targetsSinceRow)") }
     }
     try damageWeights(beforeStep: progress.step + 1)
   }

@@ -7,7 +7,8 @@ import Training
 @Suite struct MetricsTests {
   static func row(_ step: Int, loss: Double = 1.5) -> TrainingRow {
     TrainingRow(
-      step: step, epoch: 0, loss: loss, norm: 0.25, clipped: false, learningRate: 0.002, tokensPerSecond: 1e4)
+      step: step, epoch: 0, loss: loss, norm: 0.25, clipped: false, learningRate: 0.002, tokensPerSecond: 1e4,
+      slowestRank: 3, waitShare: 0.25)
   }
 
   func lines(_ path: String) throws -> [Substring] {
@@ -39,7 +40,7 @@ import Training
       #expect(
         found == [
           "{\"kind\":\"train\",\"step\":10,\"epoch\":0,\"loss\":null,\"norm\":0.25,\"clipped\":false,"
-            + "\"learning_rate\":0.002,\"tokens_per_second\":10000.0,WHEN}",
+            + "\"learning_rate\":0.002,\"tokens_per_second\":10000.0,\"slowest_rank\":3,\"wait_share\":0.25,WHEN}",
           "{\"kind\":\"validation\",\"step\":10,\"epoch\":0,\"loss\":1.75,\"best\":true,WHEN}",
           "",
         ])

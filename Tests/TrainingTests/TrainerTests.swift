@@ -195,6 +195,21 @@ import Training
     }
   }
 
+  @Test func `the rank that others wait for is known`() throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      for (ranks, hosts) in [(3, []), (3, ["@hosts=2:1"])] {
+        for slow in [0, 2] {
+          let settings = ["training.steps=10", "training.log_every=10", "@slow=\(slow)"] + hosts
+          let (_, result) = try train(base, ranks: ranks, [("run-\(slow)-\(hosts.count)", settings)])
+          let waits = try #require(result.output.firstMatch(of: /waits (\d+) (\S+)/), "\(result)")
+          // 9 times 50 ms, which two of three ranks wait.
+          #expect(Int(waits.1) == slow && Double(waits.2) ?? 0 > 0.15, "\(result)")
+        }
+      }
+    }
+  }
+
   @Test func theNewestAndTheBestCheckpointsAreKept() throws {
     try withTemporaryDirectory { base in
       try makeTrainingData("\(base)/data.h5", streams: [6000])

@@ -81,8 +81,11 @@ package final class GradientExchange {
     if host.rank == 0 { memory.weights.update(repeating: 0, count: layout.count) }
     try window.synchronize()
 
+    let overlaps =
+      try (overlapping ?? Self.haveSpareProcessors(communicator, ranksOfHost: host.size)) && hosts.count > 1
     reducer = PieceReducer(
-      communicator, layout: layout, plan: plan, gradients: Array(gradients.joined()), progress: progress)
+      communicator, layout: layout, plan: plan, gradients: Array(gradients.joined()), progress: progress,
+      waits: overlaps ? nil : .own)
     weightMessages = PendingMessages(communicator)
     // Weights go the ways that gradients have come.
     let (hosts, ownHost) = (hosts, hosts.host(of: rank))
@@ -93,8 +96,7 @@ package final class GradientExchange {
     incomingWeights = layout.pieces.indices.flatMap { piece in
       others.flatMap { ownership.outgoing(from: rank, toHost: $0, piece: piece) }
     }
-    let overlaps = try overlapping ?? Self.haveSpareProcessors(communicator, ranksOfHost: host.size)
-    thread = hosts.count > 1 && overlaps ? try CommunicationThread(reducer) : nil
+    thread = overlaps ? try CommunicationThread(reducer) : nil
   }
 
   /// Whether every host has a processor besides those of its ranks. Collective.
@@ -147,7 +149,7 @@ package final class GradientExchange {
     finishedBefore += finishedPieces
     finishedPieces = 0
     if let thread {
-      try thread.waitForAll()
+      try WaitClock.own.during(thread.waitForAll)
     } else {
       if let failure { throw failure }
       for piece in 0..<reducer.pieceCount { try reducer.reduce(piece: piece) }
@@ -178,7 +180,7 @@ package final class GradientExchange {
     for part in outgoingWeights {
       try weightMessages.send(UnsafeBufferPointer(weights(part.elements)), to: part.rank)
     }
-    try weightMessages.wait()
+    try WaitClock.own.during(weightMessages.wait)
     try window.synchronize()
   }
 

@@ -18,6 +18,7 @@ final class PieceReducer: @unchecked Sendable {
 
   private let communicator: Communicator
   private let progress: HostProgress
+  private let waits: WaitClock?
   private let pieces: [Piece]
   /// The gradients of the subtrees of all ranks of the host, in ascending order.
   private let gradients: [UnsafeMutablePointer<Float>]
@@ -43,9 +44,10 @@ final class PieceReducer: @unchecked Sendable {
   /// - Parameters:
   ///   - gradients: Those of the subtrees of all ranks of the host, in ascending order.
   ///   - progress: The pieces that the ranks of the host have finished in all steps.
+  ///   - waits: What its waits count to; nil where another thread than the one that trains uses it.
   init(
     _ communicator: Communicator, layout: ParameterLayout, plan: ShardPlan,
-    gradients: [UnsafeMutablePointer<Float>], progress: HostProgress
+    gradients: [UnsafeMutablePointer<Float>], progress: HostProgress, waits: WaitClock?
   ) {
     let rank = communicator.rank
     let hosts = plan.hosts
@@ -54,6 +56,7 @@ final class PieceReducer: @unchecked Sendable {
     let (hostAdditions, places) = plan.sums(ofHost: ownHost)
     self.communicator = communicator
     self.progress = progress
+    self.waits = waits
     self.gradients = gradients
     self.hostAdditions = hostAdditions
     additions = plan.additions
@@ -125,25 +128,32 @@ final class PieceReducer: @unchecked Sendable {
   /// - Throws: `MPIError`.
   func reduce(piece: Int) throws {
     while sentPieces <= piece {
-      if isFinished(sentPieces) {
-        try sendNext()
-      } else {
-        try communicator.makeProgress()
-        sched_yield()
-      }
+      if !isFinished(sentPieces) { try wait { try awaitFinished(sentPieces) } }
+      try sendNext()
     }
     let (own, vectors) = (pieces[piece].own, pieces[piece].vectors)
-    try pieces[piece].arriving.wait()
+    try wait(pieces[piece].arriving.wait)
     ShardTree.add(additions, vectors, elements: 0..<own.count)
     let sums = gradients[0] + own.lowerBound
     if let first = vectors.first, first != sums { sums.update(from: first, count: own.count) }
     guard piece + 1 == pieceCount else { return }
-    try leaving.wait()
+    try wait(leaving.wait)
     finishedBefore += pieceCount
     sentPieces = 0
   }
 
   private func isFinished(_ piece: Int) -> Bool { progress.allHaveReached(finishedBefore + piece + 1) }
+
+  private func awaitFinished(_ piece: Int) throws {
+    while !isFinished(piece) {
+      try communicator.makeProgress()
+      sched_yield()
+    }
+  }
+
+  private func wait(_ body: () throws -> Void) throws {
+    if let waits { try waits.during(body) } else { try body() }
+  }
 
   private func sendNext() throws {
     if sentPieces == 0 {

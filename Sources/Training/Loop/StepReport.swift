@@ -39,14 +39,28 @@ package enum NonFinite: Equatable, CustomStringConvertible {
   }
 }
 
+/// How long the ranks have waited for one another over some steps.
+package struct RankWaits: Equatable {
+  /// The rank that has waited least: the one that the others have waited for.
+  package let slowestRank: Int
+  /// What a rank has waited on average, in seconds.
+  package let seconds: Double
+
+  /// - Parameter waited: The seconds of each rank; there is one at least.
+  package init(_ waited: UnsafeMutableBufferPointer<Double>) {
+    slowestRank = waited.indices.min { waited[$0] < waited[$1] } ?? 0
+    seconds = waited.reduce(0, +) / Double(waited.count)
+  }
+}
+
 /// Gathers what each rank contributes to a step's summary, in one exchange.
 ///
 /// Each rank sends: whether it stops, whether it failed, which state is not finite, which element of the gradient is
-/// not finite; the loss and the sum of target weights of each of its lanes; the sum of squares of each of its blocks of
+/// not finite, how long it has waited; the loss and the sum of target weights of each of its lanes; the sum of squares of each of its blocks of
 /// the gradient. All sums are taken in the order of lanes and of blocks in the flat vector, in Double, so that they
 /// do not depend on the number of ranks.
 final class StepReport {
-  private static let headerCount = 4
+  private static let headerCount = 5
 
   private let communicator: Communicator
   private let layout: ParameterLayout
@@ -56,6 +70,8 @@ final class StepReport {
   private let ranks: RankBlocks
   private let buffer: Buffer<Double>
   private let blockSquares: Buffer<Double>
+  /// The seconds that each rank has waited since the last `takeWaits`.
+  private let waited: Buffer<Double>
 
   init(_ communicator: Communicator, layout: ParameterLayout, lanesOfRank: [Range<Int>], stateNames: [String])
   {
@@ -71,6 +87,7 @@ final class StepReport {
       })
     buffer = Buffer(count: ranks.count)
     blockSquares = Buffer(count: layout.count / ParameterLayout.alignment)
+    waited = Buffer(count: communicator.size)
   }
 
   private var own: UnsafeMutablePointer<Double> { buffer.base + ranks.offsets[communicator.rank] }
@@ -83,6 +100,16 @@ final class StepReport {
 
   /// Reports that this rank could not read its data.
   func fail() { own[1] = 1 }
+
+  /// Reports how many seconds this rank has waited for others in steps since it last reported.
+  func add(waited seconds: Double) { own[4] = seconds }
+
+  /// How long the ranks have waited, by all reports since this was last called.
+  func takeWaits() -> RankWaits {
+    let waits = RankWaits(waited.elements)
+    waited.elements.update(repeating: 0)
+    return waits
+  }
 
   /// Adds the losses of a chunk.
   func add(_ sums: LaneSums) {
@@ -127,6 +154,7 @@ final class StepReport {
       summary.stops = summary.stops || place[0] != 0
       summary.failed = summary.failed || place[1] != 0
       summary.nonFinite = summary.nonFinite ?? nonFinite(rank, place)
+      waited.elements[rank] += place[4]
       place += Self.headerCount
       for _ in lanesOfRank[rank] {
         summary.loss += place[0]

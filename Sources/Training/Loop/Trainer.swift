@@ -161,7 +161,7 @@ package final class Trainer {
     advance(outcome)
     try checkFinite(outcome)
     let isLogged = isDue(configuration.training.logEvery) || isFinished || mayStopEarly
-    try observer?.didStep(progress, outcome, learningRate: rate, isLogged: isLogged)
+    try observer?.didStep(progress, outcome, learningRate: rate, waits: isLogged ? step.takeWaits() : nil)
     if isLogged { (progress.lossSinceRow, progress.targetsSinceRow) = (0, 0) }
     progress.validationPending = evaluator != nil && (isFinished || isDue(configuration.evaluation.every))
     return outcome.stops
@@ -253,6 +253,8 @@ package final class Trainer {
       validation: metrics[measure] ?? .nan, by: measure, isDue: isDue(configuration.evaluation.every),
       schedule: configuration.training.schedule, patience: configuration.evaluation.patience)
     try observer?.didValidate(progress, metrics)
+    // Rows tell of training alone.
+    _ = step.takeWaits()
     // A checkpoint of this step knows nothing of it.
     savedStep = -1
     return true
@@ -318,9 +320,9 @@ package enum Ending: Sendable {
 
 /// What is told of a run as it goes, on rank 0.
 package protocol TrainingObserver: AnyObject {
-  /// - Parameter isLogged: Whether the step gets a row of metrics: every `log_every` steps, and where the run ends or may
-  ///   end, so that no step is left without.
-  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, isLogged: Bool)
+  /// - Parameter waits: Those since the row before, if the step gets a row of metrics: every `log_every` steps, and where
+  ///   the run ends or may end, so that no step is left without.
+  func didStep(_ progress: TrainingProgress, _ outcome: StepOutcome, learningRate: Double, waits: RankWaits?)
     throws
   func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) throws
   /// Called before the checkpoint of a step is written, on the thread that writes it: what was told up to that step must be

@@ -40,6 +40,8 @@ package final class TrainingStep {
   private let clipNorm: Double
   private let entering: [Buffer<Float>]
   private var position = (epoch: 0, chunk: 0)
+  /// The seconds that this rank has waited in the last step after it had reported.
+  private var waitedAfterReport = 0.0
 
   /// - Parameters:
   ///   - accumulate: The number of chunks whose gradients make one update.
@@ -74,6 +76,7 @@ package final class TrainingStep {
       copy.base.update(from: state.values.base, count: copy.count)
     }
     let meter = model.meter
+    let waitedBefore = WaitClock.own.seconds
     meter.measure(.optimizer) { model.clearGradients() }
     try meter.measure(.exchange) { try exchange.awaitPackedWeights() }
     report.begin()
@@ -82,6 +85,8 @@ package final class TrainingStep {
     let gradients = try meter.measure(.exchange) { try exchange.reduce() }
     meter.measure(.optimizer) { report.add(gradients: gradients) }
     report.add(stop: shouldStop())
+    let waited = WaitClock.own.seconds
+    report.add(waited: waitedAfterReport + waited - waitedBefore)
     let summary = try meter.measure(.exchange) { try report.gather() }
     if summary.failed { try communicator.agree { if let failure { throw failure } } }
 
@@ -93,11 +98,15 @@ package final class TrainingStep {
       }
     }
     try meter.measure(.exchange) { try exchange.publish() }
+    waitedAfterReport = WaitClock.own.seconds - waited
     model.prepareWeights()
     return StepOutcome(
       loss: summary.meanLoss, targets: summary.targets, norm: scale.norm, clipped: scale.clipped,
       nonFinite: summary.nonFinite, stops: summary.stops, position: position)
   }
+
+  /// How long the ranks have waited in steps since this was last called.
+  func takeWaits() -> RankWaits { report.takeWaits() }
 
   /// Puts the carried states back to what they were before the last step, whatever number of chunks it had.
   func restoreStates() {
