@@ -49,7 +49,7 @@ let package = Package(
 
     module("Preconditions", []),
     module("FileSystem", ["CSupport"]),
-    module("MPI", ["COpenMPI", "CSupport", "FileSystem", "Preconditions"]),
+    module("MPI", ["COpenMPI", "CSupport", "FileSystem", "Preconditions", "Threads"]),
     module("HDF5", ["CHDF5", "FileSystem", "Preconditions"]),
     module("Random", ["CKernels", "Preconditions"]),
     module("Threads", ["CSupport", "Preconditions"]),

@@ -16,10 +16,14 @@ typedef struct {
 
 static temporary temporaries[16];
 
-static void remove_all(int signal) {
+void st_remove_temporaries(void) {
   for (size_t i = 0; i < sizeof temporaries / sizeof *temporaries; i++) {
     if (atomic_load(&temporaries[i].state) == NAMED) unlink(temporaries[i].path);
   }
+}
+
+static void remove_all(int signal) {
+  st_remove_temporaries();
   // The default action is back in place (SA_RESETHAND), and waits for the handler to return.
   raise(signal);
 }

@@ -2,9 +2,9 @@ import Glibc
 
 /// How numbers and times read.
 package enum Wording {
-  /// The time of day in UTC, as RFC 3339 has it: 2026-01-31T12:30:00Z.
-  package static func timeOfDay() -> String {
-    var seconds = time(nil)
+  /// The time of day in UTC, now or before, as RFC 3339 has it: 2026-01-31T12:30:00Z.
+  package static func timeOfDay(secondsAgo: Int = 0) -> String {
+    var seconds = time(nil) - secondsAgo
     var parts = tm()
     gmtime_r(&seconds, &parts)
     var text = [CChar](repeating: 0, count: 32)

@@ -1,5 +1,8 @@
 import COpenMPI
+import CSupport
 import Glibc
+import Synchronization
+import Threads
 
 /// MPI in this process: from its start to its end.
 package enum Environment {
@@ -14,15 +17,19 @@ package enum Environment {
   /// - Throws: what `body` throws. If that is a `JobError`, or there is but one rank, MPI has ended in order. Otherwise this
   ///   rank is alone with its error, the others may wait for it, and MPI has not ended: call `abort(status:)`.
   package static func run<Result>(
-    reporting report: (any Error) -> Void, _ body: (Communicator) throws -> Result
+    reporting report: @escaping @Sendable (any Error) -> Void, _ body: (Communicator) throws -> Result
   ) throws -> Result {
+    reporter.withLock { $0 = report }
+    sweepAfterLauncher()
+    defer { st_end_sweeper() }
     chooseTransport()
     yieldWhereCrowded()
-    let world: Communicator
-    do { world = try start() } catch {
+    let (launcherWatch, world): (RepeatingThread?, Communicator)
+    do { (launcherWatch, world) = (try watchLauncher(), try start()) } catch {
       report(error)
       throw error
     }
+    defer { withExtendedLifetime(launcherWatch) {} }
     let result: Result
     do { result = try body(world) } catch {
       let isShared = error is JobError
@@ -58,6 +65,40 @@ package enum Environment {
     exit(status)
   }
 
+  private static let reporter = Mutex<(@Sendable (any Error) -> Void)?>(nil)
+
+  /// Reports an error of this rank alone and ends the process, so that `mpirun` ends the job with status 1. For a thread
+  /// besides the one that uses MPI, which may be waiting in it for ever.
+  static func end(reporting error: any Error) -> Never {
+    reporter.withLock { $0?(error) }
+    fflush(nil)
+    st_remove_temporaries()
+    // What mpirun has not read when it stops the failed job may be lost.
+    usleep(100_000)
+    _exit(1)
+  }
+
+  /// Ends this process when its launcher is gone, which would have ended it; nil where it has none.
+  private static func watchLauncher() throws -> RepeatingThread? {
+    guard rankFromLauncher != nil else { return nil }
+    let launcher = getppid()
+    return try RepeatingThread(every: 1) {
+      guard getppid() != launcher else { return }
+      st_remove_temporaries()
+      _exit(1)
+    }
+  }
+
+  /// Has what Open MPI keeps on this host, the folder of the job and the files of its shared memory, removed where
+  /// `mpirun` or its daemon was killed and can't. One rank of a host sees to it.
+  private static func sweepAfterLauncher() {
+    guard number("OMPI_COMM_WORLD_LOCAL_RANK") == 0, let job = number("PMIX_NAMESPACE"),
+      let folder = text("OMPI_MCA_orte_jobfam_session_dir"), folder.contains("/ompi.")
+    else { return }
+    st_begin_sweeper(
+      folder, text("OMPI_MCA_btl_vader_backing_directory") ?? "/dev/shm", ".\(String(job, radix: 16)).")
+  }
+
   /// The rank of this process as its launcher says, before MPI is started; 0 where no launcher does.
   package static var launchedRank: Int { rankFromLauncher ?? 0 }
 
@@ -74,7 +115,10 @@ package enum Environment {
   }
 
   /// The number that a variable of the environment holds.
-  private static func number(_ name: String) -> Int? { getenv(name).flatMap { Int(String(cString: $0)) } }
+  private static func number(_ name: String) -> Int? { text(name).flatMap { Int($0) } }
+
+  /// What a variable of the environment holds.
+  private static func text(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
   /// Keeps Open MPI from waiting for what is not there; what the environment says stays.
   ///

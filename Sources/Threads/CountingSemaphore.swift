@@ -1,3 +1,4 @@
+import CSupport
 import Glibc
 import Preconditions
 
@@ -26,4 +27,7 @@ package final class CountingSemaphore: @unchecked Sendable {
     // A signal's handler interrupts.
     while sem_wait(semaphore) != 0 && errno == EINTR {}
   }
+
+  /// Takes one if there is one within so many seconds; returns whether it has.
+  package func wait(seconds: Double) -> Bool { st_wait_for(semaphore, seconds) }
 }

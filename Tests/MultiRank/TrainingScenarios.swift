@@ -28,7 +28,7 @@ nonisolated(unsafe) let trainingScenarios: [String: (Communicator) throws -> Voi
 /// to ask when the step has been made; `@nan=STEP:COUNT`,
 /// for a weight that is not a number in so many steps from that one on; `@hosts=COUNT:COUNT...`, for ranks that exchange as
 /// if so many were on each host; `@slow=RANK`, for a rank that takes 50 ms between steps, and a line for the ranks' waits;
-/// `@hold=STEP:COUNT`, for the checkpoint of a step to be written when so many more have been made; and `@trace`, for a line for every step and validation.
+/// `@suspend=RANK:STEP`, for a rank that suspends itself after a step; `@hold=STEP:COUNT`, for the checkpoint of a step to be written when so many more have been made; and `@trace`, for a line for every step and validation.
 struct TrainingCommand {
   private let dataset: String
   private let directory: String
@@ -38,6 +38,7 @@ struct TrainingCommand {
   private var damage: Range<Int>?
   private var traces = false
   private var slowRank: Int?
+  private var suspension: (rank: Int, step: Int)?
   private var held: Range<Int>?
   private var ranksOfHosts: [Int] = []
 
@@ -53,6 +54,7 @@ struct TrainingCommand {
       case "@nan": damage = numbers[0]..<numbers[0] + numbers[1]
       case "@hosts": ranksOfHosts = numbers
       case "@slow": slowRank = numbers[0]
+      case "@suspend": suspension = (numbers[0], numbers[1])
       case "@hold": held = numbers[0]..<numbers[0] + numbers[1]
       case "@trace": traces = true
       default: try configuration.set(word)
@@ -90,6 +92,7 @@ struct TrainingCommand {
     let observer = ScenarioObserver(trainer, world, damage: damage, traces: traces && world.rank == 0)
     observer.slowRank = slowRank
     observer.held = held
+    if let suspension, suspension.rank == world.rank { observer.suspendedStep = suspension.step }
     trainer.observer = observer
     try observer.damageWeights(beforeStep: trainer.progress.step + 1)
     let ending = try trainer.run {
@@ -112,6 +115,7 @@ private final class ScenarioObserver: TrainingObserver {
   private var whole: Float?
   var slowRank: Int?
   var held: Range<Int>?
+  var suspendedStep: Int?
   private let made = Atomic(0)
 
   init(_ trainer: Trainer, _ world: Communicator, damage: Range<Int>?, traces: Bool) {
@@ -125,6 +129,7 @@ private final class ScenarioObserver: TrainingObserver {
     throws
   {
     made.store(progress.step, ordering: .relaxed)
+    if suspendedStep == progress.step { raise(SIGSTOP) }
     if slowRank == world.rank { usleep(50_000) }
     if slowRank != nil, let waits, world.rank == 0 { print("waits \(waits.slowestRank) \(waits.seconds)") }
     if traces {

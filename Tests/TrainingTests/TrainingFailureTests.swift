@@ -61,6 +61,29 @@ import Training
     }
   }
 
+  /// On one host, on one with another rank, and on one of its own, which only the others can tell of.
+  @Test(arguments: ["3", "1:2", "2:1"])
+  func `a rank that does not come any more is named once`(_ hosts: String) throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      let (lines, result) = try train(
+        base, ranks: 3,
+        [
+          (
+            "run",
+            [
+              "training.steps=9", "checkpoint.every=2", "training.timeout=1", "@suspend=2:3",
+              "@hosts=\(hosts)",
+            ]
+          )
+        ])
+      #expect(result.status == 1 && !result.timedOut && lines.isEmpty, "\(result)")
+      let found = messages(result)
+      #expect(found.count == 1 && found[0].contains(#/: step 4: .* for rank 2 of /#), "\(result)")
+      #expect(try CheckpointStore(directory: "\(base)/run").newestSound().file?.header.progress.step == 2)
+    }
+  }
+
   @Test func aLearningRateFarTooHighEndsTheJob() throws {
     try withTemporaryDirectory { base in
       try makeTrainingData("\(base)/data.h5", streams: [6000])

@@ -26,6 +26,21 @@ int st_begin_temporary(const char *path);
 /// Leaves the file of that number alone again.
 void st_end_temporary(int number);
 
+/// Removes the files that `st_begin_temporary` was told of. For a process that ends at once.
+void st_remove_temporaries(void);
+
+/// Starts a process that waits for the end of this one, and then, where the launcher of this one has ended too and so removes
+/// nothing any more, removes the folder and the files in the directory whose names contain `name`. Call before there are
+/// threads.
+void st_begin_sweeper(const char *folder, const char *directory, const char *name);
+
+/// Ends that process, where there is one.
+void st_end_sweeper(void);
+
+/// Lowers the POSIX semaphore (`sem_t`), waiting up to so many seconds, whatever happens to the time of day. Returns whether it
+/// has.
+bool st_wait_for(void *semaphore, double seconds);
+
 /// The number of processors that this process may run on, or -1 where the system does not say.
 int st_allowed_processors(void);
 

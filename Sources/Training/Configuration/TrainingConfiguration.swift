@@ -40,6 +40,8 @@ package struct TrainingConfiguration: Sendable, Equatable {
   package var nonFiniteLimit = 10
   /// The steps between two rows of metrics.
   package var logEvery = 10
+  /// The seconds that a rank waits for others before the job is ended; 0 for any time.
+  package var timeout = 300
   /// How weights are updated.
   package var optimizer = OptimizerConfiguration()
   /// How the learning rate moves.
@@ -103,6 +105,9 @@ extension TrainingConfiguration {
     Setting(
       "log_every", \.logEvery, .within(1, mostSteps), mayChange: true,
       "Steps between two rows of metrics", synonyms: "loginterval logsteps loggingsteps logfreq printevery"),
+    Setting(
+      "timeout", \.timeout, .within(0, 1 << 24), mayChange: true,
+      "Seconds that a rank waits for others before the job is ended; 0: any time"),
   ]
 }
 

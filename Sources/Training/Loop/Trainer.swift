@@ -114,6 +114,7 @@ package final class Trainer {
   /// ends, where one fails it ends at the next step. A validation that is broken off is made when the run goes on, before
   /// the next step.
   ///
+  /// A rank that waits longer for others than `training.timeout` ends the job.
   ///
   /// - Throws: `JobError` where on any rank the data cannot be read, or a checkpoint not written, or where something is
   ///   not finite and the step may not be skipped; what the observer throws, on its rank; `MPIError`, `ThreadError`.
@@ -128,13 +129,19 @@ package final class Trainer {
       )
     }
     defer { feeder.close() }
-    let ending = try makeSteps(feeder) { [writer] in shouldStop() || writer.hasFailed }
+    let timeout = configuration.training.timeout
+    let watchdog = timeout > 0 ? try Watchdog(communicator, timeout: timeout) : nil
+    let ending = try makeSteps(feeder, watchdog) { [writer] in shouldStop() || writer.hasFailed }
     try finishWriting()
+    try watchdog?.free()
     return ending
   }
 
-  private func makeSteps(_ feeder: ChunkFeeder, _ shouldStop: () -> Bool) throws -> Ending {
+  private func makeSteps(
+    _ feeder: ChunkFeeder, _ watchdog: Watchdog?, _ shouldStop: () -> Bool
+  ) throws -> Ending {
     while !isFinished {
+      watchdog?.begin(step: progress.step + 1)
       let isSaved = savedStep == progress.step
       if try isSaved && communicator.any(shouldStop()) { return .stopped }
       var stops = false
@@ -285,7 +292,7 @@ package final class Trainer {
 
   /// Waits until the checkpoint that is being written is whole, if there is one. Collective.
   private func finishWriting() throws {
-    try communicator.agree { try writer.finish() }
+    try WaitClock.own.withoutLimit { try communicator.agree { try writer.finish() } }
   }
 
   /// Where each lane goes on, on rank 0. Collective.

@@ -40,7 +40,7 @@ extension RunningProcess {
 }
 
 /// The value that a variable had when a process was started.
-private func variable(_ name: String, of process: pid_t) throws -> String? {
+func variable(_ name: String, of process: pid_t) throws -> String? {
   try readBytes("/proc/\(process)/environ").split(separator: 0).lazy
     .map { String(decoding: $0, as: UTF8.self) }.first { $0.hasPrefix("\(name)=") }
     .map { String($0.dropFirst(name.count + 1)) }
