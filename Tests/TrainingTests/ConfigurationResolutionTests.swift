@@ -99,7 +99,7 @@ import Training
   @Test func `what may change is the promised set`() {
     let fixed = Configuration.settings.all.filter { !$0.mayChange }.map(\.key)
     let others = fixed.filter { !$0.hasPrefix("model.") && !$0.hasPrefix("training.") }
-    #expect(others == ["data.mode", "data.longest", "evaluation.measure"])
+    #expect(others == ["data.mode", "evaluation.measure"])
     #expect(fixed.contains("model.hidden") && fixed.contains("training.seed"))
     for key in ["steps", "epochs", "log_every", "optimizer.learning_rate", "schedule.warmup"] {
       #expect(!fixed.contains("training.\(key)"))

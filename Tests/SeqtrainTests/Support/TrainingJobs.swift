@@ -34,8 +34,11 @@ extension Workspace {
 extension RunningProcess {
   /// The processes of a job that has begun to train, rank by rank.
   func ranks() throws -> [pid_t] {
-    let ranks = try children().map { ($0, Int(try variable("OMPI_COMM_WORLD_RANK", of: $0) ?? "")) }
-    return ranks.sorted { ($0.1 ?? -1) < ($1.1 ?? -1) }.map(\.0)
+    // A child that has not begun its program yet is no rank: it still has the launcher's variables and handlers.
+    let ranks = try children().compactMap { child in
+      Int(try variable("OMPI_COMM_WORLD_RANK", of: child) ?? "").map { (child, $0) }
+    }
+    return ranks.sorted { $0.1 < $1.1 }.map(\.0)
   }
 }
 
