@@ -81,6 +81,9 @@ package final class Chunk: @unchecked Sendable {
     return Matrix(buffer.base, rows: rows, columns: width)
   }
 
+  /// How much each unit of the targets counts; nil where all count the same. [T B, D]
+  package var unitWeights: Matrix? { tracks[.weight] == nil ? nil : frames(.weight) }
+
   /// Makes a chunk of `steps` steps of it, all of them padding: tokens and frames 0, weight 0, state reset.
   package func clear(steps: Int) {
     precondition(steps > 0 && steps <= capacity, "a chunk of \(steps) steps, of at most \(capacity)")

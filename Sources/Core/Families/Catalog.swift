@@ -25,7 +25,7 @@ enum Catalog {
     ]
   }
 
-  /// Puts a model together; the head is its last module.
+  /// Puts a model together, up to its head.
   @discardableResult
   static func build(_ configuration: ModelConfiguration, _ builder: Builder) -> Head {
     Stack(configuration).build(builder)
@@ -68,6 +68,6 @@ extension ReversibleLayer {
 
 /// A way to put modules together from settings and the tracks of the data.
 protocol ModelFamily {
-  /// Adds all modules; the head is the last.
+  /// Adds all modules; returns the head behind them.
   func build(_ builder: Builder) -> Head
 }

@@ -9,7 +9,7 @@ package struct Blueprint {
   package let states: [(name: String, width: Int)]
   /// The floats of the packed weights.
   let packedCount: Int
-  /// For each module, the piece that its backward pass completes, if any.
+  /// For each module and, behind them, the head: the piece that its backward pass completes, if any.
   let pieces: [Int?]
   /// The parameters that several modules use.
   let sharedParameters: Set<String>
@@ -50,7 +50,7 @@ package struct Blueprint {
   }
 
   private init(_ builder: Builder) {
-    let pieces = Pieces(builder.declarations, modules: builder.modules.count)
+    let pieces = Pieces(builder.declarations, modules: builder.modules.count + 1)
     layout = ParameterLayout(pieces: pieces.groups)
     self.pieces = pieces.ofModule
     sharedParameters = pieces.shared

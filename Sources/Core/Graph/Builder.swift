@@ -11,6 +11,14 @@ struct ModuleContext {
   /// Adds up the gradients of parameters.
   let gradients: GradientSums
   let meter: StepMeter
+
+  /// y = x weight^T + bias. x [M, K], weight [N, K], bias [N], y [M, N].
+  func affine(
+    _ x: Matrix, _ weight: Matrix, _ bias: UnsafePointer<Float>, into y: Matrix, rows: ProductRows = .steps
+  ) {
+    st_fill_rows(y.rows, y.columns, bias, y.base, y.stride)
+    products.forward(x, weight, into: y, accumulate: true, rows: rows)
+  }
 }
 
 /// What a model is built for, besides its configuration.

@@ -21,7 +21,6 @@ package final class Model {
   package let meter = StepMeter()
 
   private let gradients: GradientSums
-  /// All but the head.
   private let modules: [any Module]
   private let head: Head
   private let pieces: [Int?]
@@ -53,7 +52,7 @@ package final class Model {
         precision: precision, bfloat16: bfloat16, shape: shape, meter: meter, sharing: sharing),
       meter: meter, accumulates: accumulates)
     head = Catalog.build(configuration, builder)
-    modules = builder.modules.dropLast()
+    modules = builder.modules
     self.memory = memory
     self.shape = shape
     gradients = builder.context.gradients

@@ -35,6 +35,11 @@ struct Sink {
     if adds { gradient.add(part) } else { gradient.copy(from: part) }
   }
 
+  /// The part of a reader that multiplies some rows of the signal by weight^T [N, C]: dy weight. dy [rows, N]
+  func write(_ dy: Matrix, times weight: Matrix, rows: Range<Int>, _ products: MatrixProducts) {
+    products.inputGradient(dy, weight, into: gradient.rows(rows), accumulate: adds)
+  }
+
   /// The part of a reader that can only write, in the first `rows` rows.
   func write(rows: Int, _ body: (Matrix) -> Void) {
     let gradient = gradient.prefix(rows)

@@ -103,8 +103,7 @@ final class ConvLayer: Module, LayerKind {
       st_depthwise_forward(
         y.rows, y.columns, width, patches.base, weight.weights.base, bias.weights.base, y.base)
     } else {
-      st_fill_rows(y.rows, y.columns, bias.weights.base, y.base, y.stride)
-      context.products.forward(patches.prefix(y.rows), weight.weights, into: y, accumulate: true)
+      context.affine(patches.prefix(y.rows), weight.weights, bias.weights.base, into: y)
     }
   }
 

@@ -1,4 +1,3 @@
-import CKernels
 import Chunks
 
 /// A linear map of a signal, as `torch.nn.Linear`: y = x weight^T + bias.
@@ -26,9 +25,9 @@ final class Linear: Module {
   }
 
   func forward(_ chunk: Chunk) {
-    let y = output.value.prefix(chunk.rows)
-    st_fill_rows(y.rows, y.columns, bias.weights.base, y.base, y.stride)
-    context.products.forward(input.value.prefix(chunk.rows), weight.weights, into: y, accumulate: true)
+    context.affine(
+      input.value.prefix(chunk.rows), weight.weights, bias.weights.base, into: output.value.prefix(chunk.rows)
+    )
   }
 
   func backward(_ chunk: Chunk) {
@@ -36,8 +35,6 @@ final class Linear: Module {
     context.gradients.addProduct(
       dy, input.value.prefix(chunk.rows), steps: chunk.steps, to: weight.gradient)
     context.gradients.addColumnSums(dy, steps: chunk.steps, to: bias.gradient)
-    guard let sink else { return }
-    context.products.inputGradient(
-      dy, weight.weights, into: sink.gradient.prefix(chunk.rows), accumulate: sink.adds)
+    sink?.write(dy, times: weight.weights, rows: 0..<chunk.rows, context.products)
   }
 }

@@ -32,8 +32,6 @@ final class Bernoulli: Objective {
     ]
   }
 
-  func weigh(_ chunk: Chunk, _ pass: ObjectivePass) -> UnsafePointer<Float> { UnsafePointer(chunk.weights) }
-
   func compute(
     _ logits: Matrix, rows: Range<Int>, of chunk: Chunk, losses: UnsafeMutablePointer<Double>,
     _ pass: ObjectivePass

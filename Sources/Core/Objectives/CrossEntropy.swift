@@ -23,8 +23,6 @@ final class CrossEntropy: Objective {
   private let probabilities: Buffer<Float>
   private let correct: Buffer<UInt8>
   private let shaping: Shaping?
-  /// Of the most probable tokens, by row of a block.
-  private let scratch: Buffer<Double>
   private let ones: Buffer<Float>
 
   /// What training makes of targets.
@@ -57,7 +55,6 @@ final class CrossEntropy: Objective {
     predictions = Buffer(count: rows)
     probabilities = Buffer(count: rows)
     correct = Buffer(count: rows)
-    scratch = Buffer(count: rows)
     ones = Buffer(count: rows)
     shaping = Shaping(configuration, count: count, rows: rows)
     if MemoryMeasurement.current == nil { ones.elements.update(repeating: 1) }
@@ -97,8 +94,9 @@ final class CrossEntropy: Objective {
     _ logits: Matrix, rows: Range<Int>, of chunk: Chunk, losses: UnsafeMutablePointer<Double>,
     _ pass: ObjectivePass
   ) {
-    let targets = chunk.tokens(.target) + rows.lowerBound
-    let (weights, losses) = (chunk.weights + rows.lowerBound, losses + rows.lowerBound)
+    let losses = losses + rows.lowerBound
+    guard pass != .prediction else { return predict(logits, rows: rows, losses) }
+    let (targets, weights) = (chunk.tokens(.target) + rows.lowerBound, chunk.weights + rows.lowerBound)
     if pass == .training, let shaping {
       st_smoothed_cross_entropy(
         logits.rows, outputs, logits.base, targets, weights, shaping.smoothing, shaping.classWeights.base,
@@ -107,17 +105,19 @@ final class CrossEntropy: Objective {
     }
     st_softmax_cross_entropy(
       logits.rows, outputs, logits.base, targets, weights, pass == .training, losses)
-    guard pass != .training else { return }
+    guard pass == .evaluation else { return }
     let predictions = predictions.base + rows.lowerBound
     st_largest_in_rows(logits.rows, outputs, logits.base, predictions)
     for row in 0..<logits.rows {
       correct.base[rows.lowerBound + row] = predictions[row] == targets[row] && weights[row] > 0 ? 1 : 0
     }
-    guard pass == .prediction else { return }
-    st_softmax_cross_entropy(
-      logits.rows, outputs, logits.base, predictions, ones.base, false, scratch.base)
-    for row in 0..<logits.rows {
-      probabilities.base[rows.lowerBound + row] = Float(exp(-scratch.base[row]))
-    }
+  }
+
+  /// Finds the most probable tokens, and their probabilities by way of the losses that they would have as targets.
+  private func predict(_ logits: Matrix, rows: Range<Int>, _ losses: UnsafeMutablePointer<Double>) {
+    let predictions = predictions.base + rows.lowerBound
+    st_largest_in_rows(logits.rows, outputs, logits.base, predictions)
+    st_softmax_cross_entropy(logits.rows, outputs, logits.base, predictions, ones.base, false, losses)
+    for row in 0..<logits.rows { probabilities.base[rows.lowerBound + row] = Float(exp(-losses[row])) }
   }
 }

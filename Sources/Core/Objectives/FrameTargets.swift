@@ -5,7 +5,6 @@ import Preconditions
 struct FrameTargets {
   /// D, the units.
   let width: Int
-  let hasUnitWeights: Bool
   /// The weight of each position times the mean weight of its units, where units have weights. [T B]
   private let weights: Buffer<Float>
 
@@ -15,8 +14,7 @@ struct FrameTargets {
       preconditionFailure("the targets of this objective are frames")
     }
     self.width = width
-    hasUnitWeights = builder.tracks[.weight] != nil
-    weights = Buffer(count: hasUnitWeights ? builder.shape.rows : 0)
+    weights = Buffer(count: builder.tracks[.weight] == nil ? 0 : builder.shape.rows)
   }
 
   /// The targets of a row and of those behind it.
@@ -26,13 +24,12 @@ struct FrameTargets {
 
   /// The weights of the units of a row and of those behind it; nil where all count the same.
   func unitWeights(_ chunk: Chunk, from row: Int) -> UnsafePointer<Float>? {
-    hasUnitWeights ? UnsafePointer(chunk.frames(.weight)[row]) : nil
+    chunk.unitWeights.map { UnsafePointer($0[row]) }
   }
 
   /// What a mean over units is an average over: the weight of each position, times the mean weight of its units.
   func weighByUnits(_ chunk: Chunk) -> UnsafePointer<Float> {
-    guard hasUnitWeights else { return UnsafePointer(chunk.weights) }
-    let units = chunk.frames(.weight)
+    guard let units = chunk.unitWeights else { return UnsafePointer(chunk.weights) }
     for position in 0..<chunk.rows {
       var sum = Float(0)
       for unit in 0..<width { sum += units[position][unit] }

@@ -40,8 +40,6 @@ final class Gaussian: Objective {
     ]
   }
 
-  func weigh(_ chunk: Chunk, _ pass: ObjectivePass) -> UnsafePointer<Float> { UnsafePointer(chunk.weights) }
-
   func compute(
     _ values: Matrix, rows: Range<Int>, of chunk: Chunk, losses: UnsafeMutablePointer<Double>,
     _ pass: ObjectivePass

@@ -1,13 +1,12 @@
-import CKernels
 import Chunks
 
 /// The end of a model: a linear map of what it reads, and the objective behind it.
 ///
 ///     o = h weight^T + bias -> losses, weights and measures, summed by lane
 ///
-/// With gradients it runs its backward pass together with its forward pass, over blocks of time steps, so that the
+/// It comes behind all modules. With gradients it runs its backward pass together with its forward pass, over blocks of time steps, so that the
 /// outputs for a whole chunk of a large vocabulary never stand in memory at once.
-final class Head: Module {
+final class Head {
   /// What it reads. [T B, H]
   let input: Signal
   /// Of the last chunk, by lane.
@@ -52,7 +51,6 @@ final class Head: Module {
     context = builder.context
     self.input = input
     self.objective = objective
-    builder.add(self)
   }
 
   /// Computes the losses and their sums; in training also the gradient of the input, and adds to those of the
@@ -77,23 +75,15 @@ final class Head: Module {
   /// The outputs of the rows of a block of at most `blockSteps` steps, valid until the next call. [rows, O]
   func computeOutputs(_ rows: Range<Int>) -> Matrix {
     let outputs = outputs.prefix(rows.count)
-    st_fill_rows(outputs.rows, outputs.columns, bias.weights.base, outputs.base, outputs.stride)
-    context.products.forward(input.value.rows(rows), weight.weights, into: outputs, accumulate: true)
+    context.affine(input.value.rows(rows), weight.weights, bias.weights.base, into: outputs)
     return outputs
   }
-
-  func forward(_ chunk: Chunk) { computeLosses(chunk, .evaluation) }
-
-  /// The gradients have come with the losses.
-  func backward(_ chunk: Chunk) {}
 
   private func backward(_ dOutputs: Matrix, _ rows: Range<Int>) {
     let steps = rows.count / context.shape.lanes
     context.gradients.addProduct(dOutputs, input.value.rows(rows), steps: steps, to: weight.gradient)
     context.gradients.addColumnSums(dOutputs, steps: steps, to: bias.gradient)
-    guard let sink else { return }
-    context.products.inputGradient(
-      dOutputs, weight.weights, into: sink.gradient.rows(rows), accumulate: sink.adds)
+    sink?.write(dOutputs, times: weight.weights, rows: rows, context.products)
   }
 
   private func sumByLane(_ chunk: Chunk, _ weights: UnsafePointer<Float>) {

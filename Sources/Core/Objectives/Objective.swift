@@ -38,6 +38,10 @@ package protocol Objective: AnyObject {
 
 extension Objective {
   package static var settings: [String] { [] }
+
+  package func weigh(_ chunk: Chunk, _ pass: ObjectivePass) -> UnsafePointer<Float> {
+    UnsafePointer(chunk.weights)
+  }
 }
 
 /// What an objective is computed for.
@@ -46,7 +50,7 @@ package enum ObjectivePass: Sendable {
   case training
   /// Losses, and records but those of `prediction`.
   case evaluation
-  /// Losses and all records.
+  /// All records, without targets: losses are not those of any.
   case prediction
 }
 

@@ -33,6 +33,8 @@ package final class StreamPlayer {
   package let columns: [PredictionColumns]
 
   private let model: Model
+  /// What `columns` are made of.
+  private let predicted: [Record]
   private let chunk: Chunk
   private let description: DataDescription
 
@@ -55,7 +57,8 @@ package final class StreamPlayer {
     chunk = Chunk(steps: shape.steps, lanes: Self.lanes, tracks: description.tracks)
     self.description = description
     let targets = description.targets
-    columns = model.records.filter { $0.use.contains(.predicted) }.map { record in
+    predicted = model.records.filter { $0.use.contains(.predicted) }
+    columns = predicted.map { record in
       PredictionColumns(
         name: record.name, description: record.description, width: record.columns,
         units: (0..<record.columns).map { record.quantity.inDataUnits(targets.unit($0)) })
@@ -123,14 +126,13 @@ package final class StreamPlayer {
     }
   }
 
-  /// The streams that have positions, as many at a time as there are lanes.
+  /// The streams, as many at a time as there are lanes.
   private func forEachGroup(
     of dataset: SequenceDataset, _ streams: StreamTable, _ body: ([PlayedStream]) throws -> Void
   ) throws {
-    let numbers = (0..<streams.count).filter { streams.offset($0) < streams.offset($0 + 1) }
-    for first in stride(from: 0, to: numbers.count, by: Self.lanes) {
+    for first in stride(from: 0, to: streams.count, by: Self.lanes) {
       try body(
-        numbers[first..<min(first + Self.lanes, numbers.count)].map {
+        (first..<min(first + Self.lanes, streams.count)).map {
           try PlayedStream(dataset, description, streams, stream: $0)
         })
     }
@@ -169,8 +171,6 @@ package final class StreamPlayer {
     let width = columns[0].width
     return (0..<width).map { Float(predicted[0].number(at: row * width + $0)) }
   }
-
-  private var predicted: [Record] { model.records.filter { $0.use.contains(.predicted) } }
 }
 
 extension DataDescription {

@@ -31,7 +31,7 @@ final class ErrorTally: Tally {
 
   func add(_ chunk: Chunk, to sums: UnsafeMutablePointer<Double>) {
     let (predictions, targets) = (model.predictedFrames.values, chunk.frames(.target))
-    let units = chunk.tracks[.weight] == nil ? nil : chunk.frames(.weight)
+    let units = chunk.unitWeights
     for row in 0..<chunk.rows where chunk.weights[row] > 0 {
       let own = sums + row % chunk.lanes * count
       for unit in 0..<width {

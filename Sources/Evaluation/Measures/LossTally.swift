@@ -51,7 +51,7 @@ final class DecisionTally: Tally {
   func add(_ chunk: Chunk, to sums: UnsafeMutablePointer<Double>) {
     let (predictions, width) = model.predictedFrames
     let targets = chunk.frames(.target)
-    let units = chunk.tracks[.weight] == nil ? nil : chunk.frames(.weight)
+    let units = chunk.unitWeights
     for row in 0..<chunk.rows where chunk.weights[row] > 0 {
       for unit in 0..<width where units.map({ $0[row][unit] > 0 }) ?? true {
         sums[0] += (predictions[row * width + unit] > 0.5) == (targets[row][unit] > 0.5) ? 1 : 0

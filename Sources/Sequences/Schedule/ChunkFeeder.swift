@@ -43,7 +43,7 @@ package final class ChunkFeeder {
       Chunk(steps: chunk, lanes: lanes, tracks: dataset.tracks)
     }
     return Ring.slotCount * chunkBytes
-      + (isHeld ? 0 : ChunkReader.byteCount(dataset, largestChunk: chunk * lanes))
+      + (isHeld ? 0 : PieceReader.byteCount(dataset, largestChunk: chunk * lanes))
   }
 
   /// The next chunk. The one before may be overwritten from now on.

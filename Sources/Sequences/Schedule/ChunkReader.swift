@@ -17,11 +17,6 @@ final class ChunkReader {
   private var next = 0
   private var readsAhead = true
 
-  /// The bytes that a reader takes to read chunks of so many pairs from the file.
-  static func byteCount(_ dataset: SequenceDataset, largestChunk: Int) -> Int {
-    PieceReader.byteCount(dataset, largestChunk: largestChunk)
-  }
-
   /// - Throws: `DataError` where the epoch has not that many chunks.
   init(_ dataset: SequenceDataset, _ schedule: Schedule, lanes: Range<Int>, epoch: Int, chunk: Int) throws {
     do {

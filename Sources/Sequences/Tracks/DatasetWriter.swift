@@ -3,7 +3,7 @@ import HDF5
 /// Writes a dataset file token by token, in memory that does not grow with the tokens.
 package final class DatasetWriter {
   private let dataset: Dataset
-  private let type: ElementType
+  private let type: MemoryType
   private let vocabulary: Vocabulary
   private var fingerprint = Fingerprint()
   private var offsets = [0]
@@ -54,14 +54,16 @@ package final class DatasetWriter {
     self.vocabulary = vocabulary
     // Not compressed: text is one byte a character as it is, and short streams are read from all over the file, for
     // each of which a whole chunk would have to be inflated.
-    switch vocabulary.count {
-    case ...256:
-      dataset = try file.createDataset(DatasetFormat.values, of: UInt8.self, shape: [0], growing: true)
-    case ...65536:
-      dataset = try file.createDataset(DatasetFormat.values, of: UInt16.self, shape: [0], growing: true)
-    default: dataset = try file.createDataset(DatasetFormat.values, of: Int32.self, shape: [0], growing: true)
+    func create<T: Storable>(_: T.Type) throws -> Dataset {
+      try file.createDataset(DatasetFormat.values, of: T.self, shape: [0], growing: true)
     }
-    type = dataset.elementType
+    type = MemoryType(vocabulary: vocabulary.count)
+    dataset =
+      switch type {
+      case .uint8: try create(UInt8.self)
+      case .uint16: try create(UInt16.self)
+      case .int32, .float32: try create(Int32.self)
+      }
     pending.reserveCapacity(Self.blockSize)
   }
 
@@ -86,10 +88,10 @@ package final class DatasetWriter {
   }
 
   private func flush() throws {
-    switch type.size {
-    case 1: try write(pending.map { UInt8($0) })
-    case 2: try write(pending.map { UInt16($0) })
-    default: try write(pending)
+    switch type {
+    case .uint8: try write(pending.map { UInt8($0) })
+    case .uint16: try write(pending.map { UInt16($0) })
+    case .int32, .float32: try write(pending)
     }
     written += pending.count
     pending.removeAll(keepingCapacity: true)
@@ -123,7 +125,8 @@ package final class DatasetWriter {
     try DatasetFormat.seal(
       file, version: 1,
       fingerprint: fingerprint.digest(
-        type: type, offsets: offsets, splits: splits.map { ($0.name, $0.range) }, vocabulary: vocabulary))
+        type: dataset.elementType, offsets: offsets, splits: splits.map { ($0.name, $0.range) },
+        vocabulary: vocabulary))
   }
 }
 

@@ -62,10 +62,4 @@ package struct FrameColumns: Sendable, Equatable {
   /// A value of a column as a model sees it.
   @inline(__always)
   package func normalized(_ value: Float, column: Int) -> Float { (value - means[column]) / scales[column] }
-
-  /// A value of a column in the data's units, from one that a model has predicted.
-  @inline(__always)
-  package func denormalized(_ value: Float, column: Int) -> Float {
-    value * scales[column] + means[column]
-  }
 }

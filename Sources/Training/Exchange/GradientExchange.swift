@@ -114,11 +114,6 @@ package final class GradientExchange {
     return floats * MemoryLayout<Float>.stride + HostProgress.byteCount
   }
 
-  /// The floats of a rank's own memory: what it receives from other hosts in a step.
-  static func receivedCount(of rank: Int, layout: ParameterLayout, plan: ShardPlan) -> Int {
-    PieceReducer.receivedCount(of: rank, layout: layout, plan: plan)
-  }
-
   /// Waits until all who share packed weights have packed their parts. Call before weights are used. Collective.
   ///
   /// - Throws: `MPIError`.

@@ -6,7 +6,7 @@ import FileSystem
 import MPI
 import Sequences
 
-/// Trains a language model: the loop over steps, and what happens between them.
+/// Trains a model: the loop over steps, and what happens between them.
 ///
 /// All ranks hold one, made from the same configuration, and call the same functions in the same order.
 package final class Trainer {

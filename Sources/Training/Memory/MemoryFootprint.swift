@@ -34,7 +34,7 @@ extension StepPlan {
     footprint.own = try MemoryMeasurement.peakBytes {
       let (memory, packing) = sharedViews(rank: rank)
       let received = Buffer<Float>(
-        count: GradientExchange.receivedCount(of: rank, layout: layout, plan: shards))
+        count: PieceReducer.receivedCount(of: rank, layout: layout, plan: shards))
       let parts = StepParts(self, memory: memory, packing: packing, communicator: communicator)
       collected = MemoryMeasurement.peakBytes {
         CollectedState(

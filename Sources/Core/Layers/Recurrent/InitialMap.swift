@@ -25,9 +25,8 @@ final class InitialMap {
   }
 
   func forward(_ chunk: Chunk) {
-    let values = values.prefix(chunk.rows)
-    st_fill_rows(values.rows, values.columns, bias.weights.base, values.base, values.stride)
-    context.products.forward(chunk.frames(.initial), weight.weights, into: values, accumulate: true)
+    context.affine(
+      chunk.frames(.initial), weight.weights, bias.weights.base, into: values.prefix(chunk.rows))
     gradients.prefix(chunk.rows).clear()
   }
 

@@ -1,4 +1,3 @@
-import CKernels
 import Chunks
 
 /// The projected inputs of one time step: lane b reads row `index ? index[b] : b`.
@@ -47,9 +46,7 @@ final class SignalProjection: InputProjection {
 
   func forward(_ chunk: Chunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput {
     let gates = gates.prefix(chunk.rows)
-    st_fill_rows(gates.rows, gates.columns, bias, gates.base, gates.stride)
-    context.products.forward(
-      input.value.prefix(chunk.rows), weight.weights, into: gates, accumulate: true)
+    context.affine(input.value.prefix(chunk.rows), weight.weights, bias, into: gates)
     return ProjectedInput(table: gates, index: nil, lanes: chunk.lanes)
   }
 
@@ -57,8 +54,6 @@ final class SignalProjection: InputProjection {
     let gradients = gateGradients.prefix(chunk.rows)
     context.gradients.addProduct(
       gradients, input.value.prefix(chunk.rows), steps: chunk.steps, to: weight.gradient)
-    guard let sink else { return }
-    context.products.inputGradient(
-      gradients, weight.weights, into: sink.gradient.prefix(chunk.rows), accumulate: sink.adds)
+    sink?.write(gradients, times: weight.weights, rows: 0..<chunk.rows, context.products)
   }
 }

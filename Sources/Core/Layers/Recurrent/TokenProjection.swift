@@ -53,8 +53,7 @@ final class TokenProjection: InputProjection {
     for shard in 0..<context.shape.shards { listTokens(chunk, shard) }
     let (embedded, projected) = (embedded.rows(rowsInUse), table.rows(rowsInUse))
     st_gather_rows(embedded.rows, embedded.columns, embedding.weights.base, tokens.base, embedded.base)
-    st_fill_rows(projected.rows, projected.columns, bias, projected.base, projected.stride)
-    context.products.forward(embedded, weight.weights, into: projected, accumulate: true, rows: .byShard)
+    context.affine(embedded, weight.weights, bias, into: projected, rows: .byShard)
     return ProjectedInput(table: table, index: index.base, lanes: chunk.lanes)
   }
 
