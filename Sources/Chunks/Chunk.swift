@@ -11,6 +11,9 @@ package final class Chunk: @unchecked Sendable {
   package let lanes: Int
   /// The tracks that it holds.
   package let tracks: TrackSet
+  /// Where streams are pairs, the source of each lane's, which has time steps of its own: from the first step on, then
+  /// padding of weight 0.
+  package let source: Chunk?
   /// T, the steps of this chunk: the capacity, unless it is shorter.
   package var steps: Int
   /// The weight of each position in the loss; 0 where none counts, and where the lane is padded. [T, B]
@@ -39,13 +42,15 @@ package final class Chunk: @unchecked Sendable {
     case frames(Buffer<Float>, width: Int)
   }
 
-  /// Memory for chunks of up to `steps` steps of `lanes` lanes.
-  package init(steps: Int, lanes: Int, tracks: TrackSet) {
+  /// Memory for chunks of up to `steps` steps of `lanes` lanes, with sources of up to `sourceSteps` where `tracks` have
+  /// one.
+  package init(steps: Int, sourceSteps: Int = 0, lanes: Int, tracks: TrackSet) {
     precondition(steps > 0 && lanes > 0, "a chunk has at least one step and one lane")
     capacity = steps
     self.lanes = lanes
     self.steps = steps
     self.tracks = tracks
+    source = tracks.ofSource.map { Chunk(steps: sourceSteps, lanes: lanes, tracks: $0) }
     floats = Buffer(count: steps * lanes)
     flags = Buffer(count: steps * lanes)
     places = Buffer(count: 2 * lanes)
@@ -84,7 +89,8 @@ package final class Chunk: @unchecked Sendable {
   /// How much each unit of the targets counts; nil where all count the same. [T B, D]
   package var unitWeights: Matrix? { tracks[.weight] == nil ? nil : frames(.weight) }
 
-  /// Makes a chunk of `steps` steps of it, all of them padding: tokens and frames 0, weight 0, state reset.
+  /// Makes a chunk of `steps` steps of it, all of them padding: tokens and frames 0, weight 0, state reset. The source
+  /// stays as it is.
   package func clear(steps: Int) {
     precondition(steps > 0 && steps <= capacity, "a chunk of \(steps) steps, of at most \(capacity)")
     self.steps = steps

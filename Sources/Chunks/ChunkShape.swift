@@ -4,17 +4,25 @@ import Preconditions
 package struct ChunkShape: Sendable, Equatable {
   /// T, the time steps of a chunk.
   package let steps: Int
+  /// S, the time steps of its source, where streams are pairs.
+  package let sourceSteps: Int
   /// The shards of the rank.
   package let shards: Int
   /// The lanes of each shard.
   package let lanesPerShard: Int
 
-  /// The shape of `shards` shards of `lanesPerShard` lanes, T `steps` long.
-  package init(steps: Int, shards: Int, lanesPerShard: Int) {
+  /// The shape of `shards` shards of `lanesPerShard` lanes, T `steps` long, with sources of S `sourceSteps`.
+  package init(steps: Int, sourceSteps: Int = 0, shards: Int, lanesPerShard: Int) {
     precondition(steps > 0 && shards > 0 && lanesPerShard > 0, "a chunk has steps, shards and lanes")
     self.steps = steps
+    self.sourceSteps = sourceSteps
     self.shards = shards
     self.lanesPerShard = lanesPerShard
+  }
+
+  /// The shape of the chunks' sources.
+  package var ofSource: ChunkShape {
+    ChunkShape(steps: sourceSteps, shards: shards, lanesPerShard: lanesPerShard)
   }
 
   /// B, the lanes of the rank.

@@ -23,12 +23,20 @@ package struct TrackSet: Sendable, Hashable {
   private var kinds: [TrackRole: TrackKind]
   /// Whether every number of the target's frames is 0 or 1.
   package let hasBinaryTargets: Bool
+  /// What each position of a pair's source holds; nil where streams are no pairs.
+  package let source: TrackKind?
 
   /// Tracks of these kinds.
-  package init(_ kinds: [TrackRole: TrackKind], hasBinaryTargets: Bool = false) {
+  package init(
+    _ kinds: [TrackRole: TrackKind], hasBinaryTargets: Bool = false, source: TrackKind? = nil
+  ) {
     self.kinds = kinds
     self.hasBinaryTargets = hasBinaryTargets
+    self.source = source
   }
+
+  /// What a chunk's source holds: one track, which is read.
+  package var ofSource: TrackSet? { source.map { TrackSet([.input: $0]) } }
 
   /// The tracks of a language model: tokens, and the token that follows each.
   package static func language(vocabulary: Int) -> TrackSet {

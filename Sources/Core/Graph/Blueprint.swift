@@ -45,7 +45,7 @@ package struct Blueprint {
 
   /// Measures a model of which only the parameters and states matter, which are the same for chunks of any shape.
   package init(_ configuration: ModelConfiguration, tracks: TrackSet) {
-    let shape = ChunkShape(steps: 1, shards: 1, lanesPerShard: 1)
+    let shape = ChunkShape(steps: 1, sourceSteps: 1, shards: 1, lanesPerShard: 1)
     self.init(configuration, BuildOptions(shape: shape, tracks: tracks))
   }
 

@@ -4,7 +4,8 @@ import Preconditions
 
 /// What all modules of a model compute with.
 struct ModuleContext {
-  let shape: ChunkShape
+  /// The shape of the chunks that the module runs over: where it reads a pair's source, that of sources.
+  fileprivate(set) var shape: ChunkShape
   /// The number of the rank's first lane among the lanes of the run.
   let firstLane: Int
   let products: MatrixProducts
@@ -18,6 +19,21 @@ struct ModuleContext {
   ) {
     st_fill_rows(y.rows, y.columns, bias, y.base, y.stride)
     products.forward(x, weight, into: y, accumulate: true, rows: rows)
+  }
+}
+
+/// Whose time steps a module runs over.
+enum TimeAxis {
+  /// Those of the streams; of pairs, their targets.
+  case stream
+  /// Those of the sources of pairs.
+  case source
+
+  /// What the module sees of a chunk.
+  func part(of chunk: Chunk) -> Chunk {
+    guard self == .source else { return chunk }
+    guard let source = chunk.source else { preconditionFailure("the chunk is of pairs") }
+    return source
   }
 }
 
@@ -38,17 +54,18 @@ package struct BuildOptions {
 /// That happens twice. The measuring pass takes no memory; it finds out what there is: parameters and the order in which
 /// backward completes them, states, and who reads which signal. The placing pass then gives everything its place.
 package final class Builder {
-  let context: ModuleContext
-  let tracks: TrackSet
+  private(set) var context: ModuleContext
+  private(set) var tracks: TrackSet
   let dropoutSeed: UInt64?
 
-  private(set) var modules: [any Module] = []
+  private(set) var modules: [(module: any Module, axis: TimeAxis)] = []
   private(set) var states: [CarriedState] = []
   private(set) var signals: [Signal] = []
   private(set) var declarations: [Blueprint.Declaration] = []
   private(set) var uses: [Blueprint.Use] = []
   private(set) var packedCount = 0
   private let plan: Plan?
+  private var axis = TimeAxis.stream
   private var owned: [AnyObject] = []
 
   /// What the placing pass knows.
@@ -169,7 +186,19 @@ package final class Builder {
   }
 
   /// Adds a module behind all others.
-  func add(_ module: any Module) { modules.append(module) }
+  func add(_ module: any Module) { modules.append((module, axis)) }
+
+  /// Has `body` add modules that run over the sources of pairs: what it makes has their time steps, and their track is
+  /// the input.
+  func overSource<Value>(_ body: () -> Value) -> Value {
+    guard axis == .stream, let source = tracks.ofSource else {
+      preconditionFailure("the data are pairs, and the source has no source")
+    }
+    let (shape, streams) = (context.shape, tracks)
+    (axis, context.shape, tracks) = (.source, shape.ofSource, source)
+    defer { (axis, context.shape, tracks) = (.stream, shape, streams) }
+    return body()
+  }
 
   /// What keeps the memory of signals and scratch; the model's to hold.
   var memories: [AnyObject] { owned + (plan.map { [$0.signalGradients, $0.scratch] } ?? []) }

@@ -21,7 +21,7 @@ package final class Model {
   package let meter = StepMeter()
 
   private let gradients: GradientSums
-  private let modules: [any Module]
+  private let modules: [(module: any Module, axis: TimeAxis)]
   private let head: Head
   private let pieces: [Int?]
   private let signals: [Signal]
@@ -66,7 +66,7 @@ package final class Model {
 
   /// Call when the weights have changed.
   package func prepareWeights() {
-    for module in modules { module.prepareWeights() }
+    for (module, _) in modules { module.prepareWeights() }
   }
 
   /// Sets the gradients to zero: call before the first chunk of an update.
@@ -88,7 +88,7 @@ package final class Model {
 
   /// The first half of `train`: as far as the gradient of what the head reads, and those of the head.
   package func computeLosses(_ chunk: Chunk) {
-    for module in modules { module.forward(chunk) }
+    forward(chunk)
     head.computeLosses(chunk, .training)
   }
 
@@ -96,7 +96,8 @@ package final class Model {
   package func backpropagate(_ chunk: Chunk, finished: (Int) -> Void = { _ in }) {
     if let piece = pieces[modules.count] { finished(piece) }
     for index in modules.indices.reversed() {
-      modules[index].backward(chunk)
+      let (module, axis) = modules[index]
+      module.backward(axis.part(of: chunk))
       if let piece = pieces[index] { finished(piece) }
     }
   }
@@ -105,14 +106,18 @@ package final class Model {
   /// alone only in that pass.
   package func evaluate(_ chunk: Chunk, _ pass: ObjectivePass = .evaluation) {
     precondition(pass != .training, "an evaluation has no gradients")
-    for module in modules { module.forward(chunk) }
+    forward(chunk)
     head.computeLosses(chunk, pass)
   }
 
   /// What the head makes of the last step of the chunk for each lane, [B, O]; runs the modules, not the loss.
   package func predict(_ chunk: Chunk) -> Matrix {
-    for module in modules { module.forward(chunk) }
+    forward(chunk)
     return head.computeOutputs(chunk.rows - chunk.lanes..<chunk.rows)
+  }
+
+  private func forward(_ chunk: Chunk) {
+    for (module, axis) in modules { module.forward(axis.part(of: chunk)) }
   }
 
   /// What there is of each position of the last chunk.
