@@ -15,7 +15,7 @@ package struct BenchmarkResult: Sendable {
   package let medianSeconds: Double
   /// The shortest time of a step, in seconds.
   package let minimumSeconds: Double
-  /// Tokens a second over all ranks, at the median.
+  /// Positions a second over all ranks, at the median.
   package let tokensPerSecond: Double
   /// The rank's peak resident memory, in bytes.
   package let peakMemory: Int
@@ -32,27 +32,27 @@ package struct BenchmarkResult: Sendable {
   }
 }
 
-/// Measures full training steps on random tokens: forward, backward, exchange, clipping, update; the state is carried.
+/// Measures full training steps on random data: forward, backward, exchange, clipping, update; the state is carried.
 package struct Benchmark: Sendable {
   /// The model, and the training's lanes, chunk, precision and optimiser.
   package var configuration: Configuration
-  /// V, the number of tokens.
-  package var vocabulary: Int
+  /// What inputs and targets are.
+  package var data: TrackKind
   /// The number of timed steps.
   package var steps: Int
   /// The number of untimed steps before them.
   package var warmup: Int
 
   /// A benchmark of a resolved configuration.
-  package init(_ configuration: Configuration, vocabulary: Int, steps: Int, warmup: Int) {
-    precondition(vocabulary > 0 && steps > 0 && warmup >= 0, "a benchmark has tokens and steps")
+  package init(_ configuration: Configuration, data: TrackKind, steps: Int, warmup: Int) {
+    precondition(steps > 0 && warmup >= 0, "a benchmark has steps")
     self.configuration = configuration
-    self.vocabulary = vocabulary
+    self.data = data
     self.steps = steps
     self.warmup = warmup
   }
 
-  private var tracks: TrackSet { .language(vocabulary: vocabulary) }
+  private var tracks: TrackSet { TrackSet([.input: data, .target: data]) }
 
   /// Runs the benchmark; each rank returns its own measurements. Collective.
   ///
@@ -100,18 +100,25 @@ package struct Benchmark: Sendable {
     try check.free()
   }
 
-  /// Random tokens, a function of the lane alone; no resets.
+  /// Random inputs and targets, a function of the lane alone; no resets.
   private func fill(_ buffer: Chunk, lanes: Range<Int>) {
     let key = RandomKey(seed: configuration.training.seedBits, purpose: .benchmark)
     for (column, lane) in lanes.enumerated() {
       var random = RandomStream(key, at: (UInt32(lane), 0, 0))
       for t in 0..<buffer.steps {
         let place = t * buffer.lanes + column
-        buffer.tokens(.input)[place] = Int32(random.below(vocabulary))
-        buffer.tokens(.target)[place] = Int32(random.below(vocabulary))
+        for role in [TrackRole.input, .target] { draw(&random, to: buffer, role, place) }
         buffer.weights[place] = 1
         buffer.resets[place] = 0
       }
+    }
+  }
+
+  private func draw(_ random: inout RandomStream, to buffer: Chunk, _ role: TrackRole, _ place: Int) {
+    switch data {
+    case .tokens(let count): buffer.tokens(role)[place] = Int32(random.below(count))
+    case .frames(let width):
+      for column in 0..<width { buffer.frames(role)[place][column] = Float(random.uniform()) }
     }
   }
 }

@@ -17,7 +17,7 @@ extension Precision: ExpressibleByArgument {}
 /// `seqtrain bench`
 struct Bench: ParallelCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measures full training steps on random tokens.",
+    abstract: "Measures full training steps on random data.",
     discussion: """
       A step is forward, backward, exchange, clipping and the optimiser's update; the state is carried.
 
@@ -29,6 +29,7 @@ struct Bench: ParallelCommand {
 
   @Option(help: "The kind of layer.") var cell: LayerNames = "lstm"
   @Option(help: "The number of tokens in the vocabulary.") var vocab = 128
+  @Option(help: "The width of frames, in place of tokens; 0: tokens.") var frames = 0
   @Option(help: "The width of the embedding.") var embedding = 128
   @Option(help: "The width of each layer.") var hidden = 256
   @Option(help: "The number of layers.") var layers = 2
@@ -47,7 +48,9 @@ struct Bench: ParallelCommand {
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
-    for (name, value, least) in [("vocab", vocab, 1), ("steps", steps, 1), ("warmup", warmup, 0)]
+    for (name, value, least) in [
+      ("vocab", vocab, 1), ("frames", frames, 0), ("steps", steps, 1), ("warmup", warmup, 0),
+    ]
     where value < least {
       throw ValidationError("--\(name) \(value): expected at least \(least)")
     }
@@ -58,8 +61,7 @@ struct Bench: ParallelCommand {
     if communicator.rank == 0 {
       for note in machineNotes(for: configuration.training.precision) { report(warning: note) }
     }
-    let result = try Benchmark(configuration, vocabulary: vocab, steps: steps, warmup: warmup).run(
-      communicator)
+    let result = try Benchmark(configuration, data: data, steps: steps, warmup: warmup).run(communicator)
     try communicator.agree {
       guard communicator.rank == 0 else { return }
       let peak = breakdown ? configuration.training.precision.measurePeakRate() : nil
@@ -67,6 +69,8 @@ struct Bench: ParallelCommand {
     }
     return .finished
   }
+
+  private var data: TrackKind { frames > 0 ? .frames(width: frames) : .tokens(count: vocab) }
 
   /// The options are set as by `--set`, so that they are checked in the same way.
   private func configuration(ranks: Int) throws -> Configuration {
@@ -84,7 +88,7 @@ struct Bench: ParallelCommand {
     }
     if configuration.model.bidirectional { configuration.data.mode = .whole }
     configuration = try configuration.resolved(ranks: ranks)
-    try configuration.model.check(.language(vocabulary: vocab))
+    try configuration.model.check(TrackSet([.input: data, .target: data]))
     return configuration
   }
 }
@@ -113,7 +117,7 @@ extension BenchmarkResult {
       "ranks              \(ranks)",
       "step, median       \(Wording.decimal(medianSeconds * 1000, places: 2)) ms",
       "step, shortest     \(Wording.decimal(minimumSeconds * 1000, places: 2)) ms",
-      "tokens a second    \(Wording.count(tokensPerSecond))",
+      "positions a second \(Wording.count(tokensPerSecond))",
       "peak memory        \(peakMemory >> 20) MiB on rank 0",
     ]
     if let peak { lines += ["", "Where rank 0 spends a step:"] + breakdownLines + productLines(peak: peak) }
