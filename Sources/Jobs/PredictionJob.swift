@@ -1,5 +1,6 @@
 import Evaluation
 import FileSystem
+import HDF5
 import Sequences
 import Settings
 import Training
@@ -19,10 +20,12 @@ package struct PredictionJob: Sendable {
   package let path: String
   /// For a run, whether to take the best checkpoint instead of the newest sound one.
   package var best = false
-  /// The dataset.
+  /// A dataset; or a table or text, as `InputImport` reads them.
   package let dataPath: String
-  /// The split of which streams are taken; nil for all streams.
+  /// The dataset's split of which streams are taken; nil for all streams.
   package var split: String?
+  /// What tells the streams of a table apart, what its rows are sorted by, and what a line of a text is.
+  package var (stream, time, lines): (String?, String?, TextLines?)
   /// The file for the predictions, which must not exist yet.
   package let outputPath: String
   /// What is predicted.
@@ -43,23 +46,54 @@ package struct PredictionJob: Sendable {
   package func run() throws -> [String] {
     try Files.requirePlace(for: outputPath, existing: .refuse)
     let trained = try TrainedModel(path, best: best)
-    let dataset = try SequenceDataset(dataPath)
-    try requireInputs(of: trained, dataset)
-    let streams = try split.map { try dataset.split($0).streams } ?? dataset.streams
+    try requireForecast(of: trained)
+    let (source, streams, fingerprint) = try openData(for: trained)
     let longest = (0..<streams.count).reduce(0) { max($0, streams.offset($1 + 1) - streams.offset($1)) }
     let player = StreamPlayer(
       trained.configuration.model, trained.description, memory: trained.memory,
       longest: trained.mode == .whole ? longest : nil)
     let header = PredictionHeader(
       checkpoint: trained.path, step: trained.progress.step, dataset: dataPath,
-      datasetFingerprint: dataset.fingerprint, target: trained.description.target)
+      datasetFingerprint: fingerprint, target: trained.description.target)
     try writePredictions(outputPath, header, player.columns) { write in
       switch kind {
-      case .targets: try player.predict(dataset, streams, body: write)
-      case .frames(let count): try player.forecast(dataset, streams, steps: count, body: write)
+      case .targets: try player.predict(source, streams, body: write)
+      case .frames(let count): try player.forecast(source, streams, steps: count, body: write)
       }
     }
     return trained.damaged
+  }
+
+  /// The streams; of a dataset, which is HDF5, with its fingerprint.
+  private func openData(for trained: TrainedModel) throws -> (
+    any StreamSource, StreamTable, fingerprint: String?
+  ) {
+    guard !File.isHDF5(dataPath) else {
+      try refuse([("--stream", stream), ("--time", time), ("--lines", lines?.rawValue)], "a table or text")
+      let dataset = try SequenceDataset(dataPath)
+      try requireInputs(of: trained, dataset)
+      return (
+        dataset, try split.map { try dataset.split($0).streams } ?? dataset.streams, dataset.fingerprint
+      )
+    }
+    try refuse([("--split", split)], "a dataset")
+    var data = try InputImport(dataPath, for: trained.description)
+    switch trained.description.input {
+    case .tokens:
+      try refuse([("--stream", stream), ("--time", time)], "a table, and the model reads text")
+      data.lines = lines ?? .streams
+    case .frames:
+      try refuse([("--lines", lines?.rawValue)], "text, and the model reads tables")
+      (data.stream, data.time) = (stream, time)
+    }
+    let content = try data.content(keptIn: Files.directory(of: outputPath))
+    return (content, try content.streams, nil)
+  }
+
+  /// Throws where an option is given that is for other data.
+  private func refuse(_ options: [(name: String, value: String?)], _ data: String) throws {
+    guard let option = options.first(where: { $0.value != nil }) else { return }
+    throw DataError("\(option.name) is for \(data); leave it out", path: dataPath)
   }
 
   private func requireInputs(of trained: TrainedModel, _ dataset: SequenceDataset) throws {
@@ -69,8 +103,11 @@ package struct PredictionJob: Sendable {
         "\(dataPath): not data such as the model reads: \(differences.joined(separator: "; ")); name a dataset of the same "
           + "inputs")
     }
-    guard case .frames = kind, !trained.description.predictsNextFrame else { return }
+  }
+
+  private func requireForecast(of trained: TrainedModel) throws {
     let description = trained.description
+    guard case .frames = kind, !description.predictsNextFrame else { return }
     throw TrainingError(
       "\(trained.path): the model reads \(description.input.text) and says \(description.target.text), "
         + "\(Wording.counted(description.horizon, "position")) ahead; only a model that says of each frame which comes next "

@@ -117,6 +117,43 @@ import Testing
     }
   }
 
+  @Test func `plain text is predicted as the same streams of a dataset`() throws {
+    try withTemporaryDirectory { place in
+      try Self.makeTags("\(place)/d.h5")
+      try train(place, "d.h5", "data.mode=packed")
+      let dataset = try SequenceDataset("\(place)/d.h5")
+      let words = try dataset.readTokens(.input, rows: 0..<dataset.streams.tokens.count)
+      let streams = (0..<dataset.streams.count).map { stream in
+        words[dataset.streams.offset(stream)..<dataset.streams.offset(stream + 1)].map { "w\($0)" }
+      }
+      try writeBytes(
+        (streams.map { $0.joined(separator: " ") }.joined(separator: "\n")).utf8, to: "\(place)/lines")
+      try writeBytes(
+        (streams.map { $0.joined(separator: "\n") }.joined(separator: "\n\n")).utf8, to: "\(place)/tokens")
+      for (data, options) in [("d.h5", []), ("lines", []), ("tokens", ["--lines", "tokens"])] {
+        let result = try runProcess(
+          builtProgram("seqtrain"),
+          ["predict", "\(place)/run", "--data", "\(place)/\(data)", "--output", "\(place)/\(data).csv"]
+            + options)
+        #expect(result.status == 0, "\(result)")
+      }
+      #expect(try lines("\(place)/lines.csv") == lines("\(place)/d.h5.csv"))
+      #expect(try lines("\(place)/tokens.csv") == lines("\(place)/d.h5.csv"))
+      try expectRefusal(
+        try seqtrain(
+          "predict", "\(place)/run", "--data", "\(place)/lines", "--split", "test", "--output", "\(place)/p"),
+        "--split is for a dataset; leave it out")
+      try expectRefusal(
+        try seqtrain(
+          "predict", "\(place)/run", "--data", "\(place)/d.h5", "--time", "t", "--output", "\(place)/p"),
+        "--time is for a table or text; leave it out")
+      try expectRefusal(
+        try seqtrain(
+          "predict", "\(place)/run", "--data", "\(place)/lines", "--stream", "t", "--output", "\(place)/p"),
+        "--stream is for a table, and the model reads text; leave it out")
+    }
+  }
+
   @Test func `labels are measured alike on any number of ranks, and may decide which model is best`() throws {
     try withTemporaryDirectory { place in
       try Self.makeTags("\(place)/d.h5")

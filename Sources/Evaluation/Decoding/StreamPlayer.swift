@@ -70,9 +70,9 @@ package final class StreamPlayer {
   /// - Parameter body: Called stream by stream.
   /// - Throws: `HDF5Error` or `DataError` where the inputs can't be read; what `body` throws.
   package func predict(
-    _ dataset: SequenceDataset, _ streams: StreamTable, body: (StreamPrediction) throws -> Void
+    _ source: any StreamSource, _ streams: StreamTable, body: (StreamPrediction) throws -> Void
   ) throws {
-    try forEachGroup(of: dataset, streams) { lanes in
+    try forEachGroup(of: source, streams) { lanes in
       let longest = lanes.reduce(0) { max($0, $1.count) }
       var found = lanes.map {
         StreamPrediction(stream: $0.stream, firstPosition: description.horizon, values: [])
@@ -99,10 +99,10 @@ package final class StreamPlayer {
   ///
   /// - Precondition: The model predicts the next frame of its input.
   package func forecast(
-    _ dataset: SequenceDataset, _ streams: StreamTable, steps: Int, body: (StreamPrediction) throws -> Void
+    _ source: any StreamSource, _ streams: StreamTable, steps: Int, body: (StreamPrediction) throws -> Void
   ) throws {
     precondition(description.predictsNextFrame, "only what is like the input can be read as input")
-    try forEachGroup(of: dataset, streams) { lanes in
+    try forEachGroup(of: source, streams) { lanes in
       var found = lanes.map { StreamPrediction(stream: $0.stream, firstPosition: $0.count, values: []) }
       let shortest = lanes.reduce(Int.max) { min($0, $1.count) }
       let end = steps + lanes.reduce(0) { max($0, $1.count) } - 1
@@ -128,12 +128,12 @@ package final class StreamPlayer {
 
   /// The streams, as many at a time as there are lanes.
   private func forEachGroup(
-    of dataset: SequenceDataset, _ streams: StreamTable, _ body: ([PlayedStream]) throws -> Void
+    of source: any StreamSource, _ streams: StreamTable, _ body: ([PlayedStream]) throws -> Void
   ) throws {
     for first in stride(from: 0, to: streams.count, by: Self.lanes) {
       try body(
         (first..<min(first + Self.lanes, streams.count)).map {
-          try PlayedStream(dataset, description, streams, stream: $0)
+          try PlayedStream(source, description, streams, stream: $0)
         })
     }
   }
@@ -211,11 +211,11 @@ private struct PlayedStream {
     case frames([Float], width: Int)
 
     /// Rows of a track, frames normalised as the model has learnt to read them.
-    init(_ dataset: SequenceDataset, _ role: TrackRole, _ track: TrackDescription, rows: Range<Int>) throws {
+    init(_ source: any StreamSource, _ role: TrackRole, _ track: TrackDescription, rows: Range<Int>) throws {
       switch track {
-      case .tokens: self = .tokens(try dataset.readTokens(role, rows: rows))
+      case .tokens: self = .tokens(try source.readTokens(role, rows: rows))
       case .frames(let columns):
-        var frames = try dataset.readFrames(role, rows: rows)
+        var frames = try source.readFrames(role, rows: rows)
         for index in frames.indices {
           frames[index] = columns.normalized(frames[index], column: index % columns.width)
         }
@@ -232,15 +232,15 @@ private struct PlayedStream {
   }
 
   init(
-    _ dataset: SequenceDataset, _ description: DataDescription, _ streams: StreamTable, stream: Int
+    _ source: any StreamSource, _ description: DataDescription, _ streams: StreamTable, stream: Int
   ) throws {
     let positions = streams.offset(stream)..<streams.offset(stream + 1)
     self.stream = stream
     count = positions.count
-    inputs = try Values(dataset, .input, description.input, rows: positions)
+    inputs = try Values(source, .input, description.input, rows: positions)
     let number = streams.number(of: stream)
     initial = try description.stored[.initial].map {
-      try Values(dataset, .initial, $0, rows: number..<number + 1)[0]
+      try Values(source, .initial, $0, rows: number..<number + 1)[0]
     }
   }
 

@@ -13,15 +13,15 @@ package struct PredictionHeader: Sendable {
   package let checkpoint: String
   /// The updates that had been made.
   package let step: Int
-  /// The path of the dataset.
+  /// The path of the dataset, table or text.
   package let dataset: String
-  /// The dataset's fingerprint.
-  package let datasetFingerprint: String
+  /// The dataset's fingerprint; nil of a table or text.
+  package let datasetFingerprint: String?
   /// What is predicted: the targets of the data that the model was trained on.
   package let target: TrackDescription
 
   package init(
-    checkpoint: String, step: Int, dataset: String, datasetFingerprint: String, target: TrackDescription
+    checkpoint: String, step: Int, dataset: String, datasetFingerprint: String?, target: TrackDescription
   ) {
     self.checkpoint = checkpoint
     self.step = step
@@ -86,7 +86,7 @@ private final class PredictionArrays {
     try attributes.set("checkpoint", header.checkpoint)
     try attributes.set("step", header.step)
     try attributes.set("dataset", header.dataset)
-    try attributes.set("dataset_fingerprint", header.datasetFingerprint)
+    if let fingerprint = header.datasetFingerprint { try attributes.set("dataset_fingerprint", fingerprint) }
     positions = try file.createDataset("position", of: Int.self, shape: [0], growing: true)
     try positions.attributes.describe("The position in its stream, from 0, of what a row predicts")
     let hasTokens = hasTokens

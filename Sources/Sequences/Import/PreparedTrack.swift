@@ -12,6 +12,9 @@ struct PreparedTrack {
 }
 
 extension PreparedTrack {
+  /// The name of the column that says where a value of the column `name` is missing.
+  static func flagName(of name: String) -> String { "\(name) missing" }
+
   /// A target of frames: what is missing has no weight.
   init(target table: NumberTable, _ normalization: Normalization) throws {
     self.init(
@@ -38,7 +41,7 @@ extension PreparedTrack {
         ? [(column, isFlag: false), (column, isFlag: true)] : [(column, isFlag: false)]
     }
     let columns = try FrameColumns(
-      places.map { $1 ? "\(table.names[$0]) missing" : table.names[$0] },
+      places.map { $1 ? Self.flagName(of: table.names[$0]) : table.names[$0] },
       means: places.map { $1 ? 0 : normalization.means[$0] },
       scales: places.map { $1 ? 1 : normalization.scales[$0] })
     let flagged: [Float] = rows.flatMap { row in

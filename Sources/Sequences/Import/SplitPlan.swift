@@ -31,7 +31,8 @@ package struct SplitPlan: Sendable, Equatable {
     self.measure = measure
   }
 
-  /// The splits of data with these streams: in their order, each end rounded down to a whole position or stream.
+  /// The splits of data with these streams: in their order, each end rounded down to a whole position or stream. Each
+  /// has a stream at least where streams are divided and there are enough.
   func splits(offsets: [Int]) throws -> [DatasetWriter.Split] {
     let measure = measure ?? (offsets.count > 2 ? .stream : .position)
     let count = measure == .position ? offsets[offsets.count - 1] : offsets.count - 1
@@ -40,7 +41,8 @@ package struct SplitPlan: Sendable, Equatable {
       total += fraction
       // Fractions have no exact binary form: 0.9 + 0.05 of 100 must be 95.
       let end = index == fractions.count - 1 ? count : min(count, Int(total * Double(count) + 1e-6))
-      return measure == .position ? end : offsets[end]
+      guard measure == .stream else { return end }
+      return offsets[min(max(end, min(index + 1, count)), max(count - fractions.count + index + 1, 0))]
     }
     return try zip(Self.names, zip([0] + ends, ends)).map { name, range in
       guard range.0 < range.1 else {

@@ -86,7 +86,7 @@ package struct TableImport: DatasetImport {
 }
 
 /// The rows of tables, in the order in which they were read.
-private struct TableRows {
+struct TableRows {
   private let columns: TableColumns
   private let partColumn: String?
   private var values: [Double] = []

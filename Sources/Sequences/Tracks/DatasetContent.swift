@@ -57,13 +57,19 @@ package struct DatasetContent: Sendable {
     self.origin = origin
   }
 
+  /// The streams between its offsets.
+  ///
+  /// - Throws: `DataError` where they don't ascend.
+  package var streams: StreamTable {
+    get throws { try StreamTable(offsets: offsets, lookahead: description.horizon) }
+  }
+
   /// Makes the dataset `path`, whole or not at all.
   ///
   /// - Throws: `DataError` where the parts don't fit each other, a number is outside its vocabulary, a value is not
   ///   finite, or a split would have no targets; `FileError` or `HDF5Error` where something of that name exists or
   ///   can't be written.
   package func write(to path: String) throws {
-    let streams = try StreamTable(offsets: offsets, lookahead: description.horizon)
     try check(streams)
     try File.createAtomically(path, existing: .refuse) { try write(to: $0) }
   }

@@ -89,16 +89,12 @@ package final class SequenceDataset: Sendable {
 
   // MARK: Values
 
-  /// Rows of a track of tokens: positions, of `initial` streams.
-  ///
-  /// - Throws: `HDF5Error` where they can't be read, `DataError` where one is outside the vocabulary.
   package func readTokens(_ role: TrackRole, rows: Range<Int>) throws -> [Int32] {
     var tokens = [Int32](repeating: 0, count: rows.count)
     try tokens.withUnsafeMutableBytes { try track(role).read(rows: rows, into: $0) }
     return tokens
   }
 
-  /// Rows of a track of frames in the data's units, one after another; otherwise as `readTokens`.
   package func readFrames(_ role: TrackRole, rows: Range<Int>) throws -> [Float] {
     let track = track(role)
     var frames = [Float](repeating: 0, count: rows.count * track.width)

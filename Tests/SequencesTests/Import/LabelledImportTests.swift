@@ -40,6 +40,13 @@ import Testing
       #expect(try dataset.spellings(.input) == ["<unk>", "w0", "w1", "w2", "w3", "w4"])
       #expect(try dataset.tokens(.input) == [1, 2, 3, 4, 5, 0, 0, 0, 0, 0])
     }
+    // Each part has a stream, however small.
+    try imported(["a": streams]) { path in
+      try LabelledImport(
+        .fractions([path("a")], SplitPlan(fractions: [0.98, 0.01, 0.01], measure: nil)), minimumCount: 1)
+    } _: { dataset, _ throws in
+      #expect(dataset.ends == ["train": 0..<8, "validation": 8..<9, "test": 9..<10])
+    }
     try imported(["a": streams.replacing("\n\n", with: "\n")]) { path in
       try LabelledImport(.fractions([path("a")], SplitPlan(fractions: [0.7, 0.3], measure: nil)))
     } _: { dataset, _ throws in
