@@ -1,3 +1,6 @@
+/// y = log(1 + exp(x)), within three units in the last place for x >= -87.3. y may be x.
+ST_KERNEL(void, softplus_forward, (long n, const float *x, float *y), (n, x, y))
+
 /// The Gaussian error linear unit (Hendrycks & Gimpel 2016): y = x (1 + erf(x / sqrt(2))) / 2. y may be x.
 ST_KERNEL(void, gelu_forward, (long n, const float *x, float *y), (n, x, y))
 

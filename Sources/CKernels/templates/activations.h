@@ -22,6 +22,13 @@ INLINE floats error_function(floats x) {
 /// The distribution function of a normal number of variance one.
 INLINE floats normal_distribution(floats x) { return 0.5f + 0.5f * error_function(x * 0.707106781f); }
 
+static void softplus_forward(long n, const float *x, float *y) {
+  for (long i = 0; i < n; i += WIDTH) {
+    part left = part_of(n - i);
+    store_part(y + i, softplus(load_part(x + i, left)), left);
+  }
+}
+
 static void gelu_forward(long n, const float *x, float *y) {
   for (long i = 0; i < n; i += WIDTH) {
     part left = part_of(n - i);

@@ -149,6 +149,24 @@ INLINE floats exponential(floats x) {
 
 INLINE floats sigmoid(floats x) { return quotient(1.0f, 1.0f + exponential(-x)); }
 
+/// log(1 + u) for u from 0 to 1.
+///
+/// With s = u / (2 + u), log(1 + u) = 2 atanh(s) = u - s (u - s^2 p(s^2)), p the polynomial of least relative error (5e-9).
+INLINE floats logarithm_of_one_plus(floats u) {
+  floats s = quotient(u, 2.0f + u), z = s * s;
+  floats p = 0x1.1ed836p-2f * z + 0x1.1ebcf6p-2f;
+  p = p * z + 0x1.99d20ap-2f;
+  p = p * z + 0x1.555502p-1f;
+  return u - s * (u - z * p);
+}
+
+/// log(1 + exp(x)) within three units in the last place for x >= -87.3, and for x below that of the bound.
+INLINE floats softplus(floats x) {
+  // Written so that a NaN stays one.
+  floats size = x < 0.0f ? -x : x;
+  return (x > 0.0f ? x : 0.0f) + logarithm_of_one_plus(exponential(-size));
+}
+
 /// tanh(x) = x P(x^2) / Q(x^2), the rational function of least relative error (1.3e-9) up to |x| = 9.02, from
 /// where on tanh rounds to one.
 INLINE floats hyperbolic_tangent(floats x) {

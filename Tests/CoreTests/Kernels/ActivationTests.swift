@@ -6,6 +6,21 @@ import Testing
   private func isClose(_ a: Float, _ b: Double) -> Bool { abs(Double(a) - b) <= 1e-6 * max(1, abs(b)) }
 
   @Test(arguments: InstructionSet.all)
+  func `softplus is within three units in the last place, and keeps infinities and NaN`(_ set: InstructionSet)
+  {
+    let points = (-87_300...87_300).map { Float($0) * 1e-3 } + numbers(10_000, seed: 1).map { $0 * 1e-3 }
+    let x = points + [1e4, 0x1p-140, .infinity, -.infinity, -1e4, .nan]
+    var y = x
+    set.kernels.pointee.softplus_forward(x.count, y, &y)
+    for (x, y) in zip(x, y).dropLast(4) {
+      let expected = max(Double(x), 0) + log1p(exp(-abs(Double(x))))
+      #expect(abs(Double(y) - expected) <= 3 * Double(Float(expected).ulp), "softplus(\(x))")
+    }
+    #expect(y[points.count + 2] == .infinity && y[points.count + 3] == y[points.count + 4])
+    #expect(y[points.count + 4] >= 0 && y[points.count + 4] < 1e-37 && y[points.count + 5].isNaN)
+  }
+
+  @Test(arguments: InstructionSet.all)
   func `GELU and its gradient follow the equations over their whole range`(_ set: InstructionSet) {
     let x = (-1500...1500).map { Float($0) * 0.0071 } + [.nan], dy = numbers(x.count, seed: 1)
     var (y, dx) = (x, x)
