@@ -146,9 +146,13 @@ package enum Files {
 
   package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-  /// Whether a file begins as those of HDF5 do.
+  /// Whether a regular file begins as those of HDF5 do. (What is read of a pipe is gone.)
   package static func isHDF5(_ path: String) -> Bool {
-    guard let descriptor = try? open(path, O_RDONLY) else { return false }
+    var status = stat()
+    guard stat(path, &status) == 0, otherKind(status) == nil, let descriptor = try? open(path, O_RDONLY)
+    else {
+      return false
+    }
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: 8)
     return Glibc.read(descriptor, &bytes, bytes.count) == bytes.count

@@ -113,13 +113,6 @@ package final class File: Group, @unchecked Sendable {
       })
   }
 
-  /// Whether a regular file at `path` is HDF5, whatever it holds.
-  package static func isHDF5(_ path: String) -> Bool {
-    var status = stat()
-    guard stat(path, &status) == 0, Files.otherKind(status) == nil else { return false }
-    return (try? Library.call("H5Fis_hdf5", path: path) { H5Fis_hdf5(path) }).map { $0 > 0 } ?? false
-  }
-
   /// The file's size, after finding out by ourselves what the library would only hint at.
   private static func requireHDF5(_ location: String, named path: String, advice: String) throws -> Int {
     func refuse(_ what: String) -> HDF5Error { HDF5Error("\(what); \(advice)", path: path) }

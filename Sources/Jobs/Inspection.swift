@@ -14,7 +14,7 @@ package struct Inspection: Sendable {
   /// What is wrong with checkpoints newer than the one shown.
   package let damaged: [String]
 
-  /// Inspects a checkpoint, a dataset, an evaluation, or the newest sound checkpoint of a run.
+  /// Inspects a checkpoint, a dataset, an evaluation, predictions, or the newest sound checkpoint of a run.
   ///
   /// - Throws: `TrainingError`, `HDF5Error`, `FileError` or `DataError` where the file cannot be read, is damaged, or of
   ///   another kind.
@@ -30,12 +30,14 @@ package struct Inspection: Sendable {
       (json, text) = try Self.describe(file, passedOver: damaged)
     case EvaluationHeader.format.kind:
       (json, text) = Self.describe(try EvaluationHeader(File.open(path)), path)
+    case PredictionHeader.format.kind: (json, text) = try Self.describe(predictions: File.open(path), path)
     case SequenceDataset.format.kind:
       let dataset = try SequenceDataset(path)
       (json, text) = (dataset.json(), dataset.text())
     default:
       throw TrainingError(
-        "\(path): a file of kind \(kind.debugDescription); expected a checkpoint, a dataset or an evaluation")
+        "\(path): a file of kind \(kind.debugDescription); expected a checkpoint, a dataset, an evaluation or predictions"
+      )
     }
     self.damaged = damaged
   }
@@ -45,7 +47,7 @@ package struct Inspection: Sendable {
     if let kind = try File.open(path).kind() { return kind }
     throw TrainingError(
       "\(path): an HDF5 file, but none of this program: it has no attribute \"kind\"; expected a checkpoint, a run's "
-        + "directory, a dataset or an evaluation")
+        + "directory, a dataset, an evaluation or predictions")
   }
 
   /// Refuses a text of a run's directory, naming the run that was probably meant.
@@ -56,7 +58,8 @@ package struct Inspection: Sendable {
     guard isNamedAsText, Files.exists(path), !Files.isHDF5(path) else { return }
     let advice = run.map { "for the run: seqtrain inspect \($0.path)" } ?? "a run is named by its directory"
     throw TrainingError(
-      "\(path): a text; expected a checkpoint, a run's directory, a dataset or an evaluation; \(advice)")
+      "\(path): a text; expected a checkpoint, a run's directory, a dataset, an evaluation or predictions; \(advice)"
+    )
   }
 
   private static func describe(_ file: CheckpointFile, passedOver: [String]) throws -> (JSON, String) {
@@ -121,5 +124,24 @@ package struct Inspection: Sendable {
     members.append(header.members)
     members.append(["metrics": .object(header.metrics.members), "evaluation": .string(path)])
     return (.object(members), alignedText([("evaluation", path)] + header.rows))
+  }
+
+  private static func describe(predictions file: File, _ path: String) throws -> (JSON, String) {
+    let summary = try PredictionSummary(file)
+    let members: JSON.Members = [
+      "kind": .string(PredictionHeader.format.kind),
+      "format_version": .integer(PredictionHeader.format.version),
+      "predictions": .string(path), "checkpoint": .string(summary.checkpoint), "step": .integer(summary.step),
+      "dataset": .string(summary.dataset),
+      "fingerprint": summary.datasetFingerprint.map(JSON.string) ?? .null,
+      "streams": .integer(summary.streams), "positions": .integer(summary.positions),
+    ]
+    let fingerprint = summary.datasetFingerprint.map { ", fingerprint \($0)" } ?? ""
+    let rows = [
+      ("predictions", path), ("checkpoint", "\(summary.checkpoint), step \(summary.step)"),
+      ("data", summary.dataset + fingerprint),
+      ("positions", "\(summary.positions) in \(Wording.counted(summary.streams, "stream"))"),
+    ]
+    return (.object(members), alignedText(rows))
   }
 }

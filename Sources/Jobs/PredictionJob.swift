@@ -1,6 +1,5 @@
 import Evaluation
 import FileSystem
-import HDF5
 import Sequences
 import Settings
 import Training
@@ -68,7 +67,7 @@ package struct PredictionJob: Sendable {
   private func openData(for trained: TrainedModel) throws -> (
     any StreamSource, StreamTable, fingerprint: String?
   ) {
-    guard !File.isHDF5(dataPath) else {
+    guard !Files.isHDF5(dataPath) else {
       try refuse([("--stream", stream), ("--time", time), ("--lines", lines?.rawValue)], "a table or text")
       let dataset = try SequenceDataset(dataPath)
       try requireInputs(of: trained, dataset)

@@ -4,7 +4,7 @@ import Jobs
 /// `seqtrain inspect`
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Shows what a checkpoint, a run, a dataset or an evaluation holds.",
+    abstract: "Shows what a run, or a file that this program has made, holds.",
     discussion:
       "Two checkpoints of the same digest hold the same training state, on however many ranks it came about.")
 

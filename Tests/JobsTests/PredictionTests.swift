@@ -108,6 +108,11 @@ import Testing
       let probabilities = try #require(found["probability"])
       #expect(probabilities.allSatisfy { (0.25...1).contains($0) } && Set(probabilities).count > 20)
       let predictions = try #require(found["prediction"])
+      let shown = try seqtrain("inspect", "\(place)/p.h5", "--json")
+      #expect(
+        shown.output.contains("\"step\":12")
+          && shown.output.contains("\"streams\":20,\"positions\":\(found["position"]?.count ?? 0)}"),
+        "\(shown)")
       #expect(try File.open("\(place)/p.h5").dataset("labels").readStrings() == Self.tags)
       let table = try lines("\(place)/p.csv")
       #expect(table[0] == "stream,position,prediction,probability" && table.count == predictions.count + 1)

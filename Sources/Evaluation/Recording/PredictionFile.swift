@@ -31,6 +31,31 @@ package struct PredictionHeader: Sendable {
   }
 }
 
+/// What a file of predictions tells of itself.
+package struct PredictionSummary: Sendable {
+  /// As `PredictionHeader` has them.
+  package let (checkpoint, step, dataset): (String, Int, String)
+  package let datasetFingerprint: String?
+  /// The streams that have predictions.
+  package let streams: Int
+  /// The positions of them all.
+  package let positions: Int
+
+  /// Reads that of an open file.
+  ///
+  /// - Throws: `HDF5Error` where it is not one of predictions, of a newer format, or lacks something.
+  package init(_ file: File) throws {
+    let attributes = file.attributes
+    _ = try PredictionHeader.format.requireVersion(of: file)
+    (checkpoint, step, dataset) = try (
+      attributes.string("checkpoint"), attributes.integer("step"), attributes.string("dataset")
+    )
+    let name = "dataset_fingerprint"
+    datasetFingerprint = try attributes.contains(name) ? attributes.string(name) : nil
+    (streams, positions) = try (file.dataset("streams/number").rowCount, file.dataset("position").rowCount)
+  }
+}
+
 /// Writes predictions to a new file, whole or not at all: a table where its name ends in .csv, otherwise HDF5.
 ///
 ///     /                 kind, format_version, checkpoint, step, dataset, dataset_fingerprint
