@@ -1,4 +1,5 @@
 import Evaluation
+import FileSystem
 import Sequences
 import Training
 
@@ -19,6 +20,8 @@ package struct GenerationJob: Sendable {
   /// Read as a text that begins a line, or a stream where the model was trained on many; empty for the beginning of a
   /// line.
   package var prompt = Prompt.text("")
+  /// What the stream begins with, in the data's units, where the model was trained on streams that begin with something.
+  package var initial: [Float] = []
   /// The number of tokens to generate.
   package var length = 500
   /// How to draw them.
@@ -35,14 +38,15 @@ package struct GenerationJob: Sendable {
   ///   drawn: UTF-8, or of a model of bytes whatever they are.
   /// - Returns: What is wrong with newer checkpoints of the run.
   /// - Throws: As `TrainedModel`; `DataError` where the prompt cannot be read, or has tokens that the vocabulary has
-  ///   not; what `emit` throws.
+  ///   not, or the stream does not begin with what the model reads there; what `emit` throws.
   package func run(emit: ([UInt8]) throws -> Void) throws -> [String] {
     let trained = try TrainedModel(path, best: best)
-    guard let vocabulary = trained.description.languageVocabulary else {
+    guard let vocabulary = trained.description.nextTokenVocabulary else {
       throw DataError(
         "not a language model: it reads \(trained.description.input.text) and says \(trained.description.target.text); only "
-          + "models of one track of tokens generate text", path: trained.path)
+          + "models that say which token comes next generate text", path: trained.path)
     }
+    let initial = try initialValues(for: trained)
     let tokens = try encodePrompt(vocabulary)
     // A model of a few long texts has seldom seen one begin, but many lines: without a line's end before it, what follows
     // a short prompt would be noise. One of many short texts begins with them.
@@ -59,11 +63,30 @@ package struct GenerationJob: Sendable {
     var speller = TokenSpeller(vocabulary)
     if !tokens.isEmpty { try emit(tokens.flatMap { speller.spell($0) }) }
     let generator = Generator(
-      trained.configuration.model, tracks: trained.description.tracks, memory: trained.memory)
+      trained.configuration.model, tracks: trained.description.tracks, memory: trained.memory,
+      initial: initial)
     try generator.generate(prompt: context, count: length, sampler: sampler, seed: seed) {
       try emit(speller.spell($0))
     }
     return trained.damaged
+  }
+
+  /// What the stream begins with, as the model reads it.
+  private func initialValues(for trained: TrainedModel) throws -> [Float] {
+    guard case .frames(let columns) = trained.description.stored[.initial] else {
+      guard initial.isEmpty else {
+        throw DataError(
+          "the model's streams begin with nothing; leave --initial out", path: trained.path)
+      }
+      return []
+    }
+    guard initial.count == columns.width else {
+      let names = columns.names.prefix(8).joined(separator: ",") + (columns.width > 8 ? ",..." : "")
+      throw DataError(
+        "--initial has \(Wording.counted(initial.count, "number")), expected \(columns.width), with which the model's streams "
+          + "begin: \(names)", path: trained.path)
+    }
+    return initial.enumerated().map { columns.normalized($1, column: $0) }
   }
 
   private func encodePrompt(_ vocabulary: Vocabulary) throws -> [Int32] {

@@ -36,6 +36,13 @@ struct Generate: ParsableCommand {
     completion: .file())
   var promptFile: String?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The numbers with which the stream begins, in the data's units and separated by commas, where the model was trained with such.",
+      valueName: "numbers"), transform: Self.numbers)
+  var initial: [Float] = []
+
   @Option(parsing: .unconditional, help: "The number of tokens to draw.")
   var length = 500
 
@@ -73,9 +80,19 @@ struct Generate: ParsableCommand {
     try require(topP > 0 && topP <= 1, "--top-p \(topP): expected above 0, at most 1")
   }
 
+  private static func numbers(_ text: String) throws -> [Float] {
+    try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+      guard let number = Float(part), number.isFinite else {
+        throw ValidationError("--initial \(text): expected numbers separated by commas, such as 0.5,-1")
+      }
+      return number
+    }
+  }
+
   func run() throws {
     var job = GenerationJob(path: path)
     (job.best, job.prompt, job.length, job.seed) = (best, .text(prompt), length, seed)
+    job.initial = initial
     if let promptFile { job.prompt = .source(try TextSource.named(promptFile)) }
     job.sampler = Sampler(temperature: temperature, topK: topK, topP: topP)
     do {

@@ -235,6 +235,42 @@ import Testing
     }
   }
 
+  @Test func `what a stream begins with decides on what is generated`() throws {
+    try withTemporaryDirectory { place in
+      let letters = try Vocabulary(level: .char, spellings: ["a", "b", "c", "d"])
+      let (streams, length) = (60, 9)
+      let tokens = (0..<streams).flatMap { stream -> [Int32] in
+        [0] + (1..<length).map { $0 % 2 == 0 ? 3 : Int32(1 + stream % 2) }
+      }
+      let offsets = (0...streams).map { $0 * length }
+      try DatasetContent(
+        DataDescription([
+          .input: .tokens(letters), .initial: .frames(FrameColumns(["kind"], means: [15], scales: [5])),
+        ]), offsets: offsets,
+        splits: [
+          .init(name: "train", range: 0..<40 * length),
+          .init(name: "validation", range: 40 * length..<60 * length),
+        ], values: [.input: .tokens(tokens), .initial: .frames((0..<streams).map { $0 % 2 == 0 ? 10 : 20 })],
+        origin: DatasetOrigin(command: "a test")
+      ).write(to: "\(place)/d.h5")
+      try train(
+        place, "d.h5", "data.mode=packed", "training.steps=150", "training.optimizer.learning_rate=0.02",
+        "evaluation.every=0")
+      func generate(_ initial: String...) throws -> ProcessResult {
+        try runProcess(
+          builtProgram("seqtrain"),
+          ["generate", "\(place)/run", "--prompt", "a", "--length", "5", "--temperature", "0"] + initial)
+      }
+      #expect(try generate("--initial", "10").output == "abdbdb\n")
+      #expect(try generate("--initial", "20").output == "acdcdc\n")
+      try expectRefusal(
+        try generate("--initial", "1,2"),
+        "--initial has 2 numbers, expected 1, with which the model's streams begin: kind")
+      try expectRefusal(try generate(), "--initial has 0 numbers, expected 1")
+      #expect(try generate("--initial", "1,x").status == 64)
+    }
+  }
+
   @Test func `errors of frames are in the data's units`() throws {
     try withTemporaryDirectory { place in
       try Self.makeWaves("\(place)/d.h5", lengths: [90, 40, 70, 55, 81, 66])

@@ -7,6 +7,7 @@ import Random
 package final class Generator {
   private let model: Model
   private let chunk: Chunk
+  private let initial: [Float]
   private var isAtStart = true
 
   /// The tokens of a long prompt that are read at once. Each layer passes over all of them before the next, so that
@@ -18,8 +19,13 @@ package final class Generator {
   /// The state is carried from token to token even where training begins every chunk with zero: a chunk is one token
   /// here, so that the model would remember nothing.
   ///
-  /// - Parameter tracks: Those of the data that the model was trained on.
-  package init(_ configuration: ModelConfiguration, tracks: TrackSet, memory: ParameterMemory) {
+  /// - Parameters:
+  ///   - tracks: Those of the data that the model was trained on.
+  ///   - initial: What the stream begins with, as the model reads it, where they have such a track.
+  package init(
+    _ configuration: ModelConfiguration, tracks: TrackSet, memory: ParameterMemory, initial: [Float] = []
+  ) {
+    self.initial = initial
     var configuration = configuration
     if configuration.initialState == .zero { configuration.initialState = .carried }
     model = Model(
@@ -57,8 +63,14 @@ package final class Generator {
       chunk.tokens(.input)[t] = token
       chunk.resets[t] = 0
     }
-    if isAtStart { chunk.resets[0] = 1 }
-    isAtStart = false
+    if isAtStart { beginStream() }
     return model.predict(chunk)
+  }
+
+  private func beginStream() {
+    isAtStart = false
+    chunk.resets[0] = 1
+    guard !initial.isEmpty else { return }
+    for (column, value) in initial.enumerated() { chunk.frames(.initial)[0][column] = value }
   }
 }

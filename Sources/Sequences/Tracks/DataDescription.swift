@@ -86,6 +86,12 @@ package struct DataDescription: Sendable, Equatable {
     return vocabulary
   }
 
+  /// The vocabulary of a model that says which token comes next, whatever streams begin with; nil for other data.
+  package var nextTokenVocabulary: Vocabulary? {
+    guard stored[.target] == nil, horizon == 1, case .tokens(let vocabulary) = input else { return nil }
+    return vocabulary
+  }
+
   /// The track with a role; the target is the input where there is no track of its own.
   package subscript(role: TrackRole) -> TrackDescription? {
     stored[role] ?? (role == .target ? stored[.input] : nil)
