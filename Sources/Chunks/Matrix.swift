@@ -61,4 +61,12 @@ package struct Matrix {
       "copied matrices have one shape and no gaps")
     base.update(from: other.base, count: count)
   }
+
+  /// Copies the transpose of a matrix.
+  package func copy(transposed other: Matrix) {
+    precondition(rows == other.columns && columns == other.rows, "a transpose has the other shape")
+    for row in 0..<rows {
+      for column in 0..<columns { self[row][column] = other[column][row] }
+    }
+  }
 }

@@ -53,6 +53,24 @@ import Testing
     #expect(halves.states == whole.states)
   }
 
+  /// Over more steps than scans compute between two states that they keep.
+  @Test(arguments: LayerUnderTest.all)
+  func `wherever chunks are cut, outputs and states have the same bits`(_ cell: LayerUnderTest) {
+    let steps = 150
+    let data = ChunkData(
+      steps: steps, lanes: Self.lanes, vocabulary: Self.vocabulary,
+      isReset: { t, lane in t % 37 == 9 * lane })
+    let (whole, pieces) = (model(cell, steps: steps), model(cell, steps: steps))
+    whole.evaluate(data)
+    var hidden: [UInt32] = []
+    for (first, end) in [(0, 1), (1, 18), (18, 19), (19, 51), (51, 52), (52, 150)] {
+      pieces.evaluate(data.part(steps: first..<end, lanes: 0..<Self.lanes, capacity: steps))
+      hidden += outputs(pieces).hidden.prefix((end - first) * Self.lanes * pieces.model.hidden.columns)
+    }
+    #expect(hidden == outputs(whole).hidden)
+    #expect(pieces.states == whole.states)
+  }
+
   @Test(arguments: LayerUnderTest.all)
   func `gradients end at the boundary`(_ cell: LayerUnderTest) {
     let tested = model(cell, steps: Self.steps)

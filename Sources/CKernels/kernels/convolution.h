@@ -16,20 +16,24 @@ ST_KERNEL(void, scatter_windows,
            const int32_t *reach, const float *leaving, float *out, long time_stride, long lane_stride),
           (first, last, steps, lanes, channels, width, patches, reach, leaving, out, time_stride, lane_stride))
 
-/// Each channel by itself: y[r, c] = bias[c] + sum over j < K of patches[r, c K + j] w[c, j].
+/// Each channel by itself: y_t = bias + sum over s <= reach of w[K-1-s] x_{t-s}, oldest first. The weights are [K, C]. Row 0
+/// of x, reach and y is the first step's; each step's is `row_step` rows behind that of the step before, which is negative
+/// where the convolution goes back in time. Rows of x are `ldx` floats apart, those of y C.
 ST_KERNEL(void, depthwise_forward,
-          (long rows, long channels, long width, const float *patches, const float *w, const float *bias,
-           float *y),
-          (rows, channels, width, patches, w, bias, y))
+          (long steps, long lanes, long channels, long width, long row_step, const float *x, long ldx,
+           const float *window, const int32_t *reach, const float *w, const float *bias, float *y),
+          (steps, lanes, channels, width, row_step, x, ldx, window, reach, w, bias, y))
 
-/// patches[r, c K + j] = dy[r, c] w[c, j], the gradient of the patches.
+/// The gradient of that, for the inputs of steps `first` to `last`, as in `st_scatter_windows`.
 ST_KERNEL(void, depthwise_backward,
-          (long rows, long channels, long width, const float *dy, const float *w, float *patches),
-          (rows, channels, width, dy, w, patches))
+          (long first, long last, long steps, long lanes, long channels, long width, long row_step,
+           const float *dy, const int32_t *reach, const float *w, const float *leaving, float *out,
+           long time_stride, long lane_stride),
+          (first, last, steps, lanes, channels, width, row_step, dy, reach, w, leaving, out, time_stride,
+           lane_stride))
 
-/// sums[c, j] += sum over r < rows of dy[row(r), c] patches[row(r), c K + j] for c < channels and j < taps, rows in
-/// order, with row(r) as in `st_product_weight_gradient`.
+/// sums[j, c - first] += the gradient of w[j, c] over `lanes` lanes, rows in order, for channels `first` to `last`.
 ST_KERNEL(void, depthwise_weight_gradient,
-          (long channels, long taps, long width, long rows, long lanes, long stride, const float *dy, long lddy,
-           const float *patches, long ldpatches, float *sums, long ldsums),
-          (channels, taps, width, rows, lanes, stride, dy, lddy, patches, ldpatches, sums, ldsums))
+          (long first, long last, long steps, long lanes, long channels, long width, long row_step,
+           const float *dy, const float *x, long ldx, const float *window, const int32_t *reach, float *sums),
+          (first, last, steps, lanes, channels, width, row_step, dy, x, ldx, window, reach, sums))

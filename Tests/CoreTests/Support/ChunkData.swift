@@ -47,9 +47,13 @@ final class ChunkData {
     }
   }
 
-  /// Tokens [T, B] in one array each, all of weight 1, without resets.
-  convenience init(lanes: Int, inputs: [Int32], targets: [Int32]) {
-    self.init(steps: inputs.count / lanes, lanes: lanes)
+  /// Tokens [T, B] in one array each, all of weight 1, reset where `resets` is not 0, in a chunk that has room for
+  /// `capacity` steps.
+  convenience init(
+    lanes: Int, capacity: Int? = nil, inputs: [Int32], targets: [Int32], resets: [Int32] = []
+  ) {
+    self.init(steps: inputs.count / lanes, capacity: capacity, lanes: lanes)
+    for (position, reset) in resets.enumerated() { self.resets[position] = reset == 0 ? 0 : 1 }
     for position in inputs.indices {
       self.inputs[position] = inputs[position]
       self.targets[position] = targets[position]
@@ -57,9 +61,10 @@ final class ChunkData {
     }
   }
 
-  /// A copy of some of the steps and lanes.
-  func part(steps: Range<Int>, lanes: Range<Int>) -> ChunkData {
-    let part = ChunkData(steps: steps.count, lanes: lanes.count, conditions: conditions)
+  /// A copy of some of the steps and lanes, in a chunk that has room for `capacity` steps.
+  func part(steps: Range<Int>, lanes: Range<Int>, capacity: Int? = nil) -> ChunkData {
+    let part = ChunkData(
+      steps: steps.count, capacity: capacity, lanes: lanes.count, conditions: conditions)
     for (row, t) in steps.enumerated() {
       for (column, lane) in lanes.enumerated() {
         let (to, from) = (row * lanes.count + column, t * self.lanes + lane)

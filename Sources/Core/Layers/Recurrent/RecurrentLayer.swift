@@ -110,9 +110,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
   }
 
   /// The time of the k-th step.
-  private func step(_ k: Int, _ chunk: Chunk) -> Int {
-    parts.direction == .forward ? k : chunk.steps - 1 - k
-  }
+  private func step(_ k: Int, _ chunk: Chunk) -> Int { parts.direction.time(ofStep: k, chunk) }
 
   private func addWeightGradients(_ chunk: Chunk) {
     let (gradients, rows) = (context.gradients, chunk.rows)

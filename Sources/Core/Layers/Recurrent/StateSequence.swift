@@ -1,11 +1,6 @@
 import CKernels
 import Chunks
 
-/// The way in which a layer goes through the time steps of a chunk.
-enum Direction {
-  case forward, reverse
-}
-
 /// One state of a recurrent layer over a chunk: what enters it, and what each step leaves.
 ///
 /// Going forward, the state is carried from chunk to chunk; its gradient is not, unless the caller leaves one in
@@ -140,8 +135,7 @@ final class StateSequence {
   private func firstStep(of chunk: Chunk) -> Int { direction == .forward ? 0 : chunk.steps - 1 }
 
   private func isReset(_ t: Int, lane: Int, _ chunk: Chunk) -> Bool {
-    direction == .forward
-      ? chunk.isReset(t, lane: lane) : t + 1 == chunk.steps || chunk.isReset(t + 1, lane: lane)
+    direction.isReset(t, lane: lane, chunk)
   }
 
   private func hasReset(_ t: Int, _ chunk: Chunk) -> Bool {
