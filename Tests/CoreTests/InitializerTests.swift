@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import Testing
 
 /// The weights before training.
@@ -211,6 +212,50 @@ import Testing
     let tied = weights("lstm") { ($0.tied, $0.embedding) = (true, 40) }
     #expect(abs(moments(try #require(tied["embedding.weight"])).variance * 40 - 1) < 0.1)
     #expect(tied["head.weight"] == nil)
+  }
+
+  @Test func `mamba begins as its authors' does`() throws {
+    let weights = weights("mamba") { ($0.hidden, $0.embedding) = (400, 40) }
+    for (name, inputs) in [
+      ("in_proj.weight", 40.0), ("x_proj.weight", 800), ("out_proj.weight", 800), ("dt_proj.weight", 25),
+      ("conv_weight", 4), ("conv_bias", 4),
+    ] {
+      let elements = try #require(weights["mamba.0.\(name)"])
+      let bound = 1 / inputs.squareRoot()
+      let largest = elements.map { Double(abs($0)) }.max() ?? 0
+      #expect(largest <= bound * (1 + 1e-6) && largest > 0.98 * bound, "\(name)")
+    }
+    #expect(try #require(weights["mamba.0.D"]).allSatisfy { $0 == 1 })
+    let decays = try #require(weights["mamba.0.A_log"])
+    #expect(decays.count == 800 * 16)
+    for (i, value) in decays.enumerated() { #expect(abs(exp(Double(value)) - Double(i % 16 + 1)) < 1e-5) }
+    // Their logarithms are uniform.
+    let steps = try #require(weights["mamba.0.dt_proj.bias"]).map { log(log1p(exp(Double($0)))) }
+    #expect(steps.allSatisfy { $0 > log(0.000999) && $0 < log(0.1001) })
+    #expect(abs(Vector(steps).mean - log(0.01)) < 0.2)
+    #expect(abs((Vector(steps) - log(0.01)).map { $0 * $0 }.mean / (pow(log(100), 2) / 12) - 1) < 0.15)
+  }
+
+  @Test(arguments: [S4DInitialization.lin, .inv])
+  func `s4d begins as its paper says`(_ initialization: S4DInitialization) throws {
+    let weights = weights("s4d") {
+      ($0.hidden, $0.embedding) = (400, 400)
+      ($0[S4DOptions.self].states, $0[S4DOptions.self].initialization) = (10, initialization)
+      ($0[S4DOptions.self].leastStep, $0[S4DOptions.self].greatestStep) = (0.01, 0.02)
+    }
+    let steps = try #require(weights["s4d.0.log_dt"]).map(Double.init)
+    #expect(steps.allSatisfy { $0 > log(0.00999) && $0 < log(0.0201) })
+    #expect((steps.max() ?? 0) - (steps.min() ?? 0) > 0.98 * log(2))
+    #expect(try #require(weights["s4d.0.log_A_real"]).allSatisfy { $0 == Float(log(0.5)) })
+    for (i, value) in try #require(weights["s4d.0.A_imag"]).enumerated() {
+      let n = Double(i % 5)
+      let expected =
+        initialization == .lin ? Double.pi * n : 10 / Double.pi * (10 / (2 * n + 1) - 1)
+      #expect(abs(Double(value) - expected) < 1e-5)
+    }
+    for (name, variance) in [("C", 0.5), ("D", 1)] {
+      #expect(abs(moments(try #require(weights["s4d.0.\(name)"])).variance / variance - 1) < 0.2, "\(name)")
+    }
   }
 
   @Test(arguments: [WeightInitialization.xavier, .he, .orthogonal, .uniform])

@@ -33,7 +33,7 @@ import Testing
       // Near its corner, rounding turns relu's gradient on and off.
       let tolerance: Float = exact.configuration.activation == .relu ? 0.15 : 0.02
       #expect(difference < tolerance * norm, "\(parameter.name): off by \(difference / norm)")
-      #expect(difference > 1e-5 * norm, "\(parameter.name) is not rounded")
+      #expect(difference > 1e-8 * norm, "\(parameter.name) is not rounded")
     }
     let losses = zip(exact.model.losses, rounded.model.losses)
     #expect(losses.allSatisfy { abs($0 - $1) < 0.03 * max(1, $0) })

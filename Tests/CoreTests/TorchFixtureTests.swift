@@ -61,10 +61,15 @@ import Testing
 
     /// The `index`th chunk.
     func chunk(_ index: Int) throws -> ChunkData {
-      ChunkData(
-        lanes: tested.model.shape.lanes,
-        inputs: try file.dataset("inputs").readArray(rows: index..<index + 1),
-        targets: try file.dataset("targets").readArray(rows: index..<index + 1))
+      let shape = tested.model.shape
+      let hasResets = try file.exists("resets")
+      let steps = hasResets ? try Int(file.dataset("lengths").readArray(of: Int32.self)[index]) : shape.steps
+      func read(_ name: String) throws -> [Int32] {
+        Array(try file.dataset(name).readArray(rows: index..<index + 1).prefix(steps * shape.lanes))
+      }
+      return ChunkData(
+        lanes: shape.lanes, capacity: shape.steps, inputs: try read("inputs"), targets: try read("targets"),
+        resets: hasResets ? try read("resets") : [])
     }
   }
 
@@ -87,8 +92,8 @@ import Testing
     let data = try fixture.chunk(0)
     tested.train(data)
     expectAgreement(
-      UnsafeBufferPointer(start: model.hidden.base, count: model.hidden.count), try fixture.values("outputs"),
-      tolerance: 1e-6, "outputs")
+      UnsafeBufferPointer(start: model.hidden.base, count: data.steps * data.lanes * model.hidden.columns),
+      try fixture.values("outputs"), tolerance: 1e-6, "outputs")
     #expect(abs(model.laneLosses.reduce(0, +) / (try fixture.values("losses")[0]) - 1) < 1e-6)
     for state in model.states {
       expectAgreement(

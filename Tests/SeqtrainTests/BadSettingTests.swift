@@ -66,6 +66,18 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
       expect: "training.precision=float16: expected float32 or bfloat16, found float16"),
     BadSettings("unknown cell", set: "model.cell=LSTM", expect: "or a list of them, found LSTM"),
     BadSettings(
+      "no states", set: "model.mamba.states=0",
+      expect: "model.mamba.states=0: expected an integer from 1 to 256"),
+    BadSettings(
+      "half a pair of states", set: "model.cell=s4d", "model.s4d.states=7",
+      expect: "model.s4d.states 7: expected an even number, of conjugate pairs, such as 8"),
+    BadSettings(
+      "step sizes that contradict each other", set: "model.cell=[gru, s4d]", "model.s4d.dt_min=0.2",
+      expect: "model.s4d.dt_min 0.2 is greater than model.s4d.dt_max 0.1"),
+    BadSettings(
+      "transition layers without a recurrence", set: "model.cell=mamba", "model.transition_layers=1",
+      expect: "model.transition_layers 1 is for recurrent layers, found model.cell mamba"),
+    BadSettings(
       "YAML syntax", yaml: "training:\n  lanes: [1\nmodel:\n  hidden: 3\n", expect: "bad.yaml:3: not YAML: "),
     BadSettings("tabs in YAML", yaml: "training:\n\tlanes: 8\n", expect: "bad.yaml:2: not YAML: "),
     BadSettings("key set twice", yaml: "training:\n  lanes: 8\n  lanes: 4\n", expect: "lanes is set twice"),

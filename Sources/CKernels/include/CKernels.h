@@ -4,5 +4,6 @@
 #include "instruction_sets.h"
 #include "kernels.h"
 #include "philox.h"
+#include "scans.h"
 
 #endif

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "scans.h"
+
 /// The most rows of a gradient of weights that are summed before the sum is added to the result.
 enum { ST_ROW_DEPTH = 512 };
 

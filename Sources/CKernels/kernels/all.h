@@ -7,3 +7,4 @@
 #include "products.h"
 #include "random.h"
 #include "recurrent.h"
+#include "scans.h"

@@ -46,6 +46,27 @@ static void gelu_backward(long n, const float *x, const float *dy, float *dx) {
   }
 }
 
+INLINE floats silu(floats x) { return x * sigmoid(x); }
+
+INLINE floats silu_slope(floats x) {
+  floats s = sigmoid(x);
+  return s * (1.0f + x * (1.0f - s));
+}
+
+static void silu_forward(long n, const float *x, float *y) {
+  for (long i = 0; i < n; i += WIDTH) {
+    part left = part_of(n - i);
+    store_part(y + i, silu(load_part(x + i, left)), left);
+  }
+}
+
+static void silu_backward(long n, const float *x, const float *dy, float *dx) {
+  for (long i = 0; i < n; i += WIDTH) {
+    part left = part_of(n - i);
+    store_part(dx + i, load_part(dy + i, left) * silu_slope(load_part(x + i, left)), left);
+  }
+}
+
 static void gated_silu_forward(long rows, long n, const float *x, float *y) {
   for (long r = 0; r < rows; r++)
     for (long j = 0; j < n; j += WIDTH) {

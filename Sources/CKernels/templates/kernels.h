@@ -15,6 +15,9 @@
 #include "recurrent.h"
 
 // Each of these needs some before it.
+#include "scans.h"
+#include "mamba.h"
+#include "s4d.h"
 #include "random.h"
 #include "dropout.h"
 #include "products_tile.h"

@@ -10,6 +10,8 @@ enum Catalog {
       LSTMCell.self,
       GRUCell.self,
       LSTM2Cell.self,
+      S4DLayer.self,
+      MambaLayer.self,
       ConvLayer.self,
       MLPLayer.self,
     ]
@@ -43,10 +45,18 @@ protocol LayerKind {
   associatedtype Options: LayerOptions = NoOptions
   /// What `model.cell` calls it.
   static var name: String { get }
+  /// Checks its settings against each other.
+  ///
+  /// - Throws: `ConfigurationError`.
+  static func check(_ configuration: ModelConfiguration) throws
   /// Adds layer `index` of a stack; returns its output.
   static func add(
     to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput
   ) -> Signal
+}
+
+extension LayerKind {
+  static func check(_ configuration: ModelConfiguration) throws {}
 }
 
 /// A layer that can also go through the time steps of a chunk in reverse.

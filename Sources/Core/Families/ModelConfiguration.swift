@@ -233,8 +233,9 @@ extension ModelConfiguration {
       throw ConfigurationError("model.class_weights: expected numbers from 0 to 1e6, found \(classWeights)")
     }
     try checkDirections()
+    for name in cell.names { try Catalog.layer(name)?.check(self) }
     guard
-      transitionLayers == 0 || cell.names.contains(where: { Catalog.layer($0) is any ReversibleLayer.Type })
+      transitionLayers == 0 || cell.names.contains(where: { Catalog.layer($0) is any RecurrentCell.Type })
     else {
       throw ConfigurationError(
         "model.transition_layers \(transitionLayers) is for recurrent layers, found model.cell \(cell)")

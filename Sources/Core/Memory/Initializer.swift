@@ -1,5 +1,6 @@
 import CKernels
 import Chunks
+import Glibc
 import Random
 
 /// How a parameter is filled before training.
@@ -12,6 +13,10 @@ package enum Initializer: Sendable, Equatable {
   case normal(deviation: Double)
   /// Independent uniform numbers between -bound and bound.
   case uniform(bound: Double)
+  /// What a function makes of independent uniform numbers between two bounds.
+  case uniformBetween(Double, Double, UniformMap = .identity)
+  /// Every row is this one.
+  case rows([Float])
   /// `blocks` matrices above each other, each orthogonal: its rows, or its columns where they are fewer, are
   /// orthonormal.
   case orthogonal(blocks: Int)
@@ -25,6 +30,20 @@ package enum Initializer: Sendable, Equatable {
     case .he: .normal(deviation: (2 / Double(inputs)).squareRoot())
     case .orthogonal: .orthogonal(blocks: blocks)
     case .uniform: .uniform(bound: 1 / Double(hidden).squareRoot())
+    }
+  }
+}
+
+/// What an initializer makes of a uniform number.
+package enum UniformMap: Sendable {
+  case identity
+  /// x for which softplus(x) = exp(u).
+  case inverseSoftplusOfExponential
+
+  fileprivate func callAsFunction(_ u: Double) -> Double {
+    switch self {
+    case .identity: u
+    case .inverseSoftplusOfExponential: log(expm1(exp(u)))
     }
   }
 }
@@ -99,6 +118,13 @@ extension ParameterMemory {
         for row in 0..<values.rows { numbers.normal(row, Float(deviation), values.columns, values[row]) }
       case .uniform(let bound):
         for row in 0..<values.rows { numbers.uniform(row, Float(bound), values.columns, values[row]) }
+      case .uniformBetween(let low, let high, let map):
+        for row in 0..<values.rows { numbers.uniform(row, 0.5, values.columns, values[row]) }
+        for i in elements.indices {
+          elements[i] = Float(map(low + (high - low) * (Double(elements[i]) + 0.5)))
+        }
+      case .rows(let numbers):
+        for row in 0..<values.rows { values[row].update(from: numbers, count: values.columns) }
       case .orthogonal:
         let matrices = orthogonal ?? OrthogonalMatrices()
         orthogonal = matrices

@@ -3,15 +3,16 @@
 
     python make_fixtures.py [NAME...]        needs PyTorch, h5py and NumPy
 
-A model (embedding, two recurrent layers, linear head) reads three chunks one after another, its state carried from a
+A model (embedding, two layers, linear head) reads three chunks one after another, its state carried from a
 random one (in a second direction it begins with zero), and is updated after each: mean cross-entropy, gradients clipped by their norm, Adam. It computes in
 float64, from numbers that float32 has. In each file:
 
     inputs, targets [3, T, B]       the tokens of the chunks
-    initial/STATE [B, H]            the states that enter the first chunk; the names are the core's
+    lengths [3], resets [3, T, B]   of models that scan: the steps of each chunk, and 1 where the state is zero before a step
+    initial/STATE [B, W]            the states that enter the first chunk; the names are the core's
     weights/NAME                    the weights at first; names and shapes are those of the module's parameters
     outputs [T, B, H]               the first chunk: what the head reads,
-    final/STATE [B, H]                the states that leave it,
+    final/STATE [B, W]                the states that leave it,
     gradients/NAME                    and the gradients of the sum of its losses
     losses [3]                      the sum of each chunk's losses
     norms [3]                       the norm of each step's gradient of the mean loss, before clipping
@@ -27,9 +28,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from scans import S4D, Mamba, ScanModel
+
 STEPS, LANES, VOCABULARY, EMBEDDING, HIDDEN, LAYERS, CHUNKS = 6, 3, 11, 6, 8, 2, 3
+SCAN_LENGTHS = [18, 7, 20]
 ADAM = {"learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 CLIP_NORM = 0.2
+
+
 class LanguageModel(nn.Module):
     """A state is [letters, layers, B, H]."""
 
@@ -108,7 +114,9 @@ def write(group, arrays):
         group.create_dataset(name, data=np.asarray(array.detach(), dtype=np.float32), track_times=False)
 
 
-def write_states(group, states):
+def write_states(group, model, states):
+    if isinstance(model, ScanModel):
+        return write(group, model.core_states(states))
     for letter, state in zip("hc", states):
         write(group, ((f"rnn.{letter}_l{layer}", state[layer]) for layer in range(LAYERS)))
 
@@ -122,6 +130,8 @@ MODELS = {
     "bidirectional_gru": lambda: LanguageModel(lambda **sizes: nn.GRU(bidirectional=True, **sizes)),
     "residual_lstm": lambda: ResidualModel(nn.LSTM, nn.RMSNorm, gated=True),
     "residual_gru": lambda: ResidualModel(nn.GRU, nn.LayerNorm, gated=False),
+    "s4d": lambda: ScanModel(S4D, VOCABULARY, HIDDEN),
+    "mamba": lambda: ScanModel(Mamba, VOCABULARY, HIDDEN),
 }
 
 
@@ -133,31 +143,39 @@ def make(file, name, model):
     optimizer = torch.optim.Adam(
         model.parameters(), lr=ADAM["learning_rate"], betas=(ADAM["beta1"], ADAM["beta2"]), eps=ADAM["epsilon"]
     )
-    inputs, targets = torch.randint(VOCABULARY, (2, CHUNKS, STEPS, LANES))
-    state = random_states(name)
+    scans = isinstance(model, ScanModel)
+    lengths = SCAN_LENGTHS if scans else [STEPS] * CHUNKS
+    inputs, targets = torch.randint(VOCABULARY, (2, CHUNKS, max(lengths), LANES))
+    state = model.random_states(LANES) if scans else random_states(name)
     file.attrs["origin"] = f"make_fixtures.py with PyTorch {torch.__version__}"
     file.attrs.update(ADAM, clip_norm=CLIP_NORM)
     file.create_dataset("inputs", data=inputs.numpy().astype(np.int32), track_times=False)
     file.create_dataset("targets", data=targets.numpy().astype(np.int32), track_times=False)
+    if scans:
+        resets = (torch.rand(inputs.shape) < 0.1).double()
+        file.create_dataset("lengths", data=np.asarray(lengths, dtype=np.int32), track_times=False)
+        file.create_dataset("resets", data=resets.numpy().astype(np.int32), track_times=False)
     write(file.create_group("weights"), model.core_names())
-    write_states(file.create_group("initial"), state)
+    write_states(file.create_group("initial"), model, state)
 
     losses, norms = [], []
     for chunk in range(CHUNKS):
-        logits, hidden, state = model(inputs[chunk], state)
-        loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets[chunk].flatten(), reduction="sum")
+        steps = lengths[chunk]
+        more = [resets[chunk, :steps]] if scans else []
+        logits, hidden, state = model(inputs[chunk, :steps], state, *more)
+        loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets[chunk, :steps].flatten(), reduction="sum")
         optimizer.zero_grad()
         loss.backward()
         if chunk == 0:
             write(file, [("outputs", hidden)])
-            write_states(file.create_group("final"), state)
+            write_states(file.create_group("final"), model, state)
             write(file.create_group("gradients"), ((n, p.grad) for n, p in model.core_names()))
         for parameter in model.parameters():
-            parameter.grad /= STEPS * LANES
+            parameter.grad /= steps * LANES
         norms.append(nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM))
         losses.append(loss)
         optimizer.step()
-        state = state.detach()
+        state = model.detach(state) if scans else state.detach()
     write(file, [("losses", torch.stack(losses)), ("norms", torch.stack(norms))])
     write(file.create_group("updated"), model.core_names())
 

@@ -43,6 +43,15 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
     LayerUnderTest("lstm", ReferenceCell.lstm.layer, fixture: "lstm"),
     LayerUnderTest("gru", ReferenceCell.gru.layer, fixture: "gru"),
     LayerUnderTest("lstm2", ReferenceCell.lstm2.layer),
+    LayerUnderTest("s4d", .s4d, fixture: "s4d", tolerance: 5e-6) { $0[S4DOptions.self].states = 6 },
+    LayerUnderTest("s4d", .s4d, named: "s4d of one pair", tolerance: 5e-6) { $0[S4DOptions.self].states = 2 },
+    LayerUnderTest("mamba", .mamba, fixture: "mamba", tolerance: 5e-6) {
+      ($0[MambaOptions.self].states, $0[MambaOptions.self].kernel) = (5, 3)
+    },
+    LayerUnderTest("mamba", .mamba, named: "mamba without a window", tolerance: 5e-6) {
+      $0[MambaOptions.self].states = 2
+      ($0[MambaOptions.self].kernel, $0[MambaOptions.self].expand, $0[MambaOptions.self].rank) = (1, 1, 2)
+    },
     LayerUnderTest("conv", .conv, tolerance: 5e-6) { $0[ConvOptions.self].width = 3 },
     LayerUnderTest("conv", .conv, named: "wide conv", tolerance: 5e-6) { $0[ConvOptions.self].width = 8 },
     LayerUnderTest("conv", .conv, named: "conv of one step", tolerance: 5e-6) {

@@ -83,14 +83,7 @@ struct ReferenceCell: Sendable {
 extension ReferenceCell {
   /// A layer of these cells, in both directions where the model is bidirectional.
   var layer: ReferenceLayer {
-    ReferenceLayer(states: { _ in states.count }) { inputs, chunk, state, context in
-      let forward = run(inputs, chunk, &state, context)
-      guard context.configuration.bidirectional else { return forward }
-      var (other, reverse) = (state, context)
-      reverse.isReverse = true
-      let outputs = Array(run(inputs.reversed(), chunk.reversed, &other, reverse).reversed())
-      return zip(forward, outputs).map { Vector($0.elements + $1.elements) }
-    }
+    ReferenceLayer.inBothDirections(states: { _ in states.count }, run: run)
   }
 
   private func run(

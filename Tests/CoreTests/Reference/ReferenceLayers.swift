@@ -4,6 +4,25 @@ import Glibc
 func gelu(_ x: Vector) -> Vector { x.map { $0 * (1 + erf($0 / 2.0.squareRoot())) / 2 } }
 
 extension ReferenceLayer {
+  /// A layer that goes through a chunk in both directions where the model is bidirectional.
+  static func inBothDirections(
+    states: @escaping @Sendable (ModelConfiguration) -> Int,
+    run:
+      @escaping @Sendable (
+        _ inputs: [Vector], _ chunk: LaneChunk, _ states: inout [Vector], _ context: Context
+      ) ->
+      [Vector]
+  ) -> ReferenceLayer {
+    ReferenceLayer(states: states) { inputs, chunk, state, context in
+      let forward = run(inputs, chunk, &state, context)
+      guard context.configuration.bidirectional else { return forward }
+      var (other, reverse) = (state, context)
+      reverse.isReverse = true
+      let outputs = Array(run(inputs.reversed(), chunk.reversed, &other, reverse).reversed())
+      return zip(forward, outputs).map { Vector($0.elements + $1.elements) }
+    }
+  }
+
   /// gelu(bias + sum over j of W_j x_{t-K+1+j}), x zero before the stream.
   static let conv = ReferenceLayer(
     states: { $0[ConvOptions.self].width > 1 ? 1 : 0 }
@@ -29,6 +48,85 @@ extension ReferenceLayer {
     }
     if before > 0 { states[0] = Vector(window.flatMap(\.elements)) }
     return outputs
+  }
+
+  /// Mamba by the equations of `MambaLayer`; its states are a window of K - 1 inputs, if any, and h [N, E].
+  static let mamba = inBothDirections(
+    states: { $0[MambaOptions.self].kernel > 1 ? 2 : 1 }
+  ) { inputs, chunk, states, context in
+    let name = "mamba.\(context.index)" + (context.isReverse ? ".reverse" : "")
+    func parameter(_ suffix: String) -> ReferenceParameter { context["\(name).\(suffix)"] }
+    let (taps, decay, skip) = (parameter("conv_weight"), parameter("A_log"), parameter("D").vector)
+    let (channels, count) = (decay.rows, decay.columns)
+    let before = taps.columns - 1
+    var window = before > 0 ? states[0].gates(before) : []
+    var h = states[states.count - 1].gates(count)
+    let outputs = inputs.indices.map { t in
+      if chunk.resets[t] {
+        window = window.map { .zero($0.count) }
+        h = h.map { .zero($0.count) }
+      }
+      let mixed = (parameter("in_proj.weight") * inputs[t]).gates(2)
+      window.append(mixed[0])
+      var v = parameter("conv_bias").vector
+      for j in 0...before {
+        v = v + Vector((0..<channels).map { taps.row($0).elements[j] }) * window[j]
+      }
+      window.removeFirst()
+      v = v * sigmoid(v)
+      let selection = (parameter("x_proj.weight") * v).elements
+      let rank = selection.count - 2 * count
+      let logits =
+        parameter("dt_proj.weight") * Vector(Array(selection[..<rank])) + parameter("dt_proj.bias").vector
+      let step = logits.map { log1p(exp($0)) }
+      var y = skip * v
+      for n in 0..<count {
+        let a = Vector((0..<channels).map { -exp(decay.row($0).elements[n]) })
+        h[n] = (step * a).map { exp($0) } * h[n] + step.map { $0 * selection[rank + n] } * v
+        y = y + h[n].map { $0 * selection[rank + count + n] }
+      }
+      return parameter("out_proj.weight") * (y * mixed[1] * sigmoid(mixed[1]))
+    }
+    if before > 0 { states[0] = Vector(window.flatMap(\.elements)) }
+    states[states.count - 1] = Vector(h.flatMap(\.elements))
+    return outputs
+  }
+
+  /// S4D by the equations of `S4DLayer`; its state is h [2, N/2, C].
+  static let s4d = inBothDirections(states: { _ in 1 }) { inputs, chunk, states, context in
+    let name = "s4d.\(context.index)" + (context.isReverse ? ".reverse" : "")
+    func parameter(_ suffix: String) -> ReferenceParameter { context["\(name).\(suffix)"] }
+    let (real, imaginary) = (parameter("log_A_real"), parameter("A_imag"))
+    let (outputs, skip) = (parameter("C"), parameter("D").vector.elements)
+    let (channels, pairs) = (real.rows, real.columns)
+    var inputs = inputs
+    if inputs[0].count != channels {
+      inputs = inputs.map { parameter("in.weight") * $0 + parameter("in.bias").vector }
+    }
+    var h = states[0].elements
+    let values = inputs.indices.map { t in
+      if chunk.resets[t] { h = h.map { _ in 0 } }
+      let y = (0..<channels).map { c in
+        let step = exp(parameter("log_dt").vector.elements[c])
+        var y = skip[c] * inputs[t].elements[c]
+        for n in 0..<pairs {
+          let (re, im) = (-exp(real.row(c).elements[n]), imaginary.row(c).elements[n])
+          let growth = exp(step * re)
+          let (a, b) = (growth * cos(step * im), growth * sin(step * im))
+          // (exp(dt A) - 1) / A
+          let size = re * re + im * im
+          let (p, q) = (((a - 1) * re + b * im) / size, (b * re - (a - 1) * im) / size)
+          let (i, j) = (n * channels + c, (pairs + n) * channels + c)
+          let x = inputs[t].elements[c]
+          (h[i], h[j]) = (a * h[i] - b * h[j] + p * x, a * h[j] + b * h[i] + q * x)
+          y += 2 * (outputs.row(c).elements[2 * n] * h[i] - outputs.row(c).elements[2 * n + 1] * h[j])
+        }
+        return y
+      }
+      return Vector(y)
+    }
+    states[0] = Vector(h)
+    return values
   }
 
   /// gelu(W x + b)

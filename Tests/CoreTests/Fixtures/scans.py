@@ -1,0 +1,116 @@
+"""Layers that scan, by their equations, a step at a time: step(x [B, C], state) -> y [B, C], state."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class S4D(nn.Module):
+    """Gu, Gupta, Goel, Re 2022 (arXiv 2206.11893). The state is complex, [B, C, N/2]."""
+
+    states = ["h"]
+
+    def __init__(self, width, states=6):
+        super().__init__()
+        pairs = states // 2
+        self.log_dt = nn.Parameter(torch.empty(width).uniform_(math.log(0.01), math.log(0.5)))
+        self.log_A_real = nn.Parameter(torch.randn(width, pairs) / 2)
+        self.A_imag = nn.Parameter(math.pi * torch.arange(pairs).expand(width, -1) + torch.randn(width, pairs))
+        self.C = nn.Parameter(torch.randn(width, pairs, 2))
+        self.D = nn.Parameter(torch.randn(width))
+
+    def first(self, lanes):
+        return [torch.zeros(lanes, *self.A_imag.shape, dtype=torch.complex128)]
+
+    def step(self, x, state):
+        A = torch.complex(-self.log_A_real.exp(), self.A_imag)
+        grown = torch.exp(self.log_dt.exp().unsqueeze(-1) * A)
+        h = grown * state[0] + (grown - 1) / A * x.unsqueeze(-1)
+        return 2 * (torch.view_as_complex(self.C) * h).sum(-1).real + self.D * x, [h]
+
+    def core_state(self, state):
+        """As the core has it: [B, 2, N/2, C], real and imaginary parts."""
+        return [torch.view_as_real(state[0]).permute(0, 3, 2, 1).flatten(1)]
+
+
+class Mamba(nn.Module):
+    """Gu & Dao 2023 (arXiv 2312.00752), algorithm 2, as the authors' mamba_simple. The state is the last K - 1 of u,
+    [B, K-1, E], and h, [B, N, E]."""
+
+    states = ["window", "h"]
+
+    def __init__(self, width, states=5, kernel=3, expand=2):
+        super().__init__()
+        E, R = expand * width, math.ceil(width / 16)
+        self.sizes = [R, states, states]
+        self.in_proj = nn.Linear(width, 2 * E, bias=False)
+        self.conv_weight = nn.Parameter(torch.randn(E, kernel) / 2)
+        self.conv_bias = nn.Parameter(torch.randn(E))
+        self.x_proj = nn.Linear(E, sum(self.sizes), bias=False)
+        self.dt_proj = nn.Linear(R, E)
+        self.A_log = nn.Parameter(torch.arange(1, states + 1).log().repeat(E, 1) + torch.randn(E, states) / 4)
+        self.D = nn.Parameter(torch.randn(E))
+        self.out_proj = nn.Linear(E, width, bias=False)
+        for linear in (self.in_proj, self.out_proj):
+            nn.init.normal_(linear.weight, std=0.4)
+
+    def first(self, lanes):
+        E, N = self.A_log.shape
+        return [torch.zeros(lanes, self.conv_weight.shape[1] - 1, E), torch.zeros(lanes, N, E)]
+
+    def step(self, x, state):
+        u, r = self.in_proj(x).chunk(2, -1)
+        window = torch.cat([state[0], u.unsqueeze(1)], 1)
+        v = F.silu((window * self.conv_weight.T).sum(1) + self.conv_bias)
+        d, B, C = self.x_proj(v).split(self.sizes, -1)
+        dt = F.softplus(self.dt_proj(d)).unsqueeze(1)
+        h = torch.exp(-dt * self.A_log.exp().T) * state[1] + dt * B.unsqueeze(-1) * v.unsqueeze(1)
+        y = (C.unsqueeze(-1) * h).sum(1) + self.D * v
+        return self.out_proj(y * F.silu(r)), [window[:, 1:], h]
+
+    def core_state(self, state):
+        return [part.flatten(1) for part in state]
+
+
+class ScanModel(nn.Module):
+    """An embedding, two layers above each other, and a linear head."""
+
+    def __init__(self, layer, vocabulary, width):
+        super().__init__()
+        self.name = layer.__name__.lower()
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.layers = nn.ModuleList(layer(width) for _ in range(2))
+        self.head = nn.Linear(width, vocabulary)
+
+    def forward(self, tokens, states, resets):
+        """The states of both layers, each a list; a lane's is set to zero before the steps where it is reset."""
+        outputs = []
+        for x, reset in zip(self.embedding(tokens), resets):
+            for index, layer in enumerate(self.layers):
+                kept = [part * (1 - reset).reshape(-1, *[1] * (part.dim() - 1)) for part in states[index]]
+                x, left = layer.step(x, kept)
+                states = [*states[:index], left, *states[index + 1 :]]
+            outputs.append(x)
+        hidden = torch.stack(outputs)
+        return self.head(hidden), hidden, states
+
+    def random_states(self, lanes):
+        def fill(part):
+            real = [torch.empty_like(part.real).uniform_(-1, 1).float().double() for _ in "ri"]
+            return torch.complex(*real) if part.is_complex() else real[0]
+
+        return [[fill(part) for part in layer.first(lanes)] for layer in self.layers]
+
+    def detach(self, states):
+        return [[part.detach() for part in layer] for layer in states]
+
+    def core_states(self, states):
+        for index, (layer, state) in enumerate(zip(self.layers, states)):
+            for letter, part in zip(layer.states, layer.core_state(state)):
+                yield f"{self.name}.{index}.{letter}", part
+
+    def core_names(self):
+        for name, parameter in self.named_parameters():
+            yield name.replace("layers.", f"{self.name}."), parameter
