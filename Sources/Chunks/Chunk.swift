@@ -29,7 +29,9 @@ package final class Chunk: @unchecked Sendable {
   /// The chunk's number in the epoch, from 0.
   package var index = 0
   /// The chunk's number in the run, from 0: part of the keys of random numbers.
-  package var number: UInt32 = 0
+  package var number: UInt32 = 0 {
+    didSet { source?.number = number }
+  }
 
   private let floats: Buffer<Float>
   private let flags: Buffer<UInt8>

@@ -35,7 +35,7 @@ package final class Evaluator {
   ///   - lanes: The lanes over all ranks; fewer are used where the split is too short to fill a chunk of each, or to
   ///     give each more of its own than what leads in to it.
   ///   - chunk: T, the steps computed at once, unless streams are played whole.
-  ///   - longest: The most pairs of a stream that is played whole.
+  ///   - longest: The most steps of a stream that is played whole, and of its source.
   /// - Throws: `DataError` where the split holds no targets.
   package init(
     _ configuration: ModelConfiguration, memory: ParameterMemory, dataset: SequenceDataset,
@@ -43,7 +43,8 @@ package final class Evaluator {
     mode: ScheduleMode, longest: Int, lanes: Int, chunk: Int, communicator: Communicator
   ) throws {
     let most =
-      mode == .whole ? split.streams.count : split.streams.pairs / max(chunk, Schedule.leadIn)
+      mode.forStreams(split.streams) == .whole
+      ? split.streams.count : split.streams.pairs / max(chunk, Schedule.leadIn)
     let lanes = max(1, min(lanes, most))
     self.dataset = dataset
     self.communicator = communicator
@@ -54,7 +55,9 @@ package final class Evaluator {
     self.lanes = RankBlocks.evenPart(of: lanes, rank: communicator.rank, ranks: communicator.size)
     model = Model(
       configuration, tracks: dataset.tracks, memory: memory.withoutGradients,
-      shape: ChunkShape(steps: schedule.chunk, shards: 1, lanesPerShard: max(1, self.lanes.count)),
+      shape: ChunkShape(
+        steps: schedule.chunk, sourceSteps: schedule.sourceSteps, shards: 1,
+        lanesPerShard: max(1, self.lanes.count)),
       precision: .float32)
     sums = MeasureSums(
       MeasureSet(configuration, tracks: dataset.tracks, dataset.description.targets), model)

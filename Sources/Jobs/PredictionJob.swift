@@ -96,6 +96,11 @@ package struct PredictionJob: Sendable {
   }
 
   private func requireInputs(of trained: TrainedModel, _ dataset: SequenceDataset) throws {
+    guard trained.description.source == nil else {
+      throw TrainingError(
+        "\(trained.path): the model reads pairs; seqtrain predict and forecast go along single streams, so decode "
+          + "sources by seqtrain translate")
+    }
     let differences = try dataset.description.inputs.differences(from: trained.description.inputs)
     guard differences.isEmpty else {
       throw TrainingError(

@@ -13,6 +13,7 @@ extension SequenceDataset {
       "streams": .integer(streams.count),
       "splits": .array(splits.map { $0.json(position: formatVersion == 1 ? "tokens" : "positions") }),
     ]
+    if streams.arePairs { members.append(["source_positions": .integer(sourcePositions)]) }
     members.append(description.members)
     if hasWeights { members.append(["weights": .bool(true)]) }
     members.append([
@@ -30,6 +31,8 @@ extension SequenceDataset {
     return .object(members)
   }
 
+  private var sourcePositions: Int { streams.sources(of: 0..<streams.count).count }
+
   /// The content for people; the parameter is that of `json`.
   package func text(listingFiles: Bool = false) -> String {
     let shown = listingFiles ? origin.files[...] : origin.files.prefix(DatasetOrigin.mostFiles)
@@ -37,6 +40,7 @@ extension SequenceDataset {
       ("dataset", "\(path), format version \(formatVersion)"),
       (formatVersion == 1 ? "tokens" : "positions", "\(streams.tokens.count) in \(streams.text)"),
     ]
+    if streams.arePairs { rows.append(("sources", Wording.counted(sourcePositions, "position"))) }
     rows += splits.map { ($0.name, $0.text(position: formatVersion == 1 ? "token" : "position")) }
     rows += description.rows
     if hasWeights { rows.append(("weights", "one a position")) }
@@ -102,6 +106,7 @@ extension DataDescription {
     for role in TrackRole.allCases {
       if let track = stored[role] { tracks.append([role.name: .object(track.members)]) }
     }
+    if let source { tracks.append(["source": .object(source.members)]) }
     return ["horizon": .integer(horizon), "tracks": .object(tracks)]
   }
 
@@ -109,6 +114,7 @@ extension DataDescription {
   package var rows: [(String, String)] {
     if let vocabulary = languageVocabulary { return [("vocabulary", vocabulary.text)] }
     return TrackRole.allCases.compactMap { role in stored[role].map { (role.name, $0.shownText) } }
+      + (source.map { [("source", $0.shownText)] } ?? [])
       + [("horizon", "\(horizon)")]
   }
 }

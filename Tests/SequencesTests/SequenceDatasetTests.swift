@@ -150,13 +150,13 @@ private struct Raw {
     try withTemporaryDirectory { directory in
       let path = "\(directory)/d.h5"
       let file = try File.create(path)
-      try file.write("source", [0, 1])
+      try file.write("labels", [0, 1])
       try file.write("target", [0, 1])
       try file.close()
       let pairs = #expect(throws: DataError.self) { try SequenceDataset(path) }
       #expect(
         pairs?.description
-          == "\(path): has /source; tracks are groups named input, target, weight and initial, with their values: "
+          == "\(path): has /labels; tracks are groups named input, target, weight, initial and source, with their values: "
           + "/input/values")
     }
   }

@@ -5,11 +5,13 @@ import TestSupport
 import Testing
 
 /// The parts of a dataset of tracks, as other programs write them: what may be left out is.
-private func writeRaw(_ path: String, _ change: (File) throws -> Void = { _ in }) throws {
+private func writeRaw(
+  _ path: String, validation: [Int] = [3, 8], _ change: (File) throws -> Void = { _ in }
+) throws {
   let file = try File.create(path)
   try file.write("offsets", [0, 3, 8])
   try file.write("splits/train", [0, 3])
-  try file.write("splits/validation", [3, 8])
+  try file.write("splits/validation", validation)
   try change(file)
   try file.close()
 }
@@ -25,10 +27,10 @@ private func writeLabels(_ file: File, _ labels: [UInt8] = [0, 1, 2, 0, 1, 2, 0,
 
 @Suite struct TrackDatasetTests {
   /// The message with which the dataset is refused when it is sealed, or "none".
-  private func refusal(_ change: (File) throws -> Void) throws -> String {
+  private func refusal(validation: [Int] = [3, 8], _ change: (File) throws -> Void) throws -> String {
     try withTemporaryDirectory { directory in
       let path = "\(directory)/d.h5"
-      try writeRaw(path, change)
+      try writeRaw(path, validation: validation, change)
       do {
         try SequenceDataset.seal(path)
         try SequenceDataset(path).verify()
@@ -152,6 +154,39 @@ private func writeLabels(_ file: File, _ labels: [UInt8] = [0, 1, 2, 0, 1, 2, 0,
       }.hasPrefix("/input/values holds float32, expected whole numbers"))
   }
 
+  @Test func `what is missing or wrong of pairs is told, each in its place`() throws {
+    func write(_ file: File, offsets: [Int] = [0, 2, 3]) throws {
+      try writeFrames(file)
+      try file.write("source/values", [2, 0, 1])
+      try file.write("source/vocabulary", strings: ["a", "b", "c"]).attributes.set("level", "label")
+      try file.write("source/offsets", offsets)
+    }
+    #expect(try refusal { try write($0) } == "none")
+    #expect(
+      try refusal {
+        try writeFrames($0)
+        try $0.createGroup("source")
+      } == "is not a whole dataset: add /source/offsets, /source/values")
+    #expect(
+      try refusal { try write($0, offsets: [0, 3]) }.hasPrefix(
+        "there are 2 streams, but 1 sources; expected one a stream"))
+    #expect(
+      try refusal { try write($0, offsets: [1, 2, 3]) }.hasPrefix(
+        "there are 2 streams, but 2 sources, the first from position 1; expected one a stream"))
+    #expect(
+      try refusal { try write($0, offsets: [0, 2, 2]) }.hasPrefix("/source/offsets: offsets must ascend"))
+    #expect(
+      try refusal { try write($0, offsets: [0, 1, 2]) }.hasPrefix(
+        "/source/values has the shape [3], expected [2]: a row a position"))
+    #expect(
+      try refusal(validation: [4, 8]) { try write($0) }.hasPrefix("split validation cuts a pair in two"))
+    #expect(
+      try refusal {
+        try $0.write("values", [0, 1, 0, 1, 0, 1, 0, 1])
+        try $0.write("source/values", [2, 0, 1])
+      }.hasPrefix("has /source; tracks are groups"))
+  }
+
   @Test func `contents that don't fit each other are not written`() throws {
     let sample = try #require(
       TrackSample.all.first { $0.testDescription == "frames to frames, with weights of units" })
@@ -227,6 +262,38 @@ private func writeLabels(_ file: File, _ labels: [UInt8] = [0, 1, 2, 0, 1, 2, 0,
     #expect(try Set(changes.map(fingerprint)).union([first]).count == changes.count + 1)
   }
 
+  @Test func `the fingerprint is of sources too`() throws {
+    func fingerprint(_ change: (inout DatasetContent) throws -> Void) throws -> String {
+      try withTemporaryDirectory { directory in
+        var content = try #require(TrackSample.pairs.first).content
+        try change(&content)
+        try content.write(to: "\(directory)/d.h5")
+        let dataset = try SequenceDataset("\(directory)/d.h5")
+        try dataset.verify()
+        return dataset.fingerprint
+      }
+    }
+    let changes: [(inout DatasetContent) throws -> Void] = [
+      { _ in },
+      { $0.source?.offsets[3] += 1 },
+      {
+        guard case .tokens(var tokens) = $0.source?.values else { return }
+        tokens[0] += 1
+        $0.source?.values = .tokens(tokens)
+      },
+      {
+        $0.description = try DataDescription(
+          $0.description.stored,
+          source: .tokens(Vocabulary(level: .label, spellings: (0..<300).map { "m\($0)" })))
+      },
+      {
+        $0.description = try DataDescription($0.description.stored)
+        $0.source = nil
+      },
+    ]
+    #expect(try Set(changes.map(fingerprint)).count == changes.count)
+  }
+
   @Test func `data differ by what a model can't make up for`() throws {
     let letters = try Vocabulary(level: .char, spellings: ["a", "b"])
     let others = try Vocabulary(level: .char, spellings: ["a", "c"])
@@ -247,6 +314,16 @@ private func writeLabels(_ file: File, _ labels: [UInt8] = [0, 1, 2, 0, 1, 2, 0,
       try DataDescription([.input: frames(["x", "y"])]).differences(from: expected) == [
         "target: it is frames of 2 columns, expected 2 chars", "the target lies 1 ahead, expected 0",
       ])
+    let pairs = try DataDescription([.input: .tokens(letters)], source: .tokens(letters))
+    #expect(
+      try DataDescription([.input: .tokens(letters)], source: .tokens(others)).differences(from: pairs)
+        == ["source: token 1 is \"c\", expected \"b\""])
+    #expect(
+      DataDescription.language(letters).differences(from: pairs) == [
+        "there is no track source, expected 2 chars"
+      ])
+    #expect(
+      pairs.differences(from: .language(letters)) == ["there is a track source of 2 chars, expected none"])
     #expect(
       DataDescription.language(others).differences(from: .language(letters)) == [
         "input: token 1 is \"c\", expected \"b\""

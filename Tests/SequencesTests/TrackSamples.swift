@@ -7,10 +7,11 @@ struct TrackSample: Sendable, CustomTestStringConvertible {
   let testDescription: String
   let content: DatasetContent
 
-  /// 40 streams of 1 to 23 positions, of which the first split has all but the last few and cuts one in two.
+  /// 40 streams of 1 to 23 positions, of which the first split has all but the last few and cuts one in two; of pairs it
+  /// cuts none, and sources have 1 to 17 positions.
   init(
     _ name: String, _ tracks: [TrackRole: TrackDescription], horizon: Int? = nil,
-    weights: ((_ position: Int, _ isLast: Bool) -> Float)? = nil
+    source: TrackDescription? = nil, weights: ((_ position: Int, _ isLast: Bool) -> Float)? = nil
   ) throws {
     testDescription = name
     let lengths = (0..<40).map { $0 * 7 % 23 + 1 }
@@ -18,29 +19,37 @@ struct TrackSample: Sendable, CustomTestStringConvertible {
     let count = offsets[40]
     var values: [TrackRole: TrackValues] = [:]
     for (role, track) in tracks {
-      let rows = role == .initial ? 40 : count
-      switch track {
-      case .tokens(let vocabulary):
-        values[role] = .tokens((0..<rows).map { Int32(($0 * 31 + role.rawValue) % vocabulary.count) })
-      case .frames(let columns):
-        values[role] = .frames(
-          (0..<rows * columns.width).map { place -> Float in
-            if columns.isBinary { return Float(place * 5 / 3 % 2) }
-            return Float(place % 97) / 8 + Float(role.rawValue)
-          })
-      }
+      values[role] = Self.values(of: track, rows: role == .initial ? 40 : count, first: role.rawValue)
     }
     let ends = Set(offsets.dropFirst().map { $0 - 1 })
+    let sourceOffsets = (0..<40).reduce(into: [0]) { $0.append($0[$0.count - 1] + $1 * 11 % 17 + 1) }
+    let cut = offsets[35] + (source == nil ? 3 : 0)
     content = DatasetContent(
-      try DataDescription(tracks, horizon: horizon), offsets: offsets,
+      try DataDescription(tracks, horizon: horizon, source: source), offsets: offsets,
       splits: [
-        .init(name: "train", range: 0..<offsets[35] + 3, floor: 0.5, trivial: 2),
-        .init(name: "validation", range: offsets[35] + 3..<count),
+        .init(name: "train", range: 0..<cut, floor: 0.5, trivial: 2),
+        .init(name: "validation", range: cut..<count),
       ],
       values: values,
       positionWeights: weights.map { weight in (0..<count).map { weight($0, ends.contains($0)) } },
+      source: source.map { (sourceOffsets, Self.values(of: $0, rows: sourceOffsets[40], first: 9)) },
       origin: DatasetOrigin(command: "a test"))
   }
+
+  private static func values(of track: TrackDescription, rows: Int, first: Int) -> TrackValues {
+    switch track {
+    case .tokens(let vocabulary): .tokens((0..<rows).map { Int32(($0 * 31 + first) % vocabulary.count) })
+    case .frames(let columns):
+      .frames(
+        (0..<rows * columns.width).map { place -> Float in
+          if columns.isBinary { return Float(place * 5 / 3 % 2) }
+          return Float(place % 97) / 8 + Float(first)
+        })
+    }
+  }
+
+  /// Those that are pairs.
+  static let pairs = all.filter { $0.content.source != nil }
 
   static let all: [TrackSample] = {
     do { return try makeAll() } catch { fatalError("\(error)") }
@@ -74,6 +83,13 @@ struct TrackSample: Sendable, CustomTestStringConvertible {
       try TrackSample("binary frames", [.input: bits]),
       try TrackSample("frames from a class a stream", [.input: three, .initial: labels]),
       try TrackSample("tokens from frames a stream", [.input: letters, .initial: three]),
+      try TrackSample("tokens from tokens", [.input: letters], source: words),
+      try TrackSample("tokens from frames", [.input: words], source: three) { position, _ in
+        Float(position % 3)
+      },
+      try TrackSample(
+        "frames from tokens, two ahead, and what a stream begins with", [.input: two, .initial: labels],
+        horizon: 2, source: labels),
     ]
   }
 }

@@ -9,8 +9,11 @@ private struct Played: Equatable {
   var weights: [Float]
   var resets: [UInt8]
   var steps: Int
+  /// Of pairs one.
+  var source: [Played] = []
 
   init(_ chunk: Chunk) {
+    source = chunk.source.map { [Played($0)] } ?? []
     tracks = TrackRole.allCases.map { role in
       switch chunk.tracks[role] {
       case .tokens: (0..<chunk.rows).map { Double(chunk.tokens(role)[$0]) }
@@ -58,13 +61,38 @@ private struct Played: Equatable {
         }
       }
     }
+    guard content.source != nil else { return }
+    var longest = 1
+    var all = try schedule.walk(lanes: 0..<schedule.lanes, epoch: epoch, chunk: chunk)
+    all.next { _, piece in longest = max(longest, content.source(at: piece.start).count) }
+    source = [
+      Played(content, found.map { ($0.row, content.source(at: $0.piece.start)) }, longest, lanes: lanes.count)
+    ]
   }
-}
 
-extension DatasetContent {
+  /// Sources by hand: rows of the content on lanes, in a chunk of the rounded length of the longest.
+  private init(_ content: DatasetContent, _ found: [(row: Int, rows: Range<Int>)], _ longest: Int, lanes: Int)
+  {
+    steps = WholeLength.rounded(up: longest)
+    let count = steps * lanes
+    let width = content.description.source?.width ?? 0
+    tracks = TrackRole.allCases.map { $0 == .input ? [Double](repeating: 0, count: count * width) : [] }
+    weights = [Float](repeating: 0, count: count)
+    resets = [UInt8](repeating: 1, count: count)
+    for (lane, rows) in found {
+      for (step, row) in rows.enumerated() {
+        let place = step * lanes + lane
+        weights[place] = 1
+        resets[place] = step == 0 ? 1 : 0
+        let values = Self.row(content.description.source, content.source?.values, row)
+        tracks[0].replaceSubrange(place * values.count..<(place + 1) * values.count, with: values)
+      }
+    }
+  }
+
   /// A row of a track as a model sees it.
-  fileprivate func row(_ role: TrackRole, _ row: Int) -> [Double] {
-    switch (description.stored[role], values[role]) {
+  fileprivate static func row(_ track: TrackDescription?, _ values: TrackValues?, _ row: Int) -> [Double] {
+    switch (track, values) {
     case (.tokens, .tokens(let tokens)): [Double(tokens[row])]
     case (.frames(let columns), .frames(let frames)):
       (0..<columns.width).map { column in
@@ -72,6 +100,36 @@ extension DatasetContent {
       }
     default: []
     }
+  }
+}
+
+extension DatasetContent {
+  fileprivate func row(_ role: TrackRole, _ row: Int) -> [Double] {
+    Played.row(description.stored[role], values[role], row)
+  }
+
+  /// The rows of the source of the stream that begins at a position.
+  fileprivate func source(at position: Int) -> Range<Int> {
+    guard let offsets = source?.offsets, let stream = self.offsets.firstIndex(of: position) else {
+      return 0..<0
+    }
+    return offsets[stream]..<offsets[stream + 1]
+  }
+}
+
+extension Played {
+  /// What some of its lanes play.
+  fileprivate func part(_ lanes: Range<Int>, of all: Int) -> Played {
+    func cut<T>(_ values: [T]) -> [T] {
+      let width = values.count / (steps * all)
+      return (0..<steps).flatMap { step in
+        values[(step * all + lanes.lowerBound) * width..<(step * all + lanes.upperBound) * width]
+      }
+    }
+    var part = self
+    (part.tracks, part.weights, part.resets) = (tracks.map(cut), cut(weights), cut(resets))
+    part.source = source.map { $0.part(lanes, of: all) }
+    return part
   }
 }
 
@@ -85,7 +143,7 @@ extension DatasetContent {
   }
 
   private func expectPlayed(_ dataset: SequenceDataset, _ content: DatasetContent) throws {
-    for mode in [ScheduleMode.contiguous, .packed, .whole] {
+    for mode in content.source == nil ? [ScheduleMode.contiguous, .packed, .whole] : [.whole, .auto] {
       for traversal in [Traversal.training(seed: 3), .evaluation] {
         for split in dataset.splits.prefix(traversal == .evaluation ? 2 : 1) {
           let schedule = try Schedule(
@@ -142,6 +200,36 @@ extension DatasetContent {
           let width = frames.count / (role == .initial ? 40 : dataset.streams.tokens.count)
           #expect(try dataset.readFrames(role, rows: 1..<9) == Array(frames[width..<9 * width]))
         }
+      }
+      #expect(dataset.streams.arePairs == (content.source != nil))
+      guard let offsets = content.source?.offsets else { return }
+      #expect((0..<40).map(dataset.streams.source(of:)) == (0..<40).map { offsets[$0]..<offsets[$0 + 1] })
+    }
+  }
+
+  @Test(arguments: TrackSample.pairs)
+  func `ranks together play the pairs that one plays, from any chunk on`(_ sample: TrackSample) throws {
+    try withDataset(sample) { dataset in
+      let schedule = try Schedule(
+        streams: dataset.split("train").streams, lanes: 8, chunk: 6, mode: .auto,
+        traversal: .training(seed: 7))
+      let chunks = schedule.chunks(inEpoch: 0) + schedule.chunks(inEpoch: 1)
+      func play(_ lanes: Range<Int>, from first: Int = 0) throws -> [Played] {
+        let epoch = first / schedule.chunks(inEpoch: 0)
+        let feeder = try ChunkFeeder(
+          dataset, schedule, lanes: lanes, epoch: epoch, chunk: first % schedule.chunks(inEpoch: 0))
+        defer { feeder.close() }
+        return try (first..<chunks).map { _ in Played(try feeder.nextChunk()) }
+      }
+      let whole = try play(0..<8)
+      for ranks in [1, 2, 3, 8] {
+        for rank in 0..<ranks {
+          let lanes = rank * 8 / ranks..<(rank + 1) * 8 / ranks
+          #expect(try play(lanes) == whole.map { $0.part(lanes, of: 8) })
+        }
+      }
+      for first in 1..<chunks {
+        #expect(try play(2..<5, from: first) == whole[first...].map { $0.part(2..<5, of: 8) })
       }
     }
   }

@@ -99,6 +99,86 @@ import Testing
     #expect(try padding(5000, lanes: lanes) { 1 + $0.below(200) } < 0.1)
   }
 
+  /// Pairs of these lengths, the stream's a number of targets.
+  private func pairs(_ lengths: [(source: Int, target: Int)]) throws -> StreamTable {
+    func offsets(_ lengths: [Int]) -> [Int] { lengths.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) } }
+    return try StreamTable(
+      offsets: offsets(lengths.map { $0.target + 1 }), sources: offsets(lengths.map(\.source)), lookahead: 1)
+  }
+
+  /// The share of the positions of chunks and their sources that no pair has.
+  private func padding(ofPairs lengths: [(source: Int, target: Int)], lanes: Int) throws -> Double {
+    let table = try pairs(lengths)
+    let schedule = try schedule(table, lanes: lanes)
+    var walk = try schedule.walk(lanes: 0..<1)
+    let positions = (0..<schedule.chunks(inEpoch: 0)).reduce(0) { sum, _ in
+      let chunk = walk.next { _, _ in }
+      return sum + (chunk.steps + chunk.sourceSteps) * lanes
+    }
+    return 1 - Double(lengths.reduce(0) { $0 + $1.source + $1.target }) / Double(positions)
+  }
+
+  @Test func `under 15 percent of the positions of pairs of sentences are padding`() throws {
+    var random = RandomStream(RandomKey(seed: 6, purpose: .benchmark))
+    func gaussian() -> Double {
+      (-2 * log(max(1e-12, random.uniform()))).squareRoot() * cos(2 * .pi * random.uniform())
+    }
+    let even = (0..<5000).map { _ in (source: 20 + random.below(11), target: 20 + random.below(11)) }
+    // Log-normal, of median 18; targets are a quarter longer or shorter.
+    let uneven = (0..<20_000).map { _ in
+      let source = max(1, (18 * exp(0.6 * gaussian())).rounded())
+      return (source: Int(source), target: max(1, Int((source * exp(0.25 * gaussian())).rounded())))
+    }
+    let found = try [32, 64].flatMap { lanes in
+      try [padding(ofPairs: even, lanes: lanes), padding(ofPairs: uneven, lanes: lanes)]
+    }
+    #expect(found.allSatisfy { $0 < 0.15 }, "\(found)")
+  }
+
+  @Test func `a chunk of pairs has the steps of its longest stream and of its longest source`() throws {
+    var random = RandomStream(RandomKey(seed: 7, purpose: .benchmark))
+    let lengths = (0..<203).map { _ in (source: 1 + random.below(40), target: 1 + random.below(60)) }
+    let table = try pairs(lengths)
+    for traversal in [Traversal.training(seed: 5), .evaluation] {
+      let schedule = try schedule(table, lanes: 6, traversal)
+      var walk = try schedule.walk(lanes: 0..<6)
+      var played: [Int] = []
+      for _ in 0..<schedule.chunks(inEpoch: 0) {
+        var streams: [Int] = []
+        let chunk = walk.next { streams.append($1.stream) }
+        #expect(chunk.steps == WholeLength.rounded(up: streams.map { lengths[$0].target }.max() ?? 0))
+        #expect(chunk.sourceSteps == WholeLength.rounded(up: streams.map { lengths[$0].source }.max() ?? 0))
+        #expect(chunk.steps <= schedule.chunk && chunk.sourceSteps <= schedule.sourceSteps)
+        played += streams
+      }
+      #expect(played.sorted() == Array(0..<203))
+    }
+  }
+
+  @Test func `pairs are played whole, and longest is of both sides`() throws {
+    let table = try pairs([(source: 12, target: 3), (source: 4, target: 9)])
+    func schedule(_ mode: ScheduleMode, longest: Int = 12) throws -> Schedule {
+      try Schedule(
+        streams: table, lanes: 1, chunk: 2, mode: mode, traversal: .training(seed: 1), longest: longest)
+    }
+    #expect(try schedule(.auto).mode == .whole)
+    #expect(try schedule(.auto).chunk == 9 && schedule(.auto).sourceSteps == 12)
+    for mode in [ScheduleMode.packed, .contiguous] {
+      #expect(
+        throws: DataError(
+          "the streams are pairs, which are only played whole; set data.mode whole, found \(mode)")
+      ) {
+        try schedule(mode)
+      }
+    }
+    #expect {
+      try schedule(.auto, longest: 11)
+    } throws: {
+      "\($0)".hasPrefix(
+        "1 stream of 2, or their sources, are longer than data.longest 11, the longest with 12 steps; ")
+    }
+  }
+
   @Test func `lengths of chunks are few, and at most an eighth longer than a stream`() {
     var lengths: Set<Int> = []
     for length in 1...4096 {

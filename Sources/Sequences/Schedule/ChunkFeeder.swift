@@ -28,7 +28,7 @@ package final class ChunkFeeder {
     throws
   {
     let reader = try ChunkReader(dataset, schedule, lanes: lanes, epoch: epoch, chunk: chunk)
-    ring = Ring(reader, steps: schedule.chunk, lanes: lanes.count)
+    ring = Ring(reader, steps: schedule.chunk, sourceSteps: schedule.sourceSteps, lanes: lanes.count)
     thread = try JoinableThread { [ring] in ring.run() }
   }
 
@@ -37,13 +37,19 @@ package final class ChunkFeeder {
   /// The most bytes that a feeder of chunks of so many steps of so many lanes takes.
   ///
   /// - Parameter isHeld: Whether the values are held in memory, so that nothing is read from the file.
-  package static func byteCount(of dataset: SequenceDataset, chunk: Int, lanes: Int, isHeld: Bool) -> Int {
+  package static func byteCount(
+    of dataset: SequenceDataset, chunk: Int, sourceSteps: Int, lanes: Int, isHeld: Bool
+  ) -> Int {
     guard lanes > 0 else { return 0 }
     let chunkBytes = MemoryMeasurement.peakBytes {
-      Chunk(steps: chunk, lanes: lanes, tracks: dataset.tracks)
+      Chunk(steps: chunk, sourceSteps: sourceSteps, lanes: lanes, tracks: dataset.tracks)
     }
-    return Ring.slotCount * chunkBytes
-      + (isHeld ? 0 : PieceReader.byteCount(dataset, largestChunk: chunk * lanes))
+    guard !isHeld else { return Ring.slotCount * chunkBytes }
+    return [(ChunkPart.all(of: dataset), chunk), (ChunkPart.ofSource(of: dataset), sourceSteps)]
+      .filter { !$0.0.isEmpty }
+      .reduce(Ring.slotCount * chunkBytes) {
+        $0 + PieceReader.byteCount(dataset, $1.0, largestChunk: $1.1 * lanes)
+      }
   }
 
   /// The next chunk. The one before may be overwritten from now on.
@@ -102,9 +108,11 @@ private final class Ring: @unchecked Sendable {
     init(_ buffer: Chunk) { self.buffer = buffer }
   }
 
-  init(_ reader: ChunkReader, steps: Int, lanes: Int) {
+  init(_ reader: ChunkReader, steps: Int, sourceSteps: Int, lanes: Int) {
     self.reader = reader
-    slots = (0..<Self.slotCount).map { _ in Slot(Chunk(steps: steps, lanes: lanes, tracks: reader.tracks)) }
+    slots = (0..<Self.slotCount).map { _ in
+      Slot(Chunk(steps: steps, sourceSteps: sourceSteps, lanes: lanes, tracks: reader.tracks))
+    }
     empty = CountingSemaphore(slots.count)
   }
 

@@ -19,21 +19,29 @@ struct ChunkPart: Sendable {
   /// How frames are normalised; nil where they stay as they are.
   private let columns: FrameColumns?
 
-  /// The parts of chunks of a dataset.
+  /// The parts of chunks of a dataset, besides those of their sources.
   static func all(of dataset: SequenceDataset) -> [ChunkPart] {
-    let horizon = dataset.description.horizon
+    let data = dataset.description
     return dataset.stored.enumerated().flatMap { number, stored -> [ChunkPart] in
-      guard let role = stored.role, let description = dataset.description.stored[role] else {
-        return [ChunkPart(.weights, number, shift: horizon)]
+      switch stored.place {
+      case .source: return []
+      case .weights: return [ChunkPart(.weights, number, shift: data.horizon)]
+      case .track(.input):
+        let input = ChunkPart(.track(.input), number, shift: 0, data.input)
+        let isTarget = data.stored[.target] == nil
+        return isTarget
+          ? [input, ChunkPart(.track(.target), number, shift: data.horizon, data.input)] : [input]
+      case .track(.initial):
+        return [ChunkPart(.track(.initial), number, shift: 0, data.stored[.initial], isPerStream: true)]
+      case .track(let role): return [ChunkPart(.track(role), number, shift: data.horizon, data.stored[role])]
       }
-      switch role {
-      case .input:
-        let input = ChunkPart(.track(.input), number, shift: 0, description)
-        let isTarget = dataset.description.stored[.target] == nil
-        return isTarget ? [input, ChunkPart(.track(.target), number, shift: horizon, description)] : [input]
-      case .target, .weight: return [ChunkPart(.track(role), number, shift: horizon, description)]
-      case .initial: return [ChunkPart(.track(role), number, shift: 0, description, isPerStream: true)]
-      }
+    }
+  }
+
+  /// The parts of the chunks' sources: what is read of them, where streams are pairs.
+  static func ofSource(of dataset: SequenceDataset) -> [ChunkPart] {
+    dataset.stored.indices.filter { dataset.stored[$0].place == .source }.map {
+      ChunkPart(.track(.input), $0, shift: 0, dataset.description.source)
     }
   }
 

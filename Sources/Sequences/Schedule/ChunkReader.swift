@@ -8,14 +8,12 @@ import Preconditions
 final class ChunkReader {
   let tracks: TrackSet
   private let lanes: Range<Int>
-  private let streams: StreamTable
-  private let parts: [ChunkPart]
-  private let held: [TrackRows]?
-  private let file: PieceReader?
+  private let ofStreams: PartReader
+  /// What reads the sources of pairs.
+  private let ofSources: PartReader?
   private var walk: ScheduleWalk
   private var batch: PieceBatch
   private var next = 0
-  private var readsAhead = true
 
   /// - Throws: `DataError` where the epoch has not that many chunks.
   init(_ dataset: SequenceDataset, _ schedule: Schedule, lanes: Range<Int>, epoch: Int, chunk: Int) throws {
@@ -23,14 +21,16 @@ final class ChunkReader {
       walk = try schedule.walk(lanes: lanes, epoch: epoch, chunk: chunk)
     } catch let error as DataError { throw DataError("\(error)", path: dataset.path) }
     self.lanes = lanes
-    streams = schedule.streams
-    batch = PieceBatch(lookahead: streams.lookahead)
+    let streams = schedule.streams
+    batch = PieceBatch(streams)
     tracks = dataset.tracks
-    parts = ChunkPart.all(of: dataset)
-    held = dataset.held
-    file =
-      held == nil
-      ? PieceReader(dataset, parts, streams: streams, largestChunk: lanes.count * schedule.chunk) : nil
+    ofStreams = PartReader(
+      dataset, ChunkPart.all(of: dataset), streams, largestChunk: lanes.count * schedule.chunk)
+    ofSources =
+      streams.arePairs
+      ? PartReader(
+        dataset, ChunkPart.ofSource(of: dataset), streams, largestChunk: lanes.count * schedule.sourceSteps)
+      : nil
   }
 
   /// Fills `buffer` with the next chunk. Which chunk it is, and where its lanes stand, is right whatever fails.
@@ -41,28 +41,60 @@ final class ChunkReader {
     if isNew { takePieces() }
     let chunk = batch.chunks[next]
     next += 1
-    let pieces = batch.pieces[chunk.pieces]
-    buffer.begin(epoch: chunk.epoch, index: chunk.index, steps: chunk.steps, pieces)
-    if let held {
-      for part in parts {
-        part.write(pieces, to: buffer, from: held[part.track]) { number in
-          let piece = pieces[number].piece
-          return part.isPerStream ? streams.number(of: piece.stream) : piece.start + part.shift
-        }
-      }
-    } else if let file {
-      // Where something cannot be read, each chunk is read when it is its turn: those before the damage are still good.
-      if isNew { readsAhead = (try? file.read(batch.pieces[...])) != nil }
-      if !readsAhead { try file.read(pieces) }
-      file.write(pieces, to: buffer)
-    }
+    buffer.begin(
+      epoch: chunk.epoch, index: chunk.index, steps: chunk.steps, batch.pieces[chunk.pieces])
+    buffer.source?.begin(
+      epoch: chunk.epoch, index: chunk.index, steps: chunk.sourceSteps, batch.sources[chunk.pieces])
+    try ofStreams.fill(buffer, from: batch.pieces, chunk.pieces, isNew: isNew)
+    guard let source = buffer.source, let ofSources else { return }
+    try ofSources.fill(source, from: batch.sources, chunk.pieces, isNew: isNew)
   }
 
   /// The pieces of the next chunk, or of as many as are read from the file together.
   private func takePieces() {
     batch.clear()
     next = 0
-    repeat { batch.append(from: &walk, lanes: lanes) } while file?.hasRoom(for: batch) ?? false
+    repeat { batch.append(from: &walk, lanes: lanes) } while ofStreams.hasRoom(for: batch)
+  }
+}
+
+/// Writes the parts of chunks that lie on one axis of positions: that of streams, or that of the sources of pairs.
+private final class PartReader {
+  private let parts: [ChunkPart]
+  private let streams: StreamTable
+  private let held: [TrackRows]?
+  private let file: PieceReader?
+  private var readsAhead = true
+
+  init(_ dataset: SequenceDataset, _ parts: [ChunkPart], _ streams: StreamTable, largestChunk: Int) {
+    self.parts = parts
+    self.streams = streams
+    held = dataset.held
+    file = held == nil ? PieceReader(dataset, parts, streams: streams, largestChunk: largestChunk) : nil
+  }
+
+  /// Whether the pieces of one chunk more are read with these.
+  func hasRoom(for batch: PieceBatch) -> Bool { file?.hasRoom(for: batch) ?? false }
+
+  /// Writes the pieces of a chunk, which has begun: some of those that are read together.
+  ///
+  /// - Parameter isNew: Whether `all` are others than before.
+  /// - Throws: `HDF5Error` or `DataError` where values cannot be read.
+  func fill(_ chunk: Chunk, from all: [PlacedPiece], _ range: Range<Int>, isNew: Bool) throws {
+    let pieces = all[range]
+    if let held {
+      for part in parts {
+        part.write(pieces, to: chunk, from: held[part.track]) { number in
+          let piece = pieces[number].piece
+          return part.isPerStream ? streams.number(of: piece.stream) : piece.start + part.shift
+        }
+      }
+    } else if let file {
+      // Where something cannot be read, each chunk is read when it is its turn: those before the damage are still good.
+      if isNew { readsAhead = (try? file.read(all[...])) != nil }
+      if !readsAhead { try file.read(pieces) }
+      file.write(pieces, to: chunk)
+    }
   }
 }
 
@@ -75,25 +107,40 @@ struct PlacedPiece {
 /// The pieces of successive chunks, in the order in which a walk finds them.
 struct PieceBatch {
   private(set) var pieces: [PlacedPiece] = []
-  private(set) var chunks: [(epoch: Int, index: Int, steps: Int, pieces: Range<Int>)] = []
-  /// The rows that all pieces take of a track from which inputs and targets come.
-  private(set) var rowCount = 0
-  private let lookahead: Int
+  /// Of pairs, the source of each piece, whole.
+  private(set) var sources: [PlacedPiece] = []
+  private(set) var chunks: [(epoch: Int, index: Int, steps: Int, sourceSteps: Int, pieces: Range<Int>)] = []
+  /// The rows that all pieces take of a track from which inputs and targets come, and those of all sources.
+  private var rowCounts = (ofStreams: 0, ofSources: 0)
+  private let streams: StreamTable
 
-  init(lookahead: Int) { self.lookahead = lookahead }
+  init(_ streams: StreamTable) { self.streams = streams }
+
+  /// The most rows that all pieces take of any track.
+  var rowCount: Int { max(rowCounts.ofStreams, rowCounts.ofSources) }
 
   mutating func clear() {
     pieces.removeAll(keepingCapacity: true)
+    sources.removeAll(keepingCapacity: true)
     chunks.removeAll(keepingCapacity: true)
-    rowCount = 0
+    rowCounts = (0, 0)
   }
 
   mutating func append(from walk: inout ScheduleWalk, lanes: Range<Int>) {
     let first = pieces.count
-    let (epoch, index, steps) = walk.next { lane, piece in
+    let (epoch, index, steps, sourceSteps) = walk.next { lane, piece in
       pieces.append(PlacedPiece(row: lane - lanes.lowerBound, piece: piece))
-      rowCount += piece.steps.count + lookahead
+      rowCounts.ofStreams += piece.steps.count + streams.lookahead
+      guard streams.arePairs else { return }
+      let source = streams.source(of: piece.stream)
+      sources.append(
+        PlacedPiece(
+          row: lane - lanes.lowerBound,
+          piece: Piece(
+            steps: 0..<source.count, stream: piece.stream, offset: 0, start: source.lowerBound, resets: true))
+      )
+      rowCounts.ofSources += source.count
     }
-    chunks.append((epoch, index, steps, first..<pieces.count))
+    chunks.append((epoch, index, steps, sourceSteps, first..<pieces.count))
   }
 }

@@ -24,10 +24,12 @@ struct ContiguousWalk: EpochWalk {
 
   mutating func beginEpoch(_: Int) { _ = skip(chunks: 0) }
 
-  mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows -> Int {
+  mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows -> (
+    steps: Int, ofSource: Int
+  ) {
     chunksLeft -= 1
     for (index, lane) in lanes.enumerated() { try walks[index].next(of: schedule) { try body(lane, $0) } }
-    return schedule.chunk
+    return (schedule.chunk, 0)
   }
 }
 

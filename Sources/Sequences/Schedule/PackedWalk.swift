@@ -37,7 +37,9 @@ struct PackedWalk: EpochWalk {
     return !placement.isComplete || placement.longest > position - steps
   }
 
-  mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows -> Int {
+  mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows -> (
+    steps: Int, ofSource: Int
+  ) {
     let behind = position
     position += steps
     for lane in lanes where placement.pairs(onLane: lane) > behind {
@@ -63,7 +65,7 @@ struct PackedWalk: EpochWalk {
     }
     // In step with the streams that are placed, so that the next order is ready at the end, and no chunk waits for it.
     upcoming?.shuffle(share: unplaced - placement.unplacedStreams, of: unplaced)
-    return steps
+    return (steps, 0)
   }
 
   mutating func beginEpoch(_ epoch: Int) {

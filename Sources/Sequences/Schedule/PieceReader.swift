@@ -22,22 +22,23 @@ final class PieceReader {
     rowLimit(dataset) + (1 + dataset.streams.lookahead) * largestChunk
   }
 
-  /// The most bytes of values and of the places of pieces.
-  static func byteCount(_ dataset: SequenceDataset, largestChunk: Int) -> Int {
+  /// The most bytes of values and of the places of pieces, for what `parts` read.
+  static func byteCount(_ dataset: SequenceDataset, _ parts: [ChunkPart], largestChunk: Int) -> Int {
     let pieces = pieceLimit + largestChunk
     let capacity = capacity(dataset, largestChunk: largestChunk)
-    return dataset.stored.reduce(pieces * MemoryLayout<(start: Int, piece: Int)>.stride) {
-      $0 + TrackReader.byteCount($1, capacity: capacity, pieces: pieces)
+    return Set(parts.map(\.track)).reduce(pieces * MemoryLayout<(start: Int, piece: Int)>.stride) {
+      $0 + TrackReader.byteCount(dataset.stored[$1], capacity: capacity, pieces: pieces)
     }
   }
 
   /// - Parameters:
+  ///   - parts: What is written of the pieces; they lie on one axis of positions.
   ///   - streams: The streams of the split that pieces count from.
-  ///   - largestChunk: The most pairs in a chunk.
+  ///   - largestChunk: The most positions in a chunk.
   init(_ dataset: SequenceDataset, _ parts: [ChunkPart], streams: StreamTable, largestChunk: Int) {
     let capacity = Self.capacity(dataset, largestChunk: largestChunk)
     limit = Self.rowLimit(dataset)
-    tracks = dataset.stored.indices.map { number in
+    tracks = Set(parts.map(\.track)).sorted().map { number in
       TrackReader(
         dataset.stored[number], parts.filter { $0.track == number }, streams: streams, capacity: capacity)
     }

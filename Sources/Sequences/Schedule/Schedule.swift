@@ -3,7 +3,7 @@ import Preconditions
 
 /// How a split's streams are laid over the lanes.
 package enum ScheduleMode: String, Sendable, CaseIterable {
-  /// Packed where it fits (see `Schedule`), otherwise contiguous.
+  /// Pairs whole, other streams packed where it fits (see `Schedule`), otherwise contiguous.
   case auto
   /// The pairs in their natural order, cut into one part for each lane.
   case contiguous
@@ -14,9 +14,15 @@ package enum ScheduleMode: String, Sendable, CaseIterable {
 }
 
 extension ScheduleMode {
+  /// The mode for these streams, as far as it follows from what they are: pairs are played whole unless another mode is
+  /// asked for.
+  package func forStreams(_ streams: StreamTable) -> ScheduleMode {
+    self == .auto && streams.arePairs ? .whole : self
+  }
+
   /// The most steps of a chunk of a split: `chunk`, but where streams are played whole those of the longest.
   package func steps(of streams: StreamTable, chunk: Int) -> Int {
-    guard self == .whole else { return chunk }
+    guard forStreams(streams) == .whole else { return chunk }
     return WholeLength.rounded(up: (0..<streams.count).reduce(1) { max($0, streams.pairs(of: $1)) })
   }
 }
@@ -44,7 +50,7 @@ package enum Traversal: Sendable, Equatable {
 ///   the lowest of equals. A lane plays its streams without padding between them, with a reset where each begins.
 /// - Whole: every lane plays one stream a chunk, from its beginning to its end. Streams of like length share a chunk, whose
 ///   steps are one of few lengths (see `WholeLength`); for training both the streams of a length and the chunks are
-///   shuffled.
+///   shuffled. Pairs are only played so; those of a chunk are alike in the lengths of their sources, then in their own.
 /// - A lane that has come to its end is padded: token 0, weight 0, state reset in every step, so that nothing
 ///   grows while it idles.
 ///
@@ -64,6 +70,8 @@ package struct Schedule: Sendable {
   package let chunk: Int
   /// `contiguous`, `packed` or `whole`: `auto` is resolved.
   package let mode: ScheduleMode
+  /// The most steps of a chunk's source; 0 where streams are no pairs.
+  package let sourceSteps: Int
   /// What the split is traversed for.
   package let traversal: Traversal
   /// The number of streams that have pairs.
@@ -71,23 +79,29 @@ package struct Schedule: Sendable {
 
   /// - Parameters:
   ///   - chunk: The steps in a chunk; where streams are played whole, these decide.
-  ///   - longest: The most pairs of a stream that is played whole.
+  ///   - longest: The most steps of a stream that is played whole, and of its source.
   /// - Throws: `DataError` where training has not one full chunk for each lane on average, where packed or whole training
-  ///   has fewer streams than lanes, where streams are longer than `longest`, or where there is no pair at all; it names
-  ///   what works.
+  ///   has fewer streams than lanes, where streams or their sources are longer than `longest`, where pairs would not be
+  ///   played whole, or where there is no pair of input and target at all; it names what works.
   package init(
     streams: StreamTable, lanes: Int, chunk: Int, mode: ScheduleMode, traversal: Traversal,
     longest: Int = .max
   ) throws {
     precondition(lanes > 0 && chunk > 0, "a schedule needs at least one lane and one step")
+    let mode = mode.forStreams(streams)
+    guard mode == .whole || !streams.arePairs else {
+      throw DataError(
+        "the streams are pairs, which are only played whole; set data.mode whole, found \(mode)")
+    }
     var playable = 0
     var longestStream = 0
     var tooLong = 0
     for stream in 0..<streams.count {
       let pairs = streams.pairs(of: stream)
+      let steps = streams.arePairs ? max(pairs, streams.source(of: stream).count) : pairs
       playable += pairs > 0 ? 1 : 0
-      tooLong += pairs > longest ? 1 : 0
-      longestStream = max(longestStream, pairs)
+      tooLong += steps > longest ? 1 : 0
+      longestStream = max(longestStream, steps)
     }
     guard playable > 0 else {
       throw DataError(
@@ -96,13 +110,15 @@ package struct Schedule: Sendable {
     }
     guard mode != .whole || tooLong == 0 else {
       throw DataError(
-        "\(Wording.counted(tooLong, "stream")) of \(streams.count) are longer than data.longest \(longest), the longest "
-          + "with \(Wording.counted(longestStream, "step")); set data.longest higher, cut the streams, or take data.mode packed"
+        "\(Wording.counted(tooLong, "stream")) of \(streams.count)\(streams.arePairs ? ", or their sources," : "") are longer "
+          + "than data.longest \(longest), the longest with \(Wording.counted(longestStream, "step")); set data.longest "
+          + "higher, \(streams.arePairs ? "or leave out long pairs" : "cut the streams, or take data.mode packed")"
       )
     }
     self.streams = streams
     self.lanes = lanes
     self.chunk = mode.steps(of: streams, chunk: chunk)
+    sourceSteps = streams.sourceSteps
     self.traversal = traversal
     playableStreams = playable
     let share = streams.pairs / lanes

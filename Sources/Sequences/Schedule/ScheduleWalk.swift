@@ -31,10 +31,10 @@ package struct ScheduleWalk: Sendable {
   /// Calls `body` with the pieces of the next chunk, those of each lane in their order. The steps behind a lane's last
   /// piece are padding: nothing but padding where the lane has come to its end.
   ///
-  /// - Returns: The chunk's epoch, its number there, and its steps.
+  /// - Returns: The chunk's epoch, its number there, its steps, and those of its source: 0 where streams are no pairs.
   @discardableResult
   package mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows -> (
-    epoch: Int, chunk: Int, steps: Int
+    epoch: Int, chunk: Int, steps: Int, sourceSteps: Int
   ) {
     if walk.isAtEnd {
       walk.beginEpoch(position.epoch + 1)
@@ -42,8 +42,8 @@ package struct ScheduleWalk: Sendable {
     }
     let current = position
     position.chunk += 1
-    let steps = try walk.next(body)
-    return (current.epoch, current.chunk, steps)
+    let (steps, sourceSteps) = try walk.next(body)
+    return (current.epoch, current.chunk, steps, sourceSteps)
   }
 }
 
@@ -53,8 +53,10 @@ protocol EpochWalk: Sendable {
   var isAtEnd: Bool { get }
   /// Goes on behind the epoch's first chunks, from its beginning; returns false where there are fewer.
   mutating func skip(chunks: Int) -> Bool
-  /// See `ScheduleWalk.next`; returns the chunk's steps.
-  mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows -> Int
+  /// See `ScheduleWalk.next`; returns the chunk's steps and those of its source.
+  mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows -> (
+    steps: Int, ofSource: Int
+  )
   /// Goes to the beginning of the epoch that follows.
   mutating func beginEpoch(_ epoch: Int)
 }

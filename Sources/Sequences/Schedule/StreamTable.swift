@@ -7,9 +7,14 @@ import Preconditions
 /// input and its target, or none: no target crosses streams. The pairs of all streams, one stream after the other, are
 /// numbered from 0.
 ///
-/// The tables of a dataset's splits share one array of 4 bytes a stream.
+/// Where streams are pairs, each has a source, which lies on an axis of its own.
+///
+/// The tables of a dataset's splits share one array of 4 bytes a stream, and one for the sources.
 package struct StreamTable: Sendable {
   private let places: StreamOffsets
+  /// Where the source of each stream begins, by the numbers in `places`, and the end of the last; nil where streams are
+  /// no pairs.
+  private let sources: StreamOffsets?
   /// The number in `places` of the table's first stream.
   private let first: Int
   /// The number of streams.
@@ -22,27 +27,39 @@ package struct StreamTable: Sendable {
   /// may be shorter than the lookahead.
   private let firstPairs: [Int]?
 
-  /// The streams between `offsets`: the first position of each, and the end of the last.
+  /// The streams between `offsets`: the first position of each, and the end of the last; of pairs their sources lie
+  /// between `sources`.
   ///
-  /// - Throws: `DataError` unless each is larger than the one before, and where there is no stream.
-  package init(offsets: [Int], lookahead: Int = 1) throws {
-    var places = StreamOffsets(capacity: offsets.count)
-    try offsets.withUnsafeBufferPointer { try places.append($0) }
-    try self.init(places, lookahead: lookahead)
+  /// - Throws: `DataError` unless each is larger than the one before, where there is no stream, and where the sources
+  ///   are not as many, or don't begin at 0.
+  package init(offsets: [Int], sources: [Int]? = nil, lookahead: Int = 1) throws {
+    try self.init(
+      StreamOffsets(offsets), sources: sources.map { try StreamOffsets($0) }, lookahead: lookahead)
   }
 
   /// The streams between these offsets.
   ///
-  /// - Throws: `DataError` where there is no stream.
-  init(_ places: StreamOffsets, lookahead: Int) throws {
+  /// - Throws: `DataError` where there is no stream, and where the sources are not as many, or don't begin at 0.
+  init(_ places: StreamOffsets, sources: StreamOffsets?, lookahead: Int) throws {
     guard places.count > 1 else { throw DataError("there are no streams") }
+    if let sources, sources.count != places.count || sources[0] != 0 {
+      throw DataError(
+        "there are \(places.count - 1) streams, but \(max(0, sources.count - 1)) sources"
+          + "\(sources.count > 0 && sources[0] != 0 ? ", the first from position \(sources[0])" : ""); expected one a stream, "
+          + "the first from position 0")
+    }
     self.init(
-      places, first: 0, count: places.count - 1, tokens: places[0]..<places[places.count - 1],
+      places, sources: sources, first: 0, count: places.count - 1,
+      tokens: places[0]..<places[places.count - 1],
       lookahead: lookahead)
   }
 
-  private init(_ places: StreamOffsets, first: Int, count: Int, tokens: Range<Int>, lookahead: Int) {
+  private init(
+    _ places: StreamOffsets, sources: StreamOffsets?, first: Int, count: Int, tokens: Range<Int>,
+    lookahead: Int
+  ) {
     self.places = places
+    self.sources = sources
     self.first = first
     self.count = count
     self.tokens = tokens
@@ -71,7 +88,7 @@ package struct StreamTable: Sendable {
     let start = numbers.partitioningIndex { offset($0) > range.lowerBound } - 1
     let end = numbers.partitioningIndex { offset($0) >= range.upperBound }
     return StreamTable(
-      places, first: first + start, count: end - start, tokens: range, lookahead: lookahead)
+      places, sources: sources, first: first + start, count: end - start, tokens: range, lookahead: lookahead)
   }
 
   /// The number in the dataset of the stream with this number here.
@@ -110,10 +127,45 @@ package struct StreamTable: Sendable {
   }
 }
 
+extension StreamTable {
+  /// Whether each stream has a source.
+  package var arePairs: Bool { sources != nil }
+
+  /// Where the source of `stream` lies on the axis of sources; of pairs only.
+  package func source(of stream: Int) -> Range<Int> { sources(of: stream..<stream + 1) }
+
+  /// Where the sources of some streams lie, one behind another; of pairs only.
+  package func sources(of streams: Range<Int>) -> Range<Int> {
+    guard let sources else { preconditionFailure("streams that are no pairs have no sources") }
+    return sources[first + streams.lowerBound]..<sources[first + streams.upperBound]
+  }
+
+  /// The first position of each source, and the end of the last; of pairs only.
+  var sourceOffsets: LazyMapCollection<Range<Int>, Int> {
+    (0..<count + 1).lazy.map { sources(of: 0..<$0).upperBound }
+  }
+
+  /// The most steps of a chunk's source, rounded as `WholeLength` says; 0 where streams are no pairs.
+  package var sourceSteps: Int {
+    guard arePairs else { return 0 }
+    return WholeLength.rounded(up: (0..<count).reduce(1) { max($0, source(of: $1).count) })
+  }
+
+  /// Throws where the streams of a split are pairs, of which it cuts one in two.
+  func requireWholePairs(split name: String) throws {
+    guard arePairs, places[first] < tokens.lowerBound || tokens.upperBound < places[first + count] else {
+      return
+    }
+    throw DataError(
+      "split \(name) cuts a pair in two; let it begin where a stream begins, and end where one ends")
+  }
+}
+
 extension StreamTable: Equatable {
   /// Whether both have the same streams, whatever else their datasets hold.
   package static func == (a: StreamTable, b: StreamTable) -> Bool {
-    a.lookahead == b.lookahead && a.offsets.elementsEqual(b.offsets)
+    a.lookahead == b.lookahead && a.offsets.elementsEqual(b.offsets) && a.arePairs == b.arePairs
+      && (!a.arePairs || a.sourceOffsets.elementsEqual(b.sourceOffsets))
   }
 }
 
@@ -127,6 +179,14 @@ struct StreamOffsets: Sendable {
 
   /// No offsets, and room for so many.
   init(capacity: Int) { low.reserveCapacity(capacity) }
+
+  /// These offsets.
+  ///
+  /// - Throws: `DataError` unless each is larger than the one before, and where there are too many.
+  init(_ offsets: [Int]) throws {
+    self.init(capacity: offsets.count)
+    try offsets.withUnsafeBufferPointer { try append($0) }
+  }
 
   var count: Int { low.count }
 

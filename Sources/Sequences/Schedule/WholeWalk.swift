@@ -5,6 +5,9 @@ import Random
 ///
 /// The streams stand in descending order of their rounded lengths, for training those of one length shuffled; as many as
 /// there are lanes make a chunk, so that lanes are left over among the shortest only. The chunks of training are shuffled.
+///
+/// Pairs stand in descending order of their sources' lengths; those of one such length by their own, descending for one
+/// length of sources and ascending for the next, so that streams of like length meet where the length of sources changes.
 struct WholeWalk: EpochWalk {
   private let schedule: Schedule
   private let lanes: Range<Int>
@@ -32,7 +35,9 @@ struct WholeWalk: EpochWalk {
     return true
   }
 
-  mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows -> Int {
+  mutating func next(_ body: (_ lane: Int, _ piece: Piece) throws -> Void) rethrows -> (
+    steps: Int, ofSource: Int
+  ) {
     let table = schedule.streams
     let first = Int(chunks[next]) * schedule.lanes
     let end = min(first + schedule.lanes, streams.count)
@@ -45,8 +50,10 @@ struct WholeWalk: EpochWalk {
           steps: 0..<table.pairs(of: stream), stream: stream, offset: 0, start: table.offset(stream),
           resets: true))
     }
-    // None of the streams behind it has a larger rounded length.
-    return WholeLength.rounded(up: table.pairs(of: Int(streams[first])))
+    let all = streams[first..<end]
+    let steps = all.reduce(1) { max($0, table.pairs(of: Int($1))) }
+    let ofSource = table.arePairs ? all.reduce(1) { max($0, table.source(of: Int($1)).count) } : nil
+    return (WholeLength.rounded(up: steps), ofSource.map { WholeLength.rounded(up: $0) } ?? 0)
   }
 
   mutating func beginEpoch(_ epoch: Int) {
@@ -59,10 +66,10 @@ struct WholeWalk: EpochWalk {
   private mutating func arrange(epoch: Int) {
     shuffled?.shuffle(share: 1, of: 1)
     let table = schedule.streams
-    let most = WholeLength.index(of: schedule.chunk)
-    func rank(_ stream: Int) -> Int { most - WholeLength.index(of: table.pairs(of: stream)) }
-    // Where the next stream of each length goes: a counting sort.
-    var places = [Int](repeating: 0, count: most + 2)
+    let ranks = LengthRanks(schedule)
+    func rank(_ stream: Int) -> Int { ranks.rank(of: stream) }
+    // Where the next stream of each rank goes: a counting sort.
+    var places = [Int](repeating: 0, count: ranks.count + 1)
     for stream in 0..<table.count where table.pairs(of: stream) > 0 { places[rank(stream) + 1] += 1 }
     for index in 1..<places.count { places[index] += places[index - 1] }
     func put(_ stream: Int) {
@@ -84,6 +91,31 @@ struct WholeWalk: EpochWalk {
     for undrawn in stride(from: chunks.count, to: 1, by: -1) {
       chunks.swapAt(undrawn - 1, random.below(undrawn))
     }
+  }
+}
+
+/// The place of streams in the order of an epoch, by their lengths alone.
+private struct LengthRanks {
+  private let table: StreamTable
+  /// The numbers of the longest rounded length of a stream and, of pairs, of a source.
+  private let most: (stream: Int, source: Int)
+
+  init(_ schedule: Schedule) {
+    table = schedule.streams
+    most = (
+      WholeLength.index(of: schedule.chunk), table.arePairs ? WholeLength.index(of: schedule.sourceSteps) : 0
+    )
+  }
+
+  /// The number of ranks.
+  var count: Int { (most.stream + 1) * (most.source + 1) }
+
+  /// The rank of a stream, from 0 for the longest.
+  func rank(of stream: Int) -> Int {
+    let length = WholeLength.index(of: table.pairs(of: stream))
+    guard table.arePairs else { return most.stream - length }
+    let source = most.source - WholeLength.index(of: table.source(of: stream).count)
+    return source * (most.stream + 1) + (source % 2 == 0 ? most.stream - length : length)
   }
 }
 

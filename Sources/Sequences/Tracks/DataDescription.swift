@@ -43,15 +43,22 @@ package struct DataDescription: Sendable, Equatable {
   package let horizon: Int
   /// The tracks that a dataset holds, by their roles; without a target the input is the target.
   package let stored: [TrackRole: TrackDescription]
+  /// What the sources of pairs hold; nil where streams are no pairs.
+  package let source: TrackDescription?
 
   /// Data with these tracks.
   ///
-  /// - Parameter horizon: How many positions ahead the target lies; left out, 0 with a target track and 1 (the next
-  ///   position) without one.
+  /// - Parameters:
+  ///   - horizon: How many positions ahead the target lies; left out, 0 with a target track and 1 (the next position)
+  ///     without one.
+  ///   - source: What the sources of pairs hold.
   /// - Throws: `DataError` where there is no input, a position would be its own target, or weights of units are not
   ///   frames as wide as the target, in numbers as they are.
-  package init(_ stored: [TrackRole: TrackDescription], horizon: Int? = nil) throws {
+  package init(
+    _ stored: [TrackRole: TrackDescription], horizon: Int? = nil, source: TrackDescription? = nil
+  ) throws {
     self.stored = stored
+    self.source = source
     self.horizon = horizon ?? (stored[.target] == nil ? 1 : 0)
     guard let input = stored[.input] else { throw DataError("there is no track with the role input") }
     let target = stored[.target] ?? input
@@ -72,6 +79,7 @@ package struct DataDescription: Sendable, Equatable {
 
   private init(language vocabulary: Vocabulary) {
     stored = [.input: .tokens(vocabulary)]
+    source = nil
     horizon = 1
   }
 
@@ -82,13 +90,17 @@ package struct DataDescription: Sendable, Equatable {
 
   /// The vocabulary of a language model's data; nil for other data.
   package var languageVocabulary: Vocabulary? {
-    guard stored.count == 1, horizon == 1, case .tokens(let vocabulary) = stored[.input] else { return nil }
+    guard stored.count == 1, horizon == 1, source == nil, case .tokens(let vocabulary) = stored[.input] else {
+      return nil
+    }
     return vocabulary
   }
 
   /// The vocabulary of a model that says which token comes next, whatever streams begin with; nil for other data.
   package var nextTokenVocabulary: Vocabulary? {
-    guard stored[.target] == nil, horizon == 1, case .tokens(let vocabulary) = input else { return nil }
+    guard stored[.target] == nil, horizon == 1, source == nil, case .tokens(let vocabulary) = input else {
+      return nil
+    }
     return vocabulary
   }
 
@@ -111,15 +123,15 @@ package struct DataDescription: Sendable, Equatable {
     var kinds = stored.mapValues(\.kind)
     kinds[.target] = target.kind
     let isBinary = if case .frames(let columns) = target { columns.isBinary } else { false }
-    return TrackSet(kinds, hasBinaryTargets: isBinary)
+    return TrackSet(kinds, hasBinaryTargets: isBinary, source: source?.kind)
   }
 }
 
 extension DataDescription {
-  /// The means and scales of all frames, track by track.
+  /// The means and scales of all frames, track by track, those of sources last.
   package var normalization: [Float] {
-    TrackRole.allCases.flatMap { role -> [Float] in
-      guard case .frames(let columns) = stored[role] else { return [] }
+    (TrackRole.allCases.map { stored[$0] } + [source]).flatMap { track -> [Float] in
+      guard case .frames(let columns) = track else { return [] }
       return columns.means + columns.scales
     }
   }
@@ -131,35 +143,42 @@ extension DataDescription {
       defer { rest = rest.dropFirst(count) }
       return Array(rest.prefix(count))
     }
-    var tracks = stored
-    for role in TrackRole.allCases {
-      guard case .frames(let columns) = stored[role] else { continue }
+    func normalized(_ track: TrackDescription?) throws -> TrackDescription? {
+      guard case .frames(let columns) = track else { return track }
       let (means, scales) = (next(columns.width), next(columns.width))
-      tracks[role] = .frames(
+      return .frames(
         try FrameColumns(
           columns.names, units: columns.units, means: means, scales: scales, isBinary: columns.isBinary))
     }
-    return try DataDescription(tracks, horizon: horizon)
+    var tracks = stored
+    for role in TrackRole.allCases { tracks[role] = try normalized(stored[role]) }
+    return try DataDescription(tracks, horizon: horizon, source: normalized(source))
   }
 
   /// How these data differ from those that a model expects, each difference in a few words; none where the model can
   /// be used on them. Normalisation is no difference: a model's own can be used on any values in the same units.
   package func differences(from expected: DataDescription) -> [String] {
     var differences = TrackRole.allCases.flatMap { role -> [String] in
-      switch (self[role], expected[role]) {
-      case (nil, nil): []
-      case (let found?, nil): ["there is a track \(role) of \(found.text), expected none"]
-      case (nil, let wanted?): ["there is no track \(role), expected \(wanted.text)"]
-      case (let found?, let wanted?):
-        // The same difference is not told twice where the input is the target.
-        role == .target && stored[role] == nil && expected.stored[role] == nil
-          ? [] : found.differences(from: wanted).map { "\(role): \($0)" }
-      }
+      // The same difference is not told twice where the input is the target.
+      if role == .target && stored[role] == nil && expected.stored[role] == nil { return [] }
+      return Self.differences(of: role.name, self[role], from: expected[role])
     }
+    differences += Self.differences(of: "source", source, from: expected.source)
     if horizon != expected.horizon {
       differences.append("the target lies \(horizon) ahead, expected \(expected.horizon)")
     }
     return differences
+  }
+
+  private static func differences(
+    of name: String, _ found: TrackDescription?, from wanted: TrackDescription?
+  ) -> [String] {
+    switch (found, wanted) {
+    case (nil, nil): []
+    case (let found?, nil): ["there is a track \(name) of \(found.text), expected none"]
+    case (nil, let wanted?): ["there is no track \(name), expected \(wanted.text)"]
+    case (let found?, let wanted?): found.differences(from: wanted).map { "\(name): \($0)" }
+    }
   }
 }
 

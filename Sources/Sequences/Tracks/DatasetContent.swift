@@ -41,27 +41,31 @@ package struct DatasetContent: Sendable {
   /// How much the target at each position counts; nil for 1 everywhere. Together with weights of units their product
   /// counts.
   package var positionWeights: [Float]?
+  /// Of pairs, the first position of each stream's source and the end of the last, and their values.
+  package var source: (offsets: [Int], values: TrackValues)?
   /// Where it comes from.
   package var origin: DatasetOrigin
 
   /// A dataset of these streams.
   package init(
     _ description: DataDescription, offsets: [Int], splits: [DatasetWriter.Split],
-    values: [TrackRole: TrackValues], positionWeights: [Float]? = nil, origin: DatasetOrigin
+    values: [TrackRole: TrackValues], positionWeights: [Float]? = nil,
+    source: (offsets: [Int], values: TrackValues)? = nil, origin: DatasetOrigin
   ) {
     self.description = description
     self.offsets = offsets
     self.splits = splits
     self.values = values
     self.positionWeights = positionWeights
+    self.source = source
     self.origin = origin
   }
 
   /// The streams between its offsets.
   ///
-  /// - Throws: `DataError` where they don't ascend.
+  /// - Throws: `DataError` where they don't ascend, or sources are not as many.
   package var streams: StreamTable {
-    get throws { try StreamTable(offsets: offsets, lookahead: description.horizon) }
+    get throws { try StreamTable(offsets: offsets, sources: source?.offsets, lookahead: description.horizon) }
   }
 
   /// Makes the dataset `path`, whole or not at all.
@@ -79,21 +83,11 @@ package struct DatasetContent: Sendable {
       throw DataError("the first stream begins at position \(streams.tokens.lowerBound), expected 0")
     }
     for role in TrackRole.allCases {
-      guard let track = description.stored[role] else {
-        guard values[role] == nil else {
-          throw DataError("there are values of a track \(role) that the description does not have")
-        }
-        continue
-      }
-      guard let values = values[role] else { throw DataError("there are no values of the track \(role)") }
       let rows = role == .initial ? streams.count : streams.tokens.count
-      guard values.count == rows * track.width else {
-        throw DataError(
-          "the track \(role) has \(values.count) values, expected \(rows * track.width): \(rows) rows of \(track.width)"
-        )
-      }
-      try track.check(values, role)
+      try Self.check(values[role], description.stored[role], role.name, rows: rows)
     }
+    let positions = streams.arePairs ? streams.sources(of: 0..<streams.count).count : 0
+    try Self.check(source?.values, description.source, DatasetFormat.source, rows: positions)
     if let positionWeights {
       guard positionWeights.count == streams.tokens.count else {
         throw DataError(
@@ -108,6 +102,24 @@ package struct DatasetContent: Sendable {
       }
     }
     try DatasetFormat.requireTargets(of: splits, streams)
+  }
+
+  private static func check(
+    _ values: TrackValues?, _ track: TrackDescription?, _ name: String, rows: Int
+  ) throws {
+    guard let track else {
+      guard values == nil else {
+        throw DataError("there are values of a track \(name) that the description does not have")
+      }
+      return
+    }
+    guard let values else { throw DataError("there are no values of the track \(name)") }
+    guard values.count == rows * track.width else {
+      throw DataError(
+        "the track \(name) has \(values.count) values, expected \(rows * track.width): \(rows) rows of \(track.width)"
+      )
+    }
+    try track.check(values, name)
   }
 
   private func write(to file: File) throws {
@@ -128,6 +140,15 @@ package struct DatasetContent: Sendable {
       positionWeights.withUnsafeBytes { fingerprint.update($0) }
       try file.write(DatasetFormat.weights, positionWeights, compressed: true).attributes.describe(
         "How much the target at each position counts in the loss")
+    }
+    if let source, let track = description.source {
+      fingerprint.begin(DatasetFormat.source, track, count: source.values.count)
+      source.values.withUnsafeBytes { fingerprint.update($0) }
+      fingerprint.update(sourceOffsets: source.offsets)
+      try write(source.values, track, to: file.group(DatasetFormat.source)).attributes.describe(
+        "The source of stream s has the rows from offsets[s] up to, not including, offsets[s + 1]")
+      try file.write(DatasetFormat.sourceOffsets, source.offsets).attributes.describe(
+        "The source of stream s lies from offsets[s] up to, not including, offsets[s + 1]", units: "position")
     }
     try file.write(DatasetFormat.offsets, offsets).attributes.describe(
       "Stream s holds the positions from offsets[s] up to, not including, offsets[s + 1]", units: "position")
@@ -150,7 +171,8 @@ package struct DatasetContent: Sendable {
     try origin.write(to: file)
     try file.attributes.describe(
       "Streams of positions, for sequence models; a group for each track: input, target (without one the input, horizon "
-        + "positions ahead), weight (of each column of the target), initial (a row a stream)")
+        + "positions ahead), weight (of each column of the target), initial (a row a stream); of pairs source, with offsets of "
+        + "its own")
     try DatasetFormat.seal(
       file, version: 2,
       fingerprint: fingerprint.digest(offsets: offsets, splits: splits.map { ($0.name, $0.range) }))
@@ -173,13 +195,19 @@ package struct DatasetContent: Sendable {
 }
 
 extension TrackDescription {
-  fileprivate func check(_ values: TrackValues, _ role: TrackRole) throws {
+  fileprivate func check(_ values: TrackValues, _ name: String) throws {
     switch (self, values) {
     case (.tokens(let vocabulary), .tokens(let tokens)):
-      try tokens.withUnsafeBufferPointer { try checkTokens($0, first: 0, vocabulary, role.name) }
+      try tokens.withUnsafeBufferPointer { try checkTokens($0, first: 0, vocabulary, name) }
     case (.frames(let columns), .frames(let frames)):
-      try frames.withUnsafeBufferPointer { try checkFrames($0, first: 0, columns, role) }
-    default: throw DataError("the track \(role) is described as \(text), but has other values")
+      try frames.withUnsafeBufferPointer {
+        if name == TrackRole.weight.name {
+          try checkWeights($0, first: 0, width: columns.width)
+        } else {
+          try checkFrames($0, first: 0, columns, name)
+        }
+      }
+    default: throw DataError("the track \(name) is described as \(text), but has other values")
     }
   }
 }

@@ -13,6 +13,8 @@ enum DatasetFormat {
   static let originFiles = "origin/files"
   static let originSizes = "origin/sizes"
   static let weights = "weights"
+  static let source = "source"
+  static let sourceOffsets = "source/offsets"
   static let floor = "entropy_floor"
   static let optimum = "optimal_loss"
   static let trivial = "trivial_loss"
@@ -21,7 +23,7 @@ enum DatasetFormat {
   static let level = "level"
 
   /// What this format has no place for, by the names that it would go by.
-  static let otherTracks = ["frames", "labels", "source", "targets"]
+  static let otherTracks = ["frames", "labels", "targets"]
 
   /// Says in a file that it is a dataset of this format, and what its content's fingerprint is.
   static func seal(_ file: File, version: Int, fingerprint: String) throws {
@@ -93,7 +95,7 @@ struct Fingerprint {
     vocabulary: Vocabulary
   ) -> String {
     var hash = hash
-    hash.update("\nvalues \(count) \(type)")
+    hash.update("\nvalues \(count) \(type)\n")
     hash.update(offsets: offsets, splits: splits)
     hash.update(vocabulary)
     return hash.finalize().hexadecimal
@@ -111,7 +113,8 @@ struct TrackFingerprint {
     token, and of each token "BYTES SPELLING\\n", the number of bytes of its UTF-8 and itself (U+0000 where it is empty), for \
     frames "\\nframes WIDTH BINARY\\n", BINARY being 0 or 1, of each column "BYTES NAME\\nBYTES UNIT\\n", and means and scales as \
     float32, then for both the values as int32 or float32; of weights, where there are any, "\\nweights COUNT\\n" and the \
-    values as float32; "\\noffsets COUNT\\n" and the offsets as int64; of each split, in their order on the axis of positions, \
+    values as float32; of pairs, their sources as a track named source, "\\nsource offsets COUNT\\n" and the sources' offsets as \
+    int64; "\\noffsets COUNT\\n" and the offsets as int64; of each split, in their order on the axis of positions, \
     "\\nsplit NAME FIRST END". All numbers are little-endian
     """
 
@@ -136,6 +139,12 @@ struct TrackFingerprint {
   /// Begins the weights of so many positions, which follow.
   mutating func beginWeights(count: Int) { hash.update("\nweights \(count)\n") }
 
+  /// Takes the offsets of the sources of pairs, behind their values.
+  mutating func update(sourceOffsets offsets: some RandomAccessCollection<Int>) {
+    hash.update("\nsource ")
+    hash.update(offsets: offsets)
+  }
+
   /// Takes the next values, as int32 or float32.
   mutating func update(_ values: UnsafeRawBufferPointer) { hash.update(bufferPointer: values) }
 
@@ -143,6 +152,7 @@ struct TrackFingerprint {
   mutating func digest(
     offsets: some RandomAccessCollection<Int>, splits: [(name: String, range: Range<Int>)]
   ) -> String {
+    hash.update("\n")
     hash.update(offsets: offsets, splits: splits)
     return hash.finalize().hexadecimal
   }
@@ -155,14 +165,18 @@ extension SHA256 {
   fileprivate mutating func update(
     offsets: some RandomAccessCollection<Int>, splits: [(name: String, range: Range<Int>)]
   ) {
-    update("\noffsets \(offsets.count)\n")
+    update(offsets: offsets)
+    for (name, range) in splits.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
+      update("\nsplit \(name) \(range.lowerBound) \(range.upperBound)")
+    }
+  }
+
+  fileprivate mutating func update(offsets: some RandomAccessCollection<Int>) {
+    update("offsets \(offsets.count)\n")
     var rest = offsets[...]
     while !rest.isEmpty {
       Array(rest.prefix(1 << 16)).withUnsafeBytes { update(bufferPointer: $0) }
       rest = rest.dropFirst(1 << 16)
-    }
-    for (name, range) in splits.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
-      update("\nsplit \(name) \(range.lowerBound) \(range.upperBound)")
     }
   }
 

@@ -137,6 +137,7 @@ extension DatasetFormat {
       guard !split.range.isEmpty, streams.cut(to: split.range).pairs > 0 else {
         throw DataError("split \(split.name) would have no targets; give it a larger part, or more data")
       }
+      try streams.cut(to: split.range).requireWholePairs(split: split.name)
     }
   }
 

@@ -20,15 +20,18 @@ extension TrackRole {
 }
 
 extension DataDescription {
-  /// Writes what the data are to a file's group: the attribute `horizon`, and a group for each track.
+  /// Writes what the data are to a file's group: the attribute `horizon`, and a group for each track; of pairs one for
+  /// their sources.
   package func write(to group: Group) throws {
     try group.attributes.set(TrackFormat.horizon, horizon)
     try group.attributes.set(
       "\(TrackFormat.horizon)_description", "How many positions ahead of its input a target lies")
     for role in TrackRole.allCases {
       guard let track = stored[role] else { continue }
-      try track.write(to: group.createGroup(role.name), role)
+      try track.write(to: group.createGroup(role.name), role.meaning)
     }
+    try source?.write(
+      to: group.createGroup(DatasetFormat.source), "What each stream is said of, on positions of its own")
   }
 
   /// Reads what `write` wrote, or other programs: what they leave out of a track of frames has defaults.
@@ -40,22 +43,25 @@ extension DataDescription {
     let horizon =
       try group.attributes.contains(TrackFormat.horizon)
       ? group.attributes.integer(TrackFormat.horizon) : nil
-    do { try self.init(Dictionary(uniqueKeysWithValues: stored), horizon: horizon) } catch {
+    let source =
+      try group.exists(DatasetFormat.source)
+      ? TrackDescription(from: group.group(DatasetFormat.source)) : nil
+    do { try self.init(Dictionary(uniqueKeysWithValues: stored), horizon: horizon, source: source) } catch {
       throw DataError("\(error)", path: group.filePath)
     }
   }
 }
 
 extension TrackDescription {
-  fileprivate func write(to group: Group, _ role: TrackRole) throws {
+  fileprivate func write(to group: Group, _ meaning: String) throws {
     switch self {
     case .tokens(let vocabulary):
-      try group.attributes.describe("\(role.meaning); number i is spelt vocabulary[i]")
+      try group.attributes.describe("\(meaning); number i is spelt vocabulary[i]")
       try group.attributes.set(TrackFormat.kind, "tokens")
       try vocabulary.write(to: group, path: TrackFormat.vocabulary)
     case .frames(let columns):
       try group.attributes.describe(
-        "\(role.meaning), in the units of its columns; models read (values - means) / scales")
+        "\(meaning), in the units of its columns; models read (values - means) / scales")
       try group.attributes.set(TrackFormat.kind, "frames")
       try group.attributes.set(TrackFormat.binary, columns.isBinary)
       try group.write(TrackFormat.names, strings: columns.names)

@@ -9,7 +9,7 @@ import Synchronization
 /// `/offsets` holds the first position of each stream and the end of the last; `/splits/NAME` the first position and the
 /// end of each split; `/origin` where the content comes from. Of tracks, version 2 of the format has a group each:
 /// `/input`, `/target`, `/weight` and `/initial`, with `values` and what they are; the attribute `horizon`; and `/weights`,
-/// one a position. Version 1 is that of language models: `/values`, all tokens, and `/vocabulary`.
+/// one a position; of pairs `/source`, which has `offsets` of its own. Version 1 is that of language models: `/values`, all tokens, and `/vocabulary`.
 /// Everything but the values is read and checked at opening; the values are checked as they are read. It may be read
 /// from several threads.
 package final class SequenceDataset: Sendable {
@@ -31,7 +31,7 @@ package final class SequenceDataset: Sendable {
   /// The SHA-256 over all content but its origin, in hexadecimal, as the file states it; see `Fingerprint`,
   /// `TrackFingerprint`.
   package let fingerprint: String
-  /// The arrays with values, in the order of the roles; weights of positions last.
+  /// The arrays with values, in the order of the roles; then weights of positions, and sources of pairs.
   let stored: [StoredTrack]
   private let file: File
   private let memory = Mutex<[TrackRows]?>(nil)
@@ -56,7 +56,7 @@ package final class SequenceDataset: Sendable {
       ? attributes.string(DatasetFormat.fingerprint) : ""
     origin = try DatasetOrigin(from: file)
     do {
-      streams = try Self.readStreams(from: file, lookahead: description.horizon)
+      streams = try Self.readStreams(from: file, description)
       stored = try Self.openTracks(of: description, file, version: formatVersion, streams)
       splits = try Self.readSplits(
         from: file, streams: streams, position: formatVersion == 1 ? "token" : "position")
@@ -103,7 +103,7 @@ package final class SequenceDataset: Sendable {
   }
 
   private func track(_ role: TrackRole) -> StoredTrack {
-    guard let track = stored.first(where: { $0.role == role }) else {
+    guard let track = stored.first(where: { $0.place == .track(role) }) else {
       preconditionFailure("the dataset has no track \(role)")
     }
     return track
@@ -118,14 +118,17 @@ package final class SequenceDataset: Sendable {
 
   /// The rows of a track that belong to a range of positions: to those, or to the streams that begin there.
   private func rows(of track: StoredTrack, at positions: Range<Int>) -> Range<Int> {
-    guard track.isPerStream else { return positions }
     let numbers = 0..<streams.count
     func number(_ position: Int) -> Int { numbers.partitioningIndex { streams.offset($0) >= position } }
-    return number(positions.lowerBound)..<number(positions.upperBound)
+    switch track.place {
+    case .track(.initial): return number(positions.lowerBound)..<number(positions.upperBound)
+    case .source: return streams.sources(of: number(positions.lowerBound)..<number(positions.upperBound))
+    case .track, .weights: return positions
+    }
   }
 
   /// Whether positions have weights of their own.
-  package var hasWeights: Bool { stored.contains { $0.role == nil } }
+  package var hasWeights: Bool { stored.contains { $0.place == .weights } }
 
   /// What chunks of it hold.
   package var tracks: TrackSet { description.tracks }
@@ -255,31 +258,42 @@ package final class SequenceDataset: Sendable {
     var hash = TrackFingerprint(horizon: description.horizon)
     let held = held
     for (number, track) in stored.enumerated() {
-      switch track.content {
-      case .track(let role, let description):
-        hash.begin(role.name, description, count: track.rows * track.width)
-      case .weights: hash.beginWeights(count: track.rows)
+      if let description = track.description {
+        hash.begin(track.name, description, count: track.rows * track.width)
+      } else {
+        hash.beginWeights(count: track.rows)
       }
       if let held {
         held[number].forEachBlock(rows: track.rows) { hash.update($0) }
       } else {
         try track.forEachBlock(of: 0..<track.rows) { block, _ in hash.update(UnsafeRawBufferPointer(block)) }
       }
+      if track.place == .source { hash.update(sourceOffsets: streams.sourceOffsets) }
     }
     return hash.digest(offsets: streams.offsets, splits: splitRanges)
   }
 
   // MARK: Opening
 
-  private static func readStreams(from file: File, lookahead: Int) throws -> StreamTable {
-    let dataset = try file.dataset(DatasetFormat.offsets)
+  private static func readStreams(from file: File, _ description: DataDescription) throws -> StreamTable {
+    let sources = try description.source.map { _ in
+      do { return try readOffsets(DatasetFormat.sourceOffsets, of: file) } catch let error as DataError {
+        throw DataError("/\(DatasetFormat.sourceOffsets): \(error)")
+      }
+    }
+    return try StreamTable(
+      readOffsets(DatasetFormat.offsets, of: file), sources: sources, lookahead: description.horizon)
+  }
+
+  private static func readOffsets(_ name: String, of file: File) throws -> StreamOffsets {
+    let dataset = try file.dataset(name)
     try dataset.require(rank: 1)
     var offsets = StreamOffsets(capacity: dataset.count)
     for first in stride(from: 0, to: dataset.count, by: StoredTrack.blockSize) {
       let rows = first..<min(first + StoredTrack.blockSize, dataset.count)
       try dataset.readArray(of: Int.self, rows: rows).withUnsafeBufferPointer { try offsets.append($0) }
     }
-    return try StreamTable(offsets, lookahead: lookahead)
+    return offsets
   }
 
   private static func openTracks(
@@ -294,19 +308,26 @@ package final class SequenceDataset: Sendable {
     }
     if version == 1 {
       return [
-        try StoredTrack(.track(.input, description.input), first, name: "token", rows: first.rowCount)
+        try StoredTrack(.track(.input), description.input, first, name: "token", rows: first.rowCount)
       ]
     }
     var tracks = try TrackRole.allCases.compactMap { role -> StoredTrack? in
       guard let track = description.stored[role] else { return nil }
       return try StoredTrack(
-        .track(role, track), file.dataset("\(role.name)/\(TrackFormat.values)"), name: role.name,
+        .track(role), track, file.dataset("\(role.name)/\(TrackFormat.values)"), name: role.name,
         rows: role == .initial ? streams.count : first.rowCount)
     }
     if try file.exists(DatasetFormat.weights) {
       tracks.append(
         try StoredTrack(
-          .weights, file.dataset(DatasetFormat.weights), name: DatasetFormat.weights, rows: first.rowCount))
+          .weights, nil, file.dataset(DatasetFormat.weights), name: DatasetFormat.weights,
+          rows: first.rowCount))
+    }
+    if let source = description.source {
+      tracks.append(
+        try StoredTrack(
+          .source, source, file.dataset("\(DatasetFormat.source)/\(TrackFormat.values)"),
+          name: DatasetFormat.source, rows: streams.sources(of: 0..<streams.count).count))
     }
     return tracks
   }
@@ -330,6 +351,7 @@ package final class SequenceDataset: Sendable {
         throw DataError(
           "split \(name) has no stream of \(Wording.counted(streams.lookahead + 1, position)) or more")
       }
+      try table.requireWholePairs(split: name)
       func loss(_ names: String...) throws -> Double? {
         try names.first { try dataset.attributes.contains($0) }.map(dataset.attributes.number)
       }
@@ -343,13 +365,6 @@ package final class SequenceDataset: Sendable {
       throw DataError("the splits \(left.name) and \(right.name) overlap")
     }
     return splits
-  }
-}
-
-extension StoredTrack {
-  /// Its role; nil for the weights of positions.
-  var role: TrackRole? {
-    if case .track(let role, _) = content { role } else { nil }
   }
 }
 
@@ -378,23 +393,26 @@ extension DatasetFormat {
     let kind = try file.kind()
     let tracks = try TrackRole.allCases.filter { try file.exists($0.name) }
     let known = try [values, offsets, splits, vocabulary].filter { try file.exists($0) }
-    let others = try otherTracks.filter { try file.exists($0) }
+    var others = try otherTracks.filter { try file.exists($0) }
+    let hasSource = try file.exists(source)
     // A file that is nothing like a dataset.
-    if kind.map({ $0 != format.kind }) ?? (known.isEmpty && tracks.isEmpty && others.isEmpty) {
+    if kind.map({ $0 != format.kind }) ?? (known.isEmpty && tracks.isEmpty && others.isEmpty && !hasSource) {
       _ = try format.requireVersion(of: file)
     }
     let version =
       try kind != nil && file.attributes.contains("format_version")
       ? format.requireVersion(of: file) : tracks.isEmpty ? 1 : 2
+    if version == 1, hasSource { others.append(source) }
     guard others.isEmpty else {
       throw DataError(
-        "has \(others.map { "/\($0)" }.joined(separator: ", ")); tracks are groups named input, target, weight and "
-          + "initial, with their values: /input/values", path: file.filePath)
+        "has \(others.map { "/\($0)" }.joined(separator: ", ")); tracks are groups named input, target, weight, initial and "
+          + "source, with their values: /input/values", path: file.filePath)
     }
     if version == 1, known.contains(values) { try requireTokens(file.dataset(values)) }
     var missing =
       try (version == 1 ? [values, offsets, splits, vocabulary] : [offsets, splits])
-      .filter { !known.contains($0) }.map { "/\($0)" } + (version == 1 ? [] : missingParts(of: tracks, file))
+      .filter { !known.contains($0) }.map { "/\($0)" }
+      + (version == 1 ? [] : missingParts(of: tracks.map(\.name) + (hasSource ? [source] : []), file))
     if version == 1, known.contains(vocabulary) {
       missing += try missingLevel(of: file.dataset(vocabulary))
     }
@@ -411,12 +429,13 @@ extension DatasetFormat {
     throw DataError("is not a whole dataset: \(sentences.joined(separator: "; then "))", path: file.filePath)
   }
 
-  private static func missingParts(of tracks: [TrackRole], _ file: File) throws -> [String] {
-    var missing = tracks.contains(.input) ? [] : ["/input/values"]
-    for role in tracks {
-      let group = try file.group(role.name)
+  private static func missingParts(of tracks: [String], _ file: File) throws -> [String] {
+    var missing = tracks.contains(TrackRole.input.name) ? [] : ["/input/values"]
+    for name in tracks {
+      let group = try file.group(name)
+      if try name == source && !group.exists(offsets) { missing.append("/\(sourceOffsets)") }
       guard try group.exists(TrackFormat.values) else {
-        missing.append("/\(role.name)/values")
+        missing.append("/\(name)/values")
         continue
       }
       let kind =
@@ -427,7 +446,7 @@ extension DatasetFormat {
         missing += try missingLevel(of: group.dataset(TrackFormat.vocabulary))
       } else {
         missing.append(
-          "/\(role.name)/vocabulary (or the attribute \"kind\" of /\(role.name): frames, where its numbers are quantities)"
+          "/\(name)/vocabulary (or the attribute \"kind\" of /\(name): frames, where its numbers are quantities)"
         )
       }
     }

@@ -4,13 +4,18 @@ import Preconditions
 
 /// An array of a dataset in its file: a track, or the weights of positions.
 struct StoredTrack: Sendable {
-  /// What its values are.
-  enum Content: Sendable {
-    case track(TrackRole, TrackDescription)
+  /// What its values are to the streams.
+  enum Place: Sendable, Equatable {
+    case track(TrackRole)
+    /// Those of positions.
     case weights
+    /// The source of each, on an axis of its own.
+    case source
   }
 
-  let content: Content
+  let place: Place
+  /// What its values are; nil for the weights of positions.
+  let description: TrackDescription?
   /// What messages call one of its values.
   let name: String
   private let values: Dataset
@@ -19,8 +24,9 @@ struct StoredTrack: Sendable {
   ///
   /// - Parameter rows: How many rows there must be: one a position, or one a stream.
   /// - Throws: `DataError` where they are of another type or shape.
-  init(_ content: Content, _ values: Dataset, name: String, rows: Int) throws {
-    self.content = content
+  init(_ place: Place, _ description: TrackDescription?, _ values: Dataset, name: String, rows: Int) throws {
+    self.place = place
+    self.description = description
     self.values = values
     self.name = name
     guard values.shape == [rows] || values.shape == [rows, width] else {
@@ -28,10 +34,8 @@ struct StoredTrack: Sendable {
         "\(values.name) has the shape \(values.shape), expected [\(rows)\(width > 1 ? ", \(width)" : "")]: a row a "
           + "\(isPerStream ? "stream" : "position")")
     }
-    switch (content, values.elementType) {
-    case (.track(_, .tokens), .integer), (.track(_, .frames), .integer), (.track(_, .frames), .float),
-      (.weights, .integer), (.weights, .float):
-      break
+    switch (description, values.elementType) {
+    case (_, .integer), (.frames, .float), (nil, .float): break
     default:
       throw DataError(
         "\(values.name) holds \(values.elementType), expected \(memoryType == .float32 ? "numbers" : "whole numbers")"
@@ -40,29 +44,22 @@ struct StoredTrack: Sendable {
   }
 
   /// The values in a row.
-  var width: Int {
-    switch content {
-    case .track(_, let track): track.width
-    case .weights: 1
-    }
-  }
+  var width: Int { description?.width ?? 1 }
 
   /// The number of rows.
   var rows: Int { values.rowCount }
 
   /// Whether it has a row a stream, rather than one a position.
-  var isPerStream: Bool {
-    if case .track(.initial, _) = content { true } else { false }
-  }
+  var isPerStream: Bool { place == .track(.initial) }
 
   /// The type of its elements in the file.
   var elementType: ElementType { values.elementType }
 
   /// The smallest type in memory that has room for its values.
   var memoryType: MemoryType {
-    switch content {
-    case .track(_, .tokens(let vocabulary)): MemoryType(vocabulary: vocabulary.count)
-    case .track(_, .frames), .weights: .float32
+    switch description {
+    case .tokens(let vocabulary): MemoryType(vocabulary: vocabulary.count)
+    case .frames, nil: .float32
     }
   }
 
@@ -75,19 +72,17 @@ struct StoredTrack: Sendable {
   ///   finite, or a weight below 0.
   func read(rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws {
     do {
-      switch content {
-      case .track(_, .tokens(let vocabulary)):
+      if case .tokens(let vocabulary) = description {
         let tokens = buffer.assumingMemoryBound(to: Int32.self)
         try values.read(rows: rows, into: tokens)
-        try checkTokens(UnsafeBufferPointer(tokens), first: rows.lowerBound, vocabulary, name)
-      case .track(let role, .frames(let columns)):
-        let frames = buffer.assumingMemoryBound(to: Float.self)
-        try values.read(rows: rows, into: frames)
-        try checkFrames(UnsafeBufferPointer(frames), first: rows.lowerBound, columns, role)
-      case .weights:
-        let weights = buffer.assumingMemoryBound(to: Float.self)
-        try values.read(rows: rows, into: weights)
-        try checkWeights(UnsafeBufferPointer(weights), first: rows.lowerBound, width: 1)
+        return try checkTokens(UnsafeBufferPointer(tokens), first: rows.lowerBound, vocabulary, name)
+      }
+      let numbers = buffer.assumingMemoryBound(to: Float.self)
+      try values.read(rows: rows, into: numbers)
+      if case .frames(let columns) = description, place != .track(.weight) {
+        try checkFrames(UnsafeBufferPointer(numbers), first: rows.lowerBound, columns, name)
+      } else {
+        try checkWeights(UnsafeBufferPointer(numbers), first: rows.lowerBound, width: width)
       }
     } catch let error as DataError { throw DataError("\(error)", path: values.filePath) }
   }
@@ -96,7 +91,7 @@ struct StoredTrack: Sendable {
   func read<T: Storable & FixedWidthInteger>(rows: Range<Int>, into tokens: UnsafeMutableBufferPointer<T>)
     throws
   {
-    guard case .track(_, .tokens(let vocabulary)) = content else { preconditionFailure("not of tokens") }
+    guard case .tokens(let vocabulary) = description else { preconditionFailure("not of tokens") }
     try values.read(rows: rows, into: tokens)
     try check(tokens, from: rows.lowerBound, vocabulary)
   }

@@ -18,19 +18,18 @@ func outsideVocabulary(
     "\(track) \(place) is \(token), outside the vocabulary of \(vocabulary.count); make the dataset anew")
 }
 
-/// Throws where a value is not finite, is none of 0 and 1 in a binary track, or is below 0 in one of weights. `first` is
-/// the row of the first of `values` in the track.
+/// Throws where a value is not finite, or is none of 0 and 1 in a binary track. `first` is the row of the first of
+/// `values` in the track.
 func checkFrames(
-  _ values: UnsafeBufferPointer<Float>, first: Int, _ columns: FrameColumns, _ role: TrackRole
+  _ values: UnsafeBufferPointer<Float>, first: Int, _ columns: FrameColumns, _ track: String
 ) throws {
-  if role == .weight { return try checkWeights(values, first: first, width: columns.width) }
   // The sum of what is not finite isn't either.
   guard !values.reduce(0, { $0 + $1 * 0 }).isFinite || columns.isBinary else { return }
   let isSound: (Float) -> Bool = columns.isBinary ? { $0 == 0 || $0 == 1 } : { $0.isFinite }
   guard let place = values.firstIndex(where: { !isSound($0) }) else { return }
   let (row, column) = (place / columns.width, place % columns.width)
   throw DataError(
-    "\(role) \(first + row), column \(column) (\(columns.names[column])), is \(values[place]), expected "
+    "\(track) \(first + row), column \(column) (\(columns.names[column])), is \(values[place]), expected "
       + "\(columns.isBinary ? "0 or 1" : "a finite number"); make the dataset anew")
 }
 

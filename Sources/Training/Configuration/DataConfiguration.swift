@@ -7,7 +7,7 @@ package struct DataConfiguration: Sendable, Equatable {
   package var path = ""
   /// How streams are laid out over lanes.
   package var mode = ScheduleMode.auto
-  /// The most steps of a stream that is played whole.
+  /// The most steps of a stream that is played whole, and of its source.
   package var longest = 1024
 
   /// The defaults.
@@ -26,11 +26,12 @@ extension DataConfiguration {
     Setting(
       "mode", \.mode,
       "contiguous: a lane plays one part of the whole split; packed: whole streams, shuffled; whole: one "
-        + "whole stream in each chunk, gradients run back to its beginning; auto: packed where there are many short ones"
+        + "whole stream in each chunk, gradients run back to its beginning; auto: whole for pairs, packed where there are many "
+        + "short ones"
     ),
     Setting(
       "longest", \.longest, .within(1, 1 << 20), mayChange: true,
-      "Longest stream, in steps, that mode whole takes; longer ones are refused",
+      "Longest stream, in steps, that mode whole takes, and longest source; longer ones are refused",
       synonyms: "maxlength maxlen maxseqlen maxsequencelength"),
   ]
 }

@@ -15,9 +15,14 @@ package struct StepPlan {
   let tracks: TrackSet
   /// The most steps of a chunk.
   let steps: Int
+  /// Those of its source, where streams are pairs.
+  let sourceSteps: Int
 
-  /// The plan of a resolved configuration for chunks of up to `steps` steps of these tracks.
-  package init(_ configuration: Configuration, tracks: TrackSet, steps: Int, hosts: Hosts) {
+  /// The plan of a resolved configuration for chunks of up to `steps` steps of these tracks, and `sourceSteps` of their
+  /// sources.
+  package init(
+    _ configuration: Configuration, tracks: TrackSet, steps: Int, sourceSteps: Int = 0, hosts: Hosts
+  ) {
     let training = configuration.training
     let shards = ShardPlan(shards: training.shards, hosts: hosts)
     let lanesPerShard = training.lanes / training.shards
@@ -25,6 +30,7 @@ package struct StepPlan {
     self.shards = shards
     self.tracks = tracks
     self.steps = steps
+    self.sourceSteps = sourceSteps
     let blueprint = Blueprint(configuration.model, tracks: tracks)
     layout = blueprint.layout
     packedCount = blueprint.packedCount(training.precision)
@@ -52,7 +58,7 @@ struct StepParts {
     model = Model(
       plan.configuration.model, tracks: plan.tracks, memory: memory,
       shape: ChunkShape(
-        steps: plan.steps, shards: plan.shards.shards(of: rank).count,
+        steps: plan.steps, sourceSteps: plan.sourceSteps, shards: plan.shards.shards(of: rank).count,
         lanesPerShard: training.lanes / training.shards),
       precision: training.precision, sharing: packing, firstLane: plan.lanesOfRank[rank].lowerBound,
       dropoutSeed: training.seedBits, accumulates: training.accumulate > 1)
@@ -79,9 +85,11 @@ package struct StepSetup {
   ///
   /// - Throws: `JobError` where the system has not the memory that ranks share; `MPIError`, `ThreadError`.
   package init(
-    _ configuration: Configuration, tracks: TrackSet, steps: Int, communicator: Communicator
+    _ configuration: Configuration, tracks: TrackSet, steps: Int, sourceSteps: Int = 0,
+    communicator: Communicator
   ) throws {
-    let plan = StepPlan(configuration, tracks: tracks, steps: steps, hosts: communicator.hosts)
+    let plan = StepPlan(
+      configuration, tracks: tracks, steps: steps, sourceSteps: sourceSteps, hosts: communicator.hosts)
     lanesOfRank = plan.lanesOfRank
     let exchange = try GradientExchange(
       communicator, layout: plan.layout, packedCount: plan.packedCount, plan: plan.shards)

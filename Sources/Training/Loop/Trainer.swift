@@ -47,7 +47,8 @@ package final class Trainer {
   ) throws {
     let training = configuration.training
     let setup = try StepSetup(
-      configuration, tracks: dataset.tracks, steps: schedule.chunk, communicator: communicator)
+      configuration, tracks: dataset.tracks, steps: schedule.chunk, sourceSteps: schedule.sourceSteps,
+      communicator: communicator)
     self.configuration = configuration
     self.communicator = communicator
     self.dataset = dataset

@@ -69,22 +69,25 @@ extension Configuration {
     _ dataset: SequenceDataset, _ communicator: Communicator, resumes: Bool,
     holdsTokens: Bool
   ) throws -> MemoryFootprint {
-    let plan = try StepPlan(
-      self, tracks: dataset.tracks,
-      steps: data.mode.steps(of: dataset.split("train").streams, chunk: training.chunk),
-      hosts: communicator.hosts)
-    var evaluated = (lanes: 0, steps: 0)
+    let streams = try dataset.split("train").streams
+    let plan = StepPlan(
+      self, tracks: dataset.tracks, steps: data.mode.steps(of: streams, chunk: training.chunk),
+      sourceSteps: streams.sourceSteps, hosts: communicator.hosts)
+    var evaluated = (lanes: 0, steps: 0, sourceSteps: 0)
     var footprint = try plan.footprint(communicator, resumes: resumes) { memory in
       guard evaluation.every > 0 else { return nil }
       let evaluator = try Evaluator(
         model, memory: memory, dataset: dataset, split: dataset.split("validation"), mode: data.mode,
         longest: data.longest,
         lanes: training.lanes, chunk: training.chunk, communicator: communicator)
-      evaluated = (evaluator.lanes(of: communicator.rank).count, evaluator.schedule.chunk)
+      let schedule = evaluator.schedule
+      evaluated = (evaluator.lanes(of: communicator.rank).count, schedule.chunk, schedule.sourceSteps)
       return evaluator
     }
-    for (lanes, steps) in [(plan.lanesOfRank[communicator.rank].count, plan.steps), evaluated] {
-      footprint.own += ChunkFeeder.byteCount(of: dataset, chunk: steps, lanes: lanes, isHeld: holdsTokens)
+    let trained = (plan.lanesOfRank[communicator.rank].count, plan.steps, plan.sourceSteps)
+    for (lanes, steps, sourceSteps) in [trained, evaluated] {
+      footprint.own += ChunkFeeder.byteCount(
+        of: dataset, chunk: steps, sourceSteps: sourceSteps, lanes: lanes, isHeld: holdsTokens)
     }
     return footprint
   }
