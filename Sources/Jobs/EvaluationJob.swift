@@ -92,20 +92,20 @@ package struct EvaluationJob: Sendable {
       configuration, tokens: dataset.byteCount, mayChange: false
     ) { _, holdsTokens in
       var footprint = MemoryFootprint()
-      var (lanes, steps, sourceSteps) = (0, 0, 0)
+      var feeder: (schedule: Schedule, lanes: Int)?
       footprint.own = try MemoryMeasurement.peakBytes {
         // Rank 0 has read its weights.
         let memory = trained?.memory ?? ParameterMemory(layout: layout, shards: 0)
         let evaluator = try makeEvaluator(memory)
-        lanes = evaluator.lanes(of: communicator.rank).count
-        (steps, sourceSteps) = (evaluator.schedule.chunk, evaluator.schedule.sourceSteps)
+        feeder = (evaluator.schedule, evaluator.lanes(of: communicator.rank).count)
         let recorder =
           outputPath == nil
           ? nil : try EvaluationRecorder(evaluator, nil, states: states, communicator: communicator)
         return (memory, evaluator, recorder)
       }
-      footprint.own += ChunkFeeder.byteCount(
-        of: dataset, chunk: steps, sourceSteps: sourceSteps, lanes: lanes, isHeld: holdsTokens)
+      if let (schedule, lanes) = feeder {
+        footprint.own += ChunkFeeder.byteCount(of: dataset, schedule, lanes: lanes, isHeld: holdsTokens)
+      }
       return footprint
     }
     try check.free()

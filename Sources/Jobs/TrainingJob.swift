@@ -191,20 +191,10 @@ package struct TrainingJob: Sendable {
 
   private func openData(_ path: String, _ configuration: Configuration) throws -> (SequenceDataset, Schedule)
   {
-    let training = configuration.training
     let dataset = try SequenceDataset(path)
     try configuration.check(dataset.tracks, dataset.description.targets)
     if configuration.evaluation.every > 0 { _ = try dataset.split("validation") }
-    let split = try dataset.split("train")
-    do {
-      let schedule = try Schedule(
-        streams: split.streams, lanes: training.lanes, chunk: training.chunk,
-        mode: configuration.data.mode, traversal: .training(seed: training.seedBits),
-        longest: configuration.data.longest)
-      return (dataset, schedule)
-    } catch let error as DataError {
-      throw DataError("split train: \(error) (training.lanes, training.chunk)", path: dataset.path)
-    }
+    return (dataset, try configuration.schedule(of: dataset))
   }
 
   /// Checks all tokens before a run begins, rather than after hours of training. Those held in memory have been read;

@@ -93,6 +93,24 @@ private struct Copied: Equatable {
     }
   }
 
+  @Test func `the memory of a feeder includes the orders of its streams`() throws {
+    func byteCount(_ mode: ScheduleMode, _ traversal: Traversal) throws -> Int {
+      var bytes = 0
+      try withSchedule(mode, traversal) { dataset, schedule in
+        bytes = ChunkFeeder.byteCount(of: dataset, schedule, lanes: 6, isHeld: true)
+      }
+      return bytes
+    }
+    var playable = 0
+    try withSchedule(.packed, .evaluation) { _, schedule in
+      playable = (0..<schedule.streams.count).count { schedule.streams.pairs(of: $0) > 0 }
+    }
+    let least = try byteCount(.contiguous, .training(seed: 3))
+    #expect(playable > 100)
+    #expect(try byteCount(.packed, .training(seed: 3)) == least + 8 * playable)
+    #expect(try byteCount(.packed, .evaluation) == least)
+  }
+
   /// Of vocabularies whose largest tokens just fit the type, and do no longer.
   @Test(arguments: [256, 257, 65_536, 65_537])
   func `tokens held in memory are those of the file, of each stored type`(vocabulary: Int) throws {

@@ -34,20 +34,22 @@ package final class ChunkFeeder {
 
   deinit { close() }
 
-  /// The most bytes that a feeder of chunks of so many steps of so many lanes takes.
+  /// The most bytes that a feeder of so many of a schedule's lanes takes.
   ///
   /// - Parameter isHeld: Whether the values are held in memory, so that nothing is read from the file.
   package static func byteCount(
-    of dataset: SequenceDataset, chunk: Int, sourceSteps: Int, lanes: Int, isHeld: Bool
+    of dataset: SequenceDataset, _ schedule: Schedule, lanes: Int, isHeld: Bool
   ) -> Int {
     guard lanes > 0 else { return 0 }
+    let (chunk, sourceSteps) = (schedule.chunk, schedule.sourceSteps)
     let chunkBytes = MemoryMeasurement.peakBytes {
       Chunk(steps: chunk, sourceSteps: sourceSteps, lanes: lanes, tracks: dataset.tracks)
     }
-    guard !isHeld else { return Ring.slotCount * chunkBytes }
+    let bytes = Ring.slotCount * chunkBytes + schedule.orderByteCount
+    guard !isHeld else { return bytes }
     return [(ChunkPart.all(of: dataset), chunk), (ChunkPart.ofSource(of: dataset), sourceSteps)]
       .filter { !$0.0.isEmpty }
-      .reduce(Ring.slotCount * chunkBytes) {
+      .reduce(bytes) {
         $0 + PieceReader.byteCount(dataset, $1.0, largestChunk: $1.1 * lanes)
       }
   }

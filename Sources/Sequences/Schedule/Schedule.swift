@@ -21,7 +21,7 @@ extension ScheduleMode {
   }
 
   /// The most steps of a chunk of a split: `chunk`, but where streams are played whole those of the longest.
-  package func steps(of streams: StreamTable, chunk: Int) -> Int {
+  fileprivate func steps(of streams: StreamTable, chunk: Int) -> Int {
     guard forStreams(streams) == .whole else { return chunk }
     return WholeLength.rounded(up: (0..<streams.count).reduce(1) { max($0, streams.pairs(of: $1)) })
   }
@@ -144,6 +144,18 @@ package struct Schedule: Sendable {
           + Wording.counted(playable, "lane")
       )
     }
+  }
+
+  /// The bytes of the orders of streams and chunks that a walk keeps.
+  package var orderByteCount: Int {
+    let orders =
+      switch (mode, traversal) {
+      case (.packed, .training): 2 * playableStreams
+      case (.whole, .training): 2 * playableStreams + wholeChunks
+      case (.whole, .evaluation): playableStreams + wholeChunks
+      default: 0
+      }
+    return orders * MemoryLayout<Int32>.stride
   }
 
   /// The number of chunks in an epoch, the same on all lanes. In packed mode every stream has to be placed to know it.

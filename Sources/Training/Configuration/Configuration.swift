@@ -1,4 +1,5 @@
 import Core
+import Sequences
 import Settings
 
 /// Everything that determines a run: what is trained, on which data, how, and what is kept of it.
@@ -51,4 +52,20 @@ extension Configuration {
     configuration.evaluation.every = 400
     return configuration
   }()
+}
+
+extension Configuration {
+  /// How a training plays the split `train`.
+  ///
+  /// - Throws: `DataError` where it can't; it names what works.
+  package func schedule(of dataset: SequenceDataset) throws -> Schedule {
+    let split = try dataset.split("train")
+    do {
+      return try Schedule(
+        streams: split.streams, lanes: training.lanes, chunk: training.chunk, mode: data.mode,
+        traversal: .training(seed: training.seedBits), longest: data.longest)
+    } catch let error as DataError {
+      throw DataError("split train: \(error) (training.lanes, training.chunk)", path: dataset.path)
+    }
+  }
 }

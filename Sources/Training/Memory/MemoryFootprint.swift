@@ -69,25 +69,21 @@ extension Configuration {
     _ dataset: SequenceDataset, _ communicator: Communicator, resumes: Bool,
     holdsTokens: Bool
   ) throws -> MemoryFootprint {
-    let streams = try dataset.split("train").streams
+    let schedule = try schedule(of: dataset)
     let plan = StepPlan(
-      self, tracks: dataset.tracks, steps: data.mode.steps(of: streams, chunk: training.chunk),
-      sourceSteps: streams.sourceSteps, hosts: communicator.hosts)
-    var evaluated = (lanes: 0, steps: 0, sourceSteps: 0)
+      self, tracks: dataset.tracks, steps: schedule.chunk, sourceSteps: schedule.sourceSteps,
+      hosts: communicator.hosts)
+    var feeders = [(schedule, lanes: plan.lanesOfRank[communicator.rank].count)]
     var footprint = try plan.footprint(communicator, resumes: resumes) { memory in
       guard evaluation.every > 0 else { return nil }
       let evaluator = try Evaluator(
         model, memory: memory, dataset: dataset, split: dataset.split("validation"), mode: data.mode,
-        longest: data.longest,
-        lanes: training.lanes, chunk: training.chunk, communicator: communicator)
-      let schedule = evaluator.schedule
-      evaluated = (evaluator.lanes(of: communicator.rank).count, schedule.chunk, schedule.sourceSteps)
+        longest: data.longest, lanes: training.lanes, chunk: training.chunk, communicator: communicator)
+      feeders.append((evaluator.schedule, lanes: evaluator.lanes(of: communicator.rank).count))
       return evaluator
     }
-    let trained = (plan.lanesOfRank[communicator.rank].count, plan.steps, plan.sourceSteps)
-    for (lanes, steps, sourceSteps) in [trained, evaluated] {
-      footprint.own += ChunkFeeder.byteCount(
-        of: dataset, chunk: steps, sourceSteps: sourceSteps, lanes: lanes, isHeld: holdsTokens)
+    for (schedule, lanes) in feeders {
+      footprint.own += ChunkFeeder.byteCount(of: dataset, schedule, lanes: lanes, isHeld: holdsTokens)
     }
     return footprint
   }
