@@ -7,7 +7,7 @@ final class DiagonalSystem {
   let pairs: Int
   /// Abar, Bbar and 2 C as the kernels read them, real and imaginary parts. [6, N/2 H]
   let planes: Matrix
-  /// Their gradient, of each shard. [shards, 6 N/2 H]
+  /// Their gradient of each shard, a row each. [shards, 6 N/2 H]
   let gradients: Matrix
   /// D, and its gradient of each shard. [shards, H]
   let skip: ParameterView
@@ -22,8 +22,6 @@ final class DiagonalSystem {
   /// A [N/2, H] and dt [H].
   private let eigenvalues: Buffer<Complex>
   private let steps: Buffer<Double>
-  /// The gradients of those of each shard: of log_dt, log_A_real, A_imag and C, one behind the other.
-  private let parts: Matrix
 
   init(_ builder: Builder, _ options: S4DOptions, name: String, channels: Int) {
     let pairs = options.states / 2
@@ -43,7 +41,6 @@ final class DiagonalSystem {
     planes = builder.floats(6, pairs * channels)
     gradients = builder.floats(shards, 6 * pairs * channels)
     skipGradients = builder.floats(shards, channels)
-    parts = builder.floats(shards, (1 + 4 * pairs) * channels)
   }
 
   /// Call when the weights have changed.
@@ -75,46 +72,46 @@ final class DiagonalSystem {
   /// Adds what `gradients` and `skipGradients` hold to the gradients of the parameters.
   func addGradients() {
     for shard in 0..<gradients.rows { differentiate(shard) }
-    let sizes = [channels, channels * pairs, channels * pairs, 2 * channels * pairs]
-    var first = 0
-    for (parameter, count) in zip([logStep, logReal, imaginary, outputs], sizes) {
-      add(parts.columns(first..<first + count), to: parameter)
-      first += count
+    let (channels, count) = (channels, pairs * channels)
+    add(to: logReal) { channel, n in n * channels + channel }
+    add(to: imaginary) { channel, n in count + n * channels + channel }
+    add(to: logStep) { _, channel in 2 * count + channel }
+    add(to: outputs) { channel, part in (4 + part % 2) * count + part / 2 * channels + channel }
+    context.gradients.add(to: skip.gradient) { shard, block, sum in
+      sum.add(block.part(of: skipGradients.rows(shard..<shard + 1)))
     }
-    add(skipGradients, to: skip)
   }
 
-  /// Adds the gradients of all shards, a row each.
-  private func add(_ rows: Matrix, to parameter: ParameterView) {
-    let columns = parameter.weights.columns
+  /// Adds to a parameter's gradient what is at the place in a row of `gradients` that `place` tells of its rows and columns.
+  private func add(to parameter: ParameterView, place: (_ row: Int, _ column: Int) -> Int) {
     context.gradients.add(to: parameter.gradient) { shard, block, sum in
-      sum.add(block.part(of: Matrix(rows[shard], rows: rows.columns / columns, columns: columns)))
+      for (i, row) in block.rows.enumerated() {
+        for (j, column) in block.columns.enumerated() { sum[i][j] += gradients[shard][place(row, column)] }
+      }
     }
   }
 
-  /// From a shard's gradient of Abar, Bbar and 2 C to those of the parameters. That of a complex z is that of its real part
-  /// plus i times that of its imaginary part; for w = f(z) it is conj(f'(z)) times that of w.
+  /// From a shard's gradient of Abar, Bbar and 2 C to that of log_A_real, A_imag, log_dt (its first row) and C, in its
+  /// place. The gradient of a complex z is that of its real part plus i times that of its imaginary part; where w = f(z), it
+  /// is conj(f'(z)) times that of w.
   private func differentiate(_ shard: Int) {
-    let count = pairs * channels
-    let gradient = Matrix(gradients[shard], rows: 6, columns: count)
-    let step = parts[shard]
-    let (real, imaginary, outputs) = (step + channels, step + channels + count, step + channels + 2 * count)
+    let gradient = Matrix(gradients[shard], rows: 6, columns: pairs * channels)
     for channel in 0..<channels {
       var sum = 0.0
       for n in 0..<pairs {
-        let (place, own) = (n * channels + channel, channel * pairs + n)
+        let place = n * channels + channel
         let a = eigenvalues.base[place]
         let grown = Complex(planes, 0, place)
         let (b, dB) = (Complex(planes, 2, place), Complex(gradient, 2, place))
         let dz = grown.conjugate * (Complex(gradient, 0, place) + dB / a.conjugate)
         let dA = dz * steps.base[channel] - (b / a).conjugate * dB
         sum += (a.conjugate * dz).re
-        real[own] = Float(dA.re * a.re)
-        imaginary[own] = Float(dA.im)
-        outputs[2 * own] = 2 * gradient[4][place]
-        outputs[2 * own + 1] = 2 * gradient[5][place]
+        gradient[0][place] = Float(dA.re * a.re)
+        gradient[1][place] = Float(dA.im)
+        gradient[4][place] *= 2
+        gradient[5][place] *= 2
       }
-      step[channel] = Float(sum * steps.base[channel])
+      gradient[2][channel] = Float(sum * steps.base[channel])
     }
   }
 }
