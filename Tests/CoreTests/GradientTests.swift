@@ -204,4 +204,4 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
 }
 
 /// All pairs of both.
-private func product<A, B>(_ a: [A], _ b: [B]) -> [(A, B)] { a.flatMap { a in b.map { (a, $0) } } }
+func product<A, B>(_ a: [A], _ b: [B]) -> [(A, B)] { a.flatMap { a in b.map { (a, $0) } } }

@@ -258,6 +258,48 @@ import Testing
     }
   }
 
+  @Test(arguments: ["mingru", "minlstm"] as [LayerNames])
+  func `minimal recurrences begin as linear maps of PyTorch do`(_ cell: LayerNames) throws {
+    let weights = weights(cell) { $0[MinLSTMOptions.self].forgetBias = 1.5 }
+    for (layer, inputs) in [30, 40].enumerated() {
+      let bound = 1 / Float(inputs).squareRoot()
+      let bias = try #require(weights["\(cell).\(layer).linear.bias"])
+      let isForgetting = { (row: Int) in cell == "minlstm" && row < 40 }
+      let biases = bias.enumerated().map { row, value in isForgetting(row) ? value - 1.5 : value }
+      for elements in [try #require(weights["\(cell).\(layer).linear.weight"]), biases] {
+        #expect(elements.allSatisfy { abs($0) <= bound * 1.00001 })
+        #expect((elements.max() ?? 0) > 0.9 * bound && (elements.min() ?? 0) < -0.9 * bound)
+      }
+    }
+  }
+
+  @Test func `eigenvalues of lru fill a ring, and inputs are scaled by what each keeps`() throws {
+    let weights = weights("lru") {
+      ($0.hidden, $0.embedding, $0.layers) = (20, 20, 1)
+      $0[LRUOptions.self].states = 4000
+      ($0[LRUOptions.self].leastRadius, $0[LRUOptions.self].greatestRadius) = (0.5, 0.9)
+      $0[LRUOptions.self].greatestPhase = 0.3
+    }
+    func exponentials(_ name: String) throws -> [Double] {
+      try #require(weights["lru.0.\(name)"]).map { exp(Double($0)) }
+    }
+    let squares = try exponentials("nu_log").map { exp(-2 * $0) }
+    for (square, gamma) in zip(squares, try exponentials("gamma_log")) {
+      #expect(abs(gamma * gamma - (1 - square)) < 1e-5)
+    }
+    // Uniform between the bounds, as are phases.
+    for (values, low, high) in [(squares, 0.25, 0.81), (try exponentials("theta_log"), 0, 0.3)] {
+      #expect(values.allSatisfy { low * 0.9999 <= $0 && $0 <= high * 1.0001 })
+      let unit = Vector(values.map { ($0 - low) / (high - low) })
+      #expect(abs(unit.mean - 0.5) < 0.02)
+      #expect(abs((unit - 0.5).map { $0 * $0 }.mean - 1 / 12) < 0.005)
+    }
+    for (name, variance) in [("B_re", 0.025), ("B_im", 0.025), ("C_re", 1 / 4000), ("C_im", 1 / 4000)] {
+      #expect(abs(moments(try #require(weights["lru.0.\(name)"])).variance / variance - 1) < 0.05, "\(name)")
+    }
+    #expect(abs(moments(try #require(weights["lru.0.D"])).variance - 1) < 0.7)
+  }
+
   @Test(arguments: [WeightInitialization.xavier, .he, .orthogonal, .uniform])
   func `weights are a function of the seed, and differ everywhere else`(_ rule: WeightInitialization) throws {
     func drawn(_ seed: UInt64) -> [String: [Float]] {

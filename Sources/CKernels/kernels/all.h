@@ -3,6 +3,8 @@
 #include "convolution.h"
 #include "elementwise.h"
 #include "losses.h"
+#include "lru.h"
+#include "minimal.h"
 #include "optimizers.h"
 #include "products.h"
 #include "random.h"

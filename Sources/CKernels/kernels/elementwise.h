@@ -4,6 +4,11 @@ ST_KERNEL(void, add, (long n, const float *a, const float *b, float *out), (n, a
 /// Every one of `rows` rows of c [rows, n] (ld floats apart) becomes a.
 ST_KERNEL(void, fill_rows, (long rows, long n, const float *a, float *c, long ldc), (rows, n, a, c, ldc))
 
+/// y[r, j] = d[j] x[r, j], or y[r, j] += that if it accumulates, for x and y [rows, n].
+ST_KERNEL(void, scale_columns,
+          (long rows, long n, const float *d, const float *x, bool accumulate, float *y),
+          (rows, n, d, x, accumulate, y))
+
 /// sums[j] += sum over r < rows of x[row(r), j], with row(r) as in `st_product_weight_gradient`; rows in
 /// order.
 ST_KERNEL(void, add_column_sums,

@@ -67,6 +67,26 @@ static void silu_backward(long n, const float *x, const float *dy, float *dx) {
   }
 }
 
+static void glu_forward(long rows, long n, const float *x, float *y) {
+  for (long r = 0; r < rows; r++)
+    for (long j = 0; j < n; j += WIDTH) {
+      part left = part_of(n - j);
+      floats u = load_part(x + 2 * r * n + j, left), v = load_part(x + (2 * r + 1) * n + j, left);
+      store_part(y + r * n + j, u * sigmoid(v), left);
+    }
+}
+
+static void glu_backward(long rows, long n, const float *x, const float *dy, float *dx) {
+  for (long r = 0; r < rows; r++)
+    for (long j = 0; j < n; j += WIDTH) {
+      part left = part_of(n - j);
+      floats u = load_part(x + 2 * r * n + j, left), v = load_part(x + (2 * r + 1) * n + j, left);
+      floats d = load_part(dy + r * n + j, left), s = sigmoid(v);
+      store_part(dx + 2 * r * n + j, d * s, left);
+      store_part(dx + (2 * r + 1) * n + j, d * u * (s * (1.0f - s)), left);
+    }
+}
+
 static void gated_silu_forward(long rows, long n, const float *x, float *y) {
   for (long r = 0; r < rows; r++)
     for (long j = 0; j < n; j += WIDTH) {

@@ -8,6 +8,15 @@ static void fill_rows(long rows, long n, const float *a, float *c, long ldc) {
   for (long r = 0; r < rows; r++) memcpy(c + r * ldc, a, (size_t)n * sizeof *a);
 }
 
+static void scale_columns(long rows, long n, const float *d, const float *x, bool accumulate, float *y) {
+  for (long r = 0; r < rows; r++)
+    for (long j = 0; j < n; j += WIDTH) {
+      part left = part_of(n - j);
+      floats v = load_part(d + j, left) * load_part(x + r * n + j, left);
+      store_part(y + r * n + j, accumulate ? load_part(y + r * n + j, left) + v : v, left);
+    }
+}
+
 static void add_column_sums(long n, long rows, long lanes, long stride, const float *x, long ldx,
                             float *sums) {
   long r = 0;

@@ -10,6 +10,8 @@
 #include "convolution.h"
 #include "elementwise.h"
 #include "losses.h"
+#include "lru.h"
+#include "minimal.h"
 #include "optimizers.h"
 #include "peak.h"
 #include "recurrent.h"

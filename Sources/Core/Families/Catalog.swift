@@ -10,6 +10,9 @@ enum Catalog {
       LSTMCell.self,
       GRUCell.self,
       LSTM2Cell.self,
+      MinGRUCell.self,
+      MinLSTMCell.self,
+      LRULayer.self,
       S4DLayer.self,
       MambaLayer.self,
       ConvLayer.self,
@@ -45,6 +48,8 @@ protocol LayerKind {
   associatedtype Options: LayerOptions = NoOptions
   /// What `model.cell` calls it.
   static var name: String { get }
+  /// Whether it is linear in its inputs, so that blocks put GELU and a gated linear unit behind it.
+  static var isLinear: Bool { get }
   /// Checks its settings against each other.
   ///
   /// - Throws: `ConfigurationError`.
@@ -56,6 +61,7 @@ protocol LayerKind {
 }
 
 extension LayerKind {
+  static var isLinear: Bool { false }
   static func check(_ configuration: ModelConfiguration) throws {}
 }
 

@@ -5,7 +5,8 @@ import Preconditions
 ///
 ///     x <- x + layer(norm(x))     x <- x + mlp(norm(x))
 ///
-/// where dropout falls on what is added, and the head reads norm(x) (Xiong et al. 2020). A perceptron may stand before the head.
+/// where dropout falls on what is added, and the head reads norm(x) (Xiong et al. 2020). GELU and a gated linear unit follow
+/// layers that are linear. A perceptron may stand before the head.
 ///
 /// The stem of tokens is their embedding, that of frames a linear map of the same width. The first layers' parameters are
 /// named as those of a `torch.nn` module with `embedding = Embedding`, `rnn = LSTM | GRU | RNN`, `head = Linear`.
@@ -42,7 +43,8 @@ struct Stack: ModelFamily {
   private func blocks(_ builder: Builder, reading input: LayerInput) -> Signal {
     var x = input.signal(builder)
     for index in 0..<configuration.layers {
-      let y = layer(index, builder, reading: .signal(normalized(x, builder, name: "norm.\(index)")))
+      var y = layer(index, builder, reading: .signal(normalized(x, builder, name: "norm.\(index)")))
+      if configuration.cell[index].isLinear { y = gated(index, builder, reading: y) }
       x = Sum(builder, name: "block.\(index)", x, dropped(y, builder, name: "dropout.\(index)")).output
       guard configuration.mlp > 0 else { continue }
       let z = perceptron(index, builder, reading: normalized(x, builder, name: "mlp_norm.\(index)"))
@@ -52,6 +54,16 @@ struct Stack: ModelFamily {
     return normalized(x, builder, name: "final_norm")
   }
 
+  /// u sigmoid(v) with [u, v] = glu gelu(x).
+  private func gated(_ index: Int, _ builder: Builder, reading x: Signal) -> Signal {
+    let z = Gelu(builder, name: "glu_gelu.\(index)", reading: x).output
+    let initializer = Initializer.uniform(bound: 1 / Double(x.value.columns).squareRoot())
+    let halves = Linear(
+      builder, name: "glu.\(index)", reading: z, outputs: 2 * x.value.columns, initializer: initializer,
+      bias: initializer)
+    return GatedUnit(builder, name: "gated.\(index)", reading: halves.output, by: .sigmoid).output
+  }
+
   /// down(gelu(up x)), or down(silu(u) v) with u, v the halves of up x.
   private func perceptron(_ index: Int, _ builder: Builder, reading x: Signal) -> Signal {
     let (width, isGated) = (x.value.columns, configuration.mlpKind == .gated)
@@ -59,7 +71,7 @@ struct Stack: ModelFamily {
     let up = linear("up.\(index)", builder, reading: x, outputs: isGated ? 2 * units : units)
     let inner =
       isGated
-      ? GatedUnit(builder, name: "gate.\(index)", reading: up).output
+      ? GatedUnit(builder, name: "gate.\(index)", reading: up, by: .silu).output
       : Gelu(builder, name: "gelu.\(index)", reading: up).output
     return linear("down.\(index)", builder, reading: inner, outputs: width)
   }

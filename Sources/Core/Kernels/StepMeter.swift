@@ -14,6 +14,8 @@ package final class StepMeter {
     case products
     /// Packing weights for the recurrent products.
     case packing
+    /// Recurrences that are linear in their state.
+    case scans
     /// Gates, states, embeddings, sums of columns: everything in the layers but products.
     case pointwise
     /// The softmax and its losses.

@@ -4,6 +4,9 @@ import Chunks
 enum Direction {
   case forward, reverse
 
+  /// The name of a layer that is called `name` where it goes forward.
+  func name(_ name: String) -> String { self == .forward ? name : "\(name).reverse" }
+
   /// The time of the k-th step.
   func time(ofStep k: Int, _ chunk: Chunk) -> Int { self == .forward ? k : chunk.steps - 1 - k }
 

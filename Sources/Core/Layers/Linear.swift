@@ -12,11 +12,14 @@ final class Linear: Module {
   private let bias: ParameterView
 
   /// Maps `input` by the parameters `name`.weight [outputs, C] and `name`.bias [outputs].
-  init(_ builder: Builder, name: String, reading input: Signal, outputs: Int, initializer: Initializer) {
+  init(
+    _ builder: Builder, name: String, reading input: Signal, outputs: Int, initializer: Initializer,
+    bias biasInitializer: Initializer = .constant(0)
+  ) {
     context = builder.context
     self.input = input
     weight = builder.parameter("\(name).weight", [outputs, input.value.columns], initializer)
-    bias = builder.parameter("\(name).bias", [outputs], .constant(0))
+    bias = builder.parameter("\(name).bias", [outputs], biasInitializer)
     sink = builder.read(input)
     context.products.reserve(
       rows: context.shape.rowsPerShard, outputs: outputs, inputs: input.value.columns)

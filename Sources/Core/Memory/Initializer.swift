@@ -13,8 +13,11 @@ package enum Initializer: Sendable, Equatable {
   case normal(deviation: Double)
   /// Independent uniform numbers between -bound and bound.
   case uniform(bound: Double)
-  /// What a function makes of independent uniform numbers between two bounds.
-  case uniformBetween(Double, Double, UniformMap = .identity)
+  /// The same, to which a number is added in a range.
+  case uniformPlus(Double, in: Range<Int>, bound: Double)
+  /// What a function makes of independent uniform numbers between two bounds. They are those of the parameter `numbers`
+  /// where it is given.
+  case uniformBetween(Double, Double, UniformMap = .identity, numbers: String? = nil)
   /// Every row is this one.
   case rows([Float])
   /// `blocks` matrices above each other, each orthogonal: its rows, or its columns where they are fewer, are
@@ -39,11 +42,23 @@ package enum UniformMap: Sendable {
   case identity
   /// x for which softplus(x) = exp(u).
   case inverseSoftplusOfExponential
+  /// log(u)
+  case logarithm
+  /// log(-log(u) / 2): with u = |lambda|^2, the nu for which |lambda| = exp(-exp(nu)).
+  case logarithmOfDecay
+  /// log(1 - u) / 2
+  case logarithmOfComplement
 
   fileprivate func callAsFunction(_ u: Double) -> Double {
-    switch self {
+    // What is uniform may be at its bounds, whose logarithms are not numbers.
+    let least = 1e-9
+    let inside = min(max(u, least), 1 - least)
+    return switch self {
     case .identity: u
     case .inverseSoftplusOfExponential: log(expm1(exp(u)))
+    case .logarithm: log(max(u, least))
+    case .logarithmOfDecay: log(-log(inside) / 2)
+    case .logarithmOfComplement: log(1 - inside) / 2
     }
   }
 }
@@ -118,7 +133,11 @@ extension ParameterMemory {
         for row in 0..<values.rows { numbers.normal(row, Float(deviation), values.columns, values[row]) }
       case .uniform(let bound):
         for row in 0..<values.rows { numbers.uniform(row, Float(bound), values.columns, values[row]) }
-      case .uniformBetween(let low, let high, let map):
+      case .uniformPlus(let shift, let range, let bound):
+        for row in 0..<values.rows { numbers.uniform(row, Float(bound), values.columns, values[row]) }
+        for i in range { elements[i] += Float(shift) }
+      case .uniformBetween(let low, let high, let map, let name):
+        let numbers = name.map { RandomRows(key, part, numbersOf: $0) } ?? numbers
         for row in 0..<values.rows { numbers.uniform(row, 0.5, values.columns, values[row]) }
         for i in elements.indices {
           elements[i] = Float(map(low + (high - low) * (Double(elements[i]) + 0.5)))
@@ -156,9 +175,9 @@ private struct RandomRows {
   private let name: (UInt32, UInt32)
   private let firstRow: Int
 
-  init(_ key: RandomKey, _ part: InitialPart) {
+  init(_ key: RandomKey, _ part: InitialPart, numbersOf parameter: String? = nil) {
     self.key = key.value
-    name = RandomKey.place(of: part.parameter.name)
+    name = RandomKey.place(of: parameter ?? part.parameter.name)
     firstRow = part.rows.lowerBound
   }
 

@@ -12,6 +12,14 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
   /// Chooses the layer.
   let configure: @Sendable (inout ModelConfiguration) -> Void
 
+  /// Whether the slope of what it computes jumps somewhere.
+  var hasCorner: Bool {
+    var configuration = ModelConfiguration()
+    configure(&configuration)
+    return configuration.activation == .relu || configuration[MinGRUOptions.self].candidate == .positive
+      || configuration[MinLSTMOptions.self].candidate == .positive
+  }
+
   /// Whether the model may be bidirectional.
   var isReversible: Bool {
     var configuration = ModelConfiguration()
@@ -43,6 +51,15 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
     LayerUnderTest("lstm", ReferenceCell.lstm.layer, fixture: "lstm"),
     LayerUnderTest("gru", ReferenceCell.gru.layer, fixture: "gru"),
     LayerUnderTest("lstm2", ReferenceCell.lstm2.layer),
+    LayerUnderTest("mingru", .minGRU),
+    LayerUnderTest("mingru", .minGRU, named: "positive mingru") {
+      $0[MinGRUOptions.self].candidate = .positive
+    },
+    LayerUnderTest("minlstm", .minLSTM),
+    LayerUnderTest("minlstm", .minLSTM, named: "positive minlstm") {
+      $0[MinLSTMOptions.self].candidate = .positive
+    },
+    LayerUnderTest("lru", .lru, tolerance: 5e-6) { $0[LRUOptions.self].states = 6 },
     LayerUnderTest("s4d", .s4d, fixture: "s4d", tolerance: 5e-6) { $0[S4DOptions.self].states = 6 },
     LayerUnderTest("s4d", .s4d, named: "s4d of one pair", tolerance: 5e-6) { $0[S4DOptions.self].states = 2 },
     LayerUnderTest("mamba", .mamba, fixture: "mamba", tolerance: 5e-6) {

@@ -129,9 +129,72 @@ extension ReferenceLayer {
     return values
   }
 
+  /// minGRU: h = (1 - s) h + s c, s = sigmoid(z)
+  static let minGRU = minimal("mingru") { sums, configuration in
+    (sigmoid(sums[0]), sums[1], configuration[MinGRUOptions.self].candidate)
+  }
+
+  /// minLSTM: the same, s = sigmoid(i) / (sigmoid(f) + sigmoid(i))
+  static let minLSTM = minimal("minlstm") { sums, configuration in
+    let (f, i) = (sigmoid(sums[0]), sigmoid(sums[1]))
+    return (i / (f + i), sums[2], configuration[MinLSTMOptions.self].candidate)
+  }
+
+  /// `gates` makes the share and the candidate's sum of the sums.
+  private static func minimal(
+    _ kind: String,
+    gates:
+      @escaping @Sendable (_ sums: [Vector], ModelConfiguration) -> (share: Vector, c: Vector, Candidate)
+  ) -> ReferenceLayer {
+    inBothDirections(states: { _ in 1 }) { inputs, chunk, states, context in
+      let name = "\(kind).\(context.index)" + (context.isReverse ? ".reverse" : "")
+      let (weight, bias) = (context["\(name).linear.weight"], context["\(name).linear.bias"])
+      return inputs.indices.map { t in
+        if chunk.resets[t] { states[0] = context.initialState(name, states[0].count, chunk.initial[t]) }
+        let sums = weight * inputs[t] + bias.vector
+        let (share, c, candidate) = gates(
+          sums.gates(bias.elements.count / states[0].count), context.configuration)
+        let value = candidate == .linear ? c : c.map { $0 >= 0 ? $0 + 0.5 : 1 / (1 + exp(-$0)) }
+        states[0] = (1 - share) * states[0] + share * value
+        return states[0]
+      }
+    }
+  }
+
+  /// The linear recurrent unit: s = lambda s + gamma B x, y = Re(C s) + D x; its state is Re s, then -Im s.
+  static let lru = inBothDirections(states: { _ in 1 }) { inputs, chunk, states, context in
+    let name = "lru.\(context.index)" + (context.isReverse ? ".reverse" : "")
+    func parameter(_ suffix: String) -> ReferenceParameter { context["\(name).\(suffix)"] }
+    let radius = parameter("nu_log").vector.map { exp(-exp($0)) }
+    let phase = parameter("theta_log").vector.map { exp($0) }
+    let (re, im) = (radius * phase.map { cos($0) }, radius * phase.map { sin($0) })
+    let gamma = parameter("gamma_log").vector.map { exp($0) }
+    let isAsWide = inputs[0].count == context.configuration.hidden
+    return inputs.indices.map { t in
+      if chunk.resets[t] { states[0] = context.initialState(name, states[0].count, chunk.initial[t]) }
+      let (x, before) = (inputs[t], states[0].gates(2))
+      let (p, q) = (before[0], -1 * before[1])
+      let s = re * p + -1 * (im * q) + gamma * (parameter("B_re") * x)
+      let r = re * q + im * p + gamma * (parameter("B_im") * x)
+      states[0] = Vector(s.elements + (-1 * r).elements)
+      let y = parameter("C_re") * s + -1 * (parameter("C_im") * r)
+      return isAsWide ? y + parameter("D").vector * x : y
+    }
+  }
+
   /// gelu(W x + b)
   static let mlp = ReferenceLayer(states: { _ in 0 }) { inputs, _, _, context in
     let (weight, bias) = (context["mlp.\(context.index).weight"], context["mlp.\(context.index).bias"])
     return inputs.map { gelu(weight * $0 + bias.vector) }
+  }
+}
+
+extension ReferenceLayer.Context {
+  /// The first state of a stream in a layer that scans.
+  fileprivate func initialState(_ layer: String, _ width: Int, _ conditions: Vector) -> Vector {
+    if conditions.count > 0 {
+      return self["\(layer).initial.weight"] * conditions + self["\(layer).initial.bias"].vector
+    }
+    return configuration.initialState == .learnt ? self["\(layer).initial"].vector : .zero(width)
   }
 }

@@ -55,6 +55,7 @@ struct ReferenceModel {
         chunk, &state, context)
       states += state
       if configuration.layerNorm { outputs = outputs.map { layerNorm($0, "norm.\(layer)") } }
+      if parameters["glu.\(layer).weight"] != nil { outputs = outputs.map { gated($0, layer) } }
       if configuration.residual || layer + 1 < configuration.layers {
         outputs = masked(outputs, "dropout.\(layer)", configuration.dropout, chunk)
       }
@@ -79,6 +80,12 @@ struct ReferenceModel {
   /// W x + b
   private func linear(_ name: String, _ x: Vector) -> Vector {
     self["\(name).weight"] * x + self["\(name).bias"].vector
+  }
+
+  /// u sigmoid(v), [u, v] = glu gelu(x)
+  private func gated(_ x: Vector, _ layer: Int) -> Vector {
+    let halves = linear("glu.\(layer)", gelu(x)).gates(2)
+    return halves[0] * sigmoid(halves[1])
   }
 
   /// x + down(gelu(up norm(x))), or x + down(silu(u) v), [u, v] = up norm(x)

@@ -26,6 +26,8 @@ struct Vector: Equatable {
   static func * (a: Vector, b: Vector) -> Vector { Vector(zip(a.elements, b.elements).map { $0 * $1 }) }
   static func - (a: Double, b: Vector) -> Vector { b.map { a - $0 } }
   static func - (a: Vector, b: Double) -> Vector { a.map { $0 - b } }
+  static func * (a: Double, b: Vector) -> Vector { b.map { a * $0 } }
+  static func / (a: Vector, b: Vector) -> Vector { Vector(zip(a.elements, b.elements).map { $0 / $1 }) }
   static func / (a: Vector, b: Double) -> Vector { a.map { $0 / b } }
 }
 

@@ -24,6 +24,13 @@ final class InitialMap {
     gradients = builder.floats(builder.shape.rows, hidden)
   }
 
+  /// One for a state of a layer, where the data have initial conditions.
+  convenience init?(_ builder: Builder, _ configuration: ModelConfiguration, name: String, hidden: Int) {
+    guard case .frames(let width) = builder.tracks[.initial] else { return nil }
+    self.init(
+      builder, name: name, inputs: width, hidden: hidden, rule: configuration.initialization.input)
+  }
+
   func forward(_ chunk: Chunk) {
     context.affine(
       chunk.frames(.initial), weight.weights, bias.weights.base, into: values.prefix(chunk.rows))

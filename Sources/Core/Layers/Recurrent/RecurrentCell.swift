@@ -99,15 +99,11 @@ struct RecurrentParts {
 
   /// The state of that letter, `h` or `c`. Where the data have initial conditions, a map of them is its first value.
   func state(_ letter: String, _ builder: Builder) -> StateSequence {
-    var initial: InitialMap?
-    if case .frames(let width) = builder.tracks[.initial] {
-      initial = InitialMap(
-        builder, name: "initial.\(letter)_\(suffix)", inputs: width, hidden: configuration.hidden,
-        rule: configuration.initialization.input)
-    }
-    return StateSequence(
+    StateSequence(
       builder, "rnn.\(letter)_\(suffix)", hidden: configuration.hidden,
       initialState: configuration.initialState, learntName: "rnn.initial_\(letter)_\(suffix)",
-      initial: initial, direction: direction)
+      initial: InitialMap(
+        builder, configuration, name: "initial.\(letter)_\(suffix)", hidden: configuration.hidden),
+      direction: direction)
   }
 }

@@ -74,7 +74,7 @@ final class MambaLayer: Module {
     let (hidden, columns, rows) = (configuration.hidden, input.value.columns, builder.shape.rows)
     let (channels, states) = (options.expand * hidden, options.states)
     let rank = options.rank > 0 ? options.rank : (hidden + 15) / 16
-    let name = "mamba.\(index)" + (direction == .reverse ? ".reverse" : "")
+    let name = direction.name("mamba.\(index)")
     func parameter(_ suffix: String, _ shape: [Int], _ initializer: Initializer) -> ParameterView {
       builder.parameter("\(name).\(suffix)", shape, initializer)
     }

@@ -114,12 +114,13 @@ final class S4DLayer: Module {
 extension S4DLayer: ReversibleLayer {
   typealias Options = S4DOptions
   static let name = "s4d"
+  static let isLinear = true
 
   static func add(
     to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput,
     direction: Direction
   ) -> Signal {
-    let name = "s4d.\(index)" + (direction == .reverse ? ".reverse" : "")
+    let name = direction.name("s4d.\(index)")
     var input = input.signal(builder)
     if input.value.columns != configuration.hidden {
       let initializer = Initializer.weights(

@@ -1,0 +1,108 @@
+// The time steps of recurrences whose gates don't read the state: h = h_prev + share (candidate - h_prev).
+
+/// What a unit takes in, and its slopes.
+typedef struct {
+  floats share;
+  /// By the sums that it is a function of: z, or f and i.
+  floats slopes[2];
+} gate;
+
+/// sigmoid(z)
+INLINE gate plain_gate(const float *z, part n) {
+  floats s = sigmoid(load_part(z, n));
+  return (gate){.share = s, .slopes = {s * (1.0f - s)}};
+}
+
+/// sigmoid(i) / (sigmoid(f) + sigmoid(i)) = (1 + exp(-f)) / (2 + exp(-f) + exp(-i)), whose terms are divided by the largest.
+INLINE gate normalized_gate(const float *sums, long hidden, part n) {
+  floats p = -load_part(sums, n), q = -load_part(sums + hidden, n);
+  // Written so that a NaN stays one.
+  integers is_less = p < q;
+  floats high = is_less ? q : p, low = is_less ? p : q, top = high > 0.0f ? high : (floats)0.0f;
+  floats nearer = exponential(high > 0.0f ? -high : high), exp_low = exponential(low - top);
+  floats one = high > 0.0f ? nearer : (floats)1.0f, exp_high = high > 0.0f ? (floats)1.0f : nearer;
+  floats exp_p = is_less ? exp_low : exp_high, exp_q = is_less ? exp_high : exp_low;
+  floats inverse = quotient(1.0f, 2.0f * one + exp_p + exp_q);
+  floats share = (one + exp_p) * inverse;
+  return (gate){.share = share, .slopes = {exp_p * inverse * (share - 1.0f), exp_q * inverse * share}};
+}
+
+/// What a unit may take in, and its slope.
+typedef struct {
+  floats value, slope;
+} candidate;
+
+INLINE candidate make_candidate(floats c, bool positive) {
+  if (!positive) return (candidate){.value = c, .slope = 1.0f};
+  floats s = sigmoid(c);
+  return (candidate){.value = c < 0.0f ? s : c + 0.5f, .slope = c < 0.0f ? s * (1.0f - s) : (floats)1.0f};
+}
+
+INLINE gate make_gate(const float *sums, long hidden, long gates, part n) {
+  return gates == 1 ? plain_gate(sums, n) : normalized_gate(sums, hidden, n);
+}
+
+INLINE void minimal_forward(long lanes, long hidden, long gates, const float *x, const int32_t *index,
+                            const float *h_prev, bool positive, float *h) {
+  for (long b = 0; b < lanes; b++) {
+    const float *xb = x + (index ? index[b] : b) * (gates + 1) * hidden;
+    for (long j = 0; j < hidden; j += WIDTH) {
+      part n = part_of(hidden - j);
+      floats share = make_gate(xb + j, hidden, gates, n).share;
+      floats c = make_candidate(load_part(xb + gates * hidden + j, n), positive).value;
+      floats before = load_part(h_prev + b * hidden + j, n);
+      store_part(h + b * hidden + j, before + share * (c - before), n);
+    }
+  }
+}
+
+INLINE void minimal_backward(long lanes, long hidden, long gates, const float *x, const int32_t *index,
+                             const float *dh, const float *h_prev, bool positive, float *dx, float *dstate) {
+  for (long b = 0; b < lanes; b++) {
+    const float *xb = x + (index ? index[b] : b) * (gates + 1) * hidden;
+    float *dxb = dx + b * (gates + 1) * hidden;
+    for (long j = 0; j < hidden; j += WIDTH) {
+      part n = part_of(hidden - j);
+      long at = b * hidden + j;
+      gate g = make_gate(xb + j, hidden, gates, n);
+      candidate c = make_candidate(load_part(xb + gates * hidden + j, n), positive);
+      floats d = load_part(dh + at, n) + load_part(dstate + at, n);
+      floats dshare = d * (c.value - load_part(h_prev + at, n));
+      for (long k = 0; k < gates; k++) store_part(dxb + k * hidden + j, dshare * g.slopes[k], n);
+      store_part(dxb + gates * hidden + j, d * g.share * c.slope, n);
+      store_part(dstate + at, d * (1.0f - g.share), n);
+    }
+  }
+}
+
+static void mingru_forward(long lanes, long hidden, const float *x, const int32_t *index, const float *h_prev,
+                           bool positive, float *h) {
+  if (positive)
+    minimal_forward(lanes, hidden, 1, x, index, h_prev, true, h);
+  else
+    minimal_forward(lanes, hidden, 1, x, index, h_prev, false, h);
+}
+
+static void mingru_backward(long lanes, long hidden, const float *x, const int32_t *index, const float *dh,
+                            const float *h_prev, bool positive, float *gates, float *dstate) {
+  if (positive)
+    minimal_backward(lanes, hidden, 1, x, index, dh, h_prev, true, gates, dstate);
+  else
+    minimal_backward(lanes, hidden, 1, x, index, dh, h_prev, false, gates, dstate);
+}
+
+static void minlstm_forward(long lanes, long hidden, const float *x, const int32_t *index, const float *h_prev,
+                            bool positive, float *h) {
+  if (positive)
+    minimal_forward(lanes, hidden, 2, x, index, h_prev, true, h);
+  else
+    minimal_forward(lanes, hidden, 2, x, index, h_prev, false, h);
+}
+
+static void minlstm_backward(long lanes, long hidden, const float *x, const int32_t *index, const float *dh,
+                             const float *h_prev, bool positive, float *gates, float *dstate) {
+  if (positive)
+    minimal_backward(lanes, hidden, 2, x, index, dh, h_prev, true, gates, dstate);
+  else
+    minimal_backward(lanes, hidden, 2, x, index, dh, h_prev, false, gates, dstate);
+}
