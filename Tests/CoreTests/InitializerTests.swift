@@ -301,6 +301,21 @@ import Testing
   }
 
   @Test(arguments: [WeightInitialization.xavier, .he, .orthogonal, .uniform])
+  func `maps that write into residual sums begin smaller in deeper stacks`(_ rule: WeightInitialization)
+    throws
+  {
+    func down(_ layers: Int) throws -> [Float] {
+      let weights = weights("gru") {
+        ($0.residual, $0.embedding, $0.mlp, $0.layers, $0.initialization.input) = (true, 40, 1, layers, rule)
+      }
+      return try #require(weights["down.0.weight"])
+    }
+    // By the root of their number, two a block.
+    for (deep, shallow) in zip(try down(8), try down(2)) { #expect(abs(2 * deep - shallow) < 1e-6) }
+    #expect(try down(2).contains { abs($0) > 0.01 })
+  }
+
+  @Test(arguments: [WeightInitialization.xavier, .he, .orthogonal, .uniform])
   func `weights are a function of the seed, and differ everywhere else`(_ rule: WeightInitialization) throws {
     func drawn(_ seed: UInt64) -> [String: [Float]] {
       weights("lstm", seed: seed) {

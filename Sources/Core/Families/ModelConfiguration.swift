@@ -323,6 +323,10 @@ extension ModelConfiguration {
   /// The columns of a layer's output.
   var layerWidth: Int { bidirectional ? 2 * hidden : hidden }
 
+  /// What the first weights are multiplied by of maps that write into the sum of all blocks, which is then as large in deep
+  /// stacks as in flat ones (Radford et al. 2019, GPT-2).
+  var writerFactor: Double { residual ? 1 / Double(layers * (mlp > 0 ? 2 : 1)).squareRoot() : 1 }
+
   /// The columns that the head reads.
   private var headWidth: Int { outputLayers > 0 ? hidden : layerWidth }
 

@@ -73,14 +73,19 @@ struct Stack: ModelFamily {
       isGated
       ? GatedUnit(builder, name: "gate.\(index)", reading: up, by: .silu).output
       : Gelu(builder, name: "gelu.\(index)", reading: up).output
-    return linear("down.\(index)", builder, reading: inner, outputs: width)
+    return linear(
+      "down.\(index)", builder, reading: inner, outputs: width, factor: configuration.writerFactor)
   }
 
-  private func linear(_ name: String, _ builder: Builder, reading x: Signal, outputs: Int) -> Signal {
+  private func linear(
+    _ name: String, _ builder: Builder, reading x: Signal, outputs: Int, factor: Double = 1
+  ) -> Signal {
     let initializer = Initializer.weights(
       configuration.initialization.input, outputs: outputs, inputs: x.value.columns, blocks: 1,
       hidden: configuration.hidden)
-    return Linear(builder, name: name, reading: x, outputs: outputs, initializer: initializer).output
+    return Linear(
+      builder, name: name, reading: x, outputs: outputs, initializer: initializer.scaled(by: factor)
+    ).output
   }
 
   private func normalized(_ x: Signal, _ builder: Builder, name: String) -> Signal {

@@ -1,6 +1,7 @@
 import CKernels
 import Chunks
 import Glibc
+import Preconditions
 import Random
 
 /// How a parameter is filled before training.
@@ -20,9 +21,9 @@ package enum Initializer: Sendable, Equatable {
   case uniformBetween(Double, Double, UniformMap = .identity, numbers: String? = nil)
   /// Every row is this one.
   case rows([Float])
-  /// `blocks` matrices above each other, each orthogonal: its rows, or its columns where they are fewer, are
-  /// orthonormal.
-  case orthogonal(blocks: Int)
+  /// `blocks` matrices above each other, each orthogonal but for a factor: its rows, or its columns where they are fewer,
+  /// are orthonormal.
+  case orthogonal(blocks: Int, factor: Double = 1)
 
   /// The initializer that a rule names, for a matrix of `blocks` gates [outputs, inputs] above each other.
   static func weights(
@@ -33,6 +34,17 @@ package enum Initializer: Sendable, Equatable {
     case .he: .normal(deviation: (2 / Double(inputs)).squareRoot())
     case .orthogonal: .orthogonal(blocks: blocks)
     case .uniform: .uniform(bound: 1 / Double(hidden).squareRoot())
+    }
+  }
+
+  /// The initializer of a matrix whose numbers are multiplied by a factor.
+  func scaled(by factor: Double) -> Initializer {
+    switch self {
+    case .uniform(let bound): .uniform(bound: factor * bound)
+    case .normal(let deviation): .normal(deviation: factor * deviation)
+    case .orthogonal(let blocks, let own): .orthogonal(blocks: blocks, factor: factor * own)
+    case .constant, .constantIn, .uniformPlus, .uniformBetween, .rows:
+      preconditionFailure("what is scaled is a matrix")
     }
   }
 }
@@ -98,7 +110,7 @@ extension ParameterLayout {
 
   private func parts(of parameter: Parameter) -> [InitialPart] {
     let columns = parameter.columns
-    let blocks = if case .orthogonal(let blocks) = parameter.initializer { blocks } else { 1 }
+    let blocks = if case .orthogonal(let blocks, _) = parameter.initializer { blocks } else { 1 }
     let rows = parameter.count / columns / blocks
     return (0..<blocks).map { block in
       let start = parameter.offset + block * rows * columns
@@ -144,10 +156,12 @@ extension ParameterMemory {
         }
       case .rows(let numbers):
         for row in 0..<values.rows { values[row].update(from: numbers, count: values.columns) }
-      case .orthogonal:
+      case .orthogonal(_, let factor):
         let matrices = orthogonal ?? OrthogonalMatrices()
         orthogonal = matrices
         fillOrthogonal(values, matrices, shouldStop) { numbers.normal($0, 1, $1, $2) }
+        guard factor != 1 else { continue }
+        for i in elements.indices { elements[i] *= Float(factor) }
       }
     }
   }

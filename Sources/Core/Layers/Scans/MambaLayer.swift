@@ -91,7 +91,8 @@ final class MambaLayer: Module {
       "dt_proj.bias", [channels], .uniformBetween(log(0.001), log(0.1), .inverseSoftplusOfExponential))
     let decay = parameter("A_log", [channels, states], .rows((1...states).map { Float(log(Double($0))) }))
     let skip = parameter("D", [channels], .constant(1))
-    outProjection = parameter("out_proj.weight", [hidden, channels], uniform(channels))
+    outProjection = parameter(
+      "out_proj.weight", [hidden, channels], uniform(channels).scaled(by: configuration.writerFactor))
     sink = builder.read(input)
 
     let products = context.products
