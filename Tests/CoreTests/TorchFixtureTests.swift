@@ -25,6 +25,9 @@ import Testing
         },
       ]
     }
+    + LayerUnderTest.all.filter { ["lru", "s4d"].contains($0.fixture) }.map { layer in
+      Fixture(name: "residual_\(layer.testDescription)", layer: layer) { $0.residual = true }
+    }
 
   /// A fixture, and a model of the core with its weights and initial states.
   private struct Case {

@@ -69,6 +69,18 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
       "no states", set: "model.mamba.states=0",
       expect: "model.mamba.states=0: expected an integer from 1 to 256"),
     BadSettings(
+      "no states of lru", set: "model.lru.states=0",
+      expect: "model.lru.states=0: expected an integer from 1 to 65536"),
+    BadSettings(
+      "a ring inside out", set: "model.cell=[lru, gru]", "model.lru.r_min=0.95", "model.lru.r_max=0.9",
+      expect: "model.lru.r_min 0.95 is above model.lru.r_max 0.9"),
+    BadSettings(
+      "eigenvalues that grow", set: "model.lru.r_max=1.01",
+      expect: "model.lru.r_max=1.01: expected a number above 0.0, at most 1.0"),
+    BadSettings(
+      "unknown candidate", set: "model.minlstm.candidate=log",
+      expect: "model.minlstm.candidate=log: expected linear or positive, found log"),
+    BadSettings(
       "half a pair of states", set: "model.cell=s4d", "model.s4d.states=7",
       expect: "model.s4d.states 7: expected an even number, of conjugate pairs, such as 8"),
     BadSettings(

@@ -28,7 +28,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from scans import S4D, Mamba, ScanModel
+from scans import (
+    LRU, S4D, Mamba, MinGRU, MinLSTM, PositiveMinGRU, PositiveMinLSTM, ResidualScanModel, ScanModel,
+)
 
 STEPS, LANES, VOCABULARY, EMBEDDING, HIDDEN, LAYERS, CHUNKS = 6, 3, 11, 6, 8, 2, 3
 SCAN_LENGTHS = [18, 7, 20]
@@ -130,6 +132,13 @@ MODELS = {
     "bidirectional_gru": lambda: LanguageModel(lambda **sizes: nn.GRU(bidirectional=True, **sizes)),
     "residual_lstm": lambda: ResidualModel(nn.LSTM, nn.RMSNorm, gated=True),
     "residual_gru": lambda: ResidualModel(nn.GRU, nn.LayerNorm, gated=False),
+    "mingru": lambda: ScanModel(MinGRU, VOCABULARY, HIDDEN),
+    "minlstm": lambda: ScanModel(MinLSTM, VOCABULARY, HIDDEN),
+    "positive_mingru": lambda: ScanModel(PositiveMinGRU, VOCABULARY, HIDDEN),
+    "positive_minlstm": lambda: ScanModel(PositiveMinLSTM, VOCABULARY, HIDDEN),
+    "lru": lambda: ScanModel(LRU, VOCABULARY, HIDDEN),
+    "residual_lru": lambda: ResidualScanModel(LRU, VOCABULARY, HIDDEN),
+    "residual_s4d": lambda: ResidualScanModel(S4D, VOCABULARY, HIDDEN),
     "s4d": lambda: ScanModel(S4D, VOCABULARY, HIDDEN),
     "mamba": lambda: ScanModel(Mamba, VOCABULARY, HIDDEN),
 }

@@ -7,6 +7,80 @@ from torch import nn
 from torch.nn import functional as F
 
 
+class MinGRU(nn.Module):
+    """Feng et al. 2024 (arXiv 2410.01201), with candidates g(c) of its appendix B where `positive`. The state is h, [B, H]."""
+
+    states = ["h"]
+    gates = 1
+    positive = False
+
+    def __init__(self, width):
+        super().__init__()
+        self.linear = nn.Linear(width, (self.gates + 1) * width)
+        nn.init.normal_(self.linear.weight, std=0.6)
+
+    def first(self, lanes):
+        return [torch.zeros(lanes, self.linear.in_features)]
+
+    def share(self, z):
+        return torch.sigmoid(z)
+
+    def step(self, x, state):
+        *gates, c = self.linear(x).chunk(self.gates + 1, -1)
+        share = self.share(*gates)
+        if self.positive:
+            c = torch.where(c >= 0, c + 0.5, torch.sigmoid(c))
+        h = (1 - share) * state[0] + share * c
+        return h, [h]
+
+    def core_state(self, state):
+        return state
+
+
+class MinLSTM(MinGRU):
+    gates = 2
+
+    def share(self, f, i):
+        return torch.sigmoid(i) / (torch.sigmoid(f) + torch.sigmoid(i))
+
+
+class PositiveMinGRU(MinGRU):
+    positive = True
+
+
+class PositiveMinLSTM(MinLSTM):
+    positive = True
+
+
+class LRU(nn.Module):
+    """Orvieto et al. 2023 (arXiv 2303.06349). The state is complex, [B, N]."""
+
+    states = ["s"]
+
+    def __init__(self, width, states=6):
+        super().__init__()
+        square = torch.empty(states).uniform_(0.3, 0.95)
+        self.nu_log = nn.Parameter((-square.log() / 2).log())
+        self.theta_log = nn.Parameter((3 * torch.rand(states)).log())
+        self.gamma_log = nn.Parameter((1 - square).log() / 2)
+        self.B_re, self.B_im = (nn.Parameter(torch.randn(states, width) / 3) for _ in "ri")
+        self.C_re, self.C_im = (nn.Parameter(torch.randn(width, states) / 3) for _ in "ri")
+        self.D = nn.Parameter(torch.randn(width))
+
+    def first(self, lanes):
+        return [torch.zeros(lanes, len(self.nu_log), dtype=torch.complex128)]
+
+    def step(self, x, state):
+        eigenvalues = torch.exp(torch.complex(-self.nu_log.exp(), self.theta_log.exp()))
+        inputs = torch.complex(x @ self.B_re.T, x @ self.B_im.T)
+        s = eigenvalues * state[0] + self.gamma_log.exp() * inputs
+        return (s @ torch.complex(self.C_re, self.C_im).T).real + self.D * x, [s]
+
+    def core_state(self, state):
+        """As the core has it: the real part, and the imaginary one with its sign changed."""
+        return [torch.cat([state[0].real, -state[0].imag], -1)]
+
+
 class S4D(nn.Module):
     """Gu, Gupta, Goel, Re 2022 (arXiv 2206.11893). The state is complex, [B, C, N/2]."""
 
@@ -79,7 +153,7 @@ class ScanModel(nn.Module):
 
     def __init__(self, layer, vocabulary, width):
         super().__init__()
-        self.name = layer.__name__.lower()
+        self.name = layer.__name__.lower().removeprefix("positive")
         self.embedding = nn.Embedding(vocabulary, width)
         self.layers = nn.ModuleList(layer(width) for _ in range(2))
         self.head = nn.Linear(width, vocabulary)
@@ -88,13 +162,19 @@ class ScanModel(nn.Module):
         """The states of both layers, each a list; a lane's is set to zero before the steps where it is reset."""
         outputs = []
         for x, reset in zip(self.embedding(tokens), resets):
-            for index, layer in enumerate(self.layers):
+            for index in range(len(self.layers)):
                 kept = [part * (1 - reset).reshape(-1, *[1] * (part.dim() - 1)) for part in states[index]]
-                x, left = layer.step(x, kept)
+                x, left = self.step(index, x, kept)
                 states = [*states[:index], left, *states[index + 1 :]]
-            outputs.append(x)
+            outputs.append(self.last(x))
         hidden = torch.stack(outputs)
         return self.head(hidden), hidden, states
+
+    def step(self, index, x, state):
+        return self.layers[index].step(x, state)
+
+    def last(self, x):
+        return x
 
     def random_states(self, lanes):
         def fill(part):
@@ -114,3 +194,20 @@ class ScanModel(nn.Module):
     def core_names(self):
         for name, parameter in self.named_parameters():
             yield name.replace("layers.", f"{self.name}."), parameter
+
+
+class ResidualScanModel(ScanModel):
+    """Blocks x <- x + glu(gelu(layer(norm(x)))), and a norm before the head."""
+
+    def __init__(self, layer, vocabulary, width):
+        super().__init__(layer, vocabulary, width)
+        self.norm = nn.ModuleList(nn.LayerNorm(width) for _ in self.layers)
+        self.glu = nn.ModuleList(nn.Linear(width, 2 * width) for _ in self.layers)
+        self.final_norm = nn.LayerNorm(width)
+
+    def step(self, index, x, state):
+        y, state = self.layers[index].step(self.norm[index](x), state)
+        return x + F.glu(self.glu[index](F.gelu(y)), -1), state
+
+    def last(self, x):
+        return self.final_norm(x)

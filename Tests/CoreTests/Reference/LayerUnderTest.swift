@@ -51,15 +51,15 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
     LayerUnderTest("lstm", ReferenceCell.lstm.layer, fixture: "lstm"),
     LayerUnderTest("gru", ReferenceCell.gru.layer, fixture: "gru"),
     LayerUnderTest("lstm2", ReferenceCell.lstm2.layer),
-    LayerUnderTest("mingru", .minGRU),
-    LayerUnderTest("mingru", .minGRU, named: "positive mingru") {
+    LayerUnderTest("mingru", .minGRU, fixture: "mingru"),
+    LayerUnderTest("mingru", .minGRU, named: "positive mingru", fixture: "positive_mingru") {
       $0[MinGRUOptions.self].candidate = .positive
     },
-    LayerUnderTest("minlstm", .minLSTM),
-    LayerUnderTest("minlstm", .minLSTM, named: "positive minlstm") {
+    LayerUnderTest("minlstm", .minLSTM, fixture: "minlstm"),
+    LayerUnderTest("minlstm", .minLSTM, named: "positive minlstm", fixture: "positive_minlstm") {
       $0[MinLSTMOptions.self].candidate = .positive
     },
-    LayerUnderTest("lru", .lru, tolerance: 5e-6) { $0[LRUOptions.self].states = 6 },
+    LayerUnderTest("lru", .lru, fixture: "lru", tolerance: 5e-6) { $0[LRUOptions.self].states = 6 },
     LayerUnderTest("s4d", .s4d, fixture: "s4d", tolerance: 5e-6) { $0[S4DOptions.self].states = 6 },
     LayerUnderTest("s4d", .s4d, named: "s4d of one pair", tolerance: 5e-6) { $0[S4DOptions.self].states = 2 },
     LayerUnderTest("mamba", .mamba, fixture: "mamba", tolerance: 5e-6) {
