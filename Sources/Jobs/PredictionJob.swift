@@ -45,6 +45,11 @@ package struct PredictionJob: Sendable {
   package func run() throws -> [String] {
     try Files.requirePlace(for: outputPath, existing: .refuse)
     let trained = try TrainedModel(path, best: best)
+    guard trained.description.source == nil else {
+      throw TrainingError(
+        "\(trained.path): the model reads pairs, but seqtrain predict and forecast go along single streams; decode sources "
+          + "by seqtrain translate")
+    }
     try requireForecast(of: trained)
     let (source, streams, fingerprint) = try openData(for: trained)
     let longest = (0..<streams.count).reduce(0) { max($0, streams.offset($1 + 1) - streams.offset($1)) }
@@ -96,11 +101,6 @@ package struct PredictionJob: Sendable {
   }
 
   private func requireInputs(of trained: TrainedModel, _ dataset: SequenceDataset) throws {
-    guard trained.description.source == nil else {
-      throw TrainingError(
-        "\(trained.path): the model reads pairs; seqtrain predict and forecast go along single streams, so decode "
-          + "sources by seqtrain translate")
-    }
     let differences = try dataset.description.inputs.differences(from: trained.description.inputs)
     guard differences.isEmpty else {
       throw TrainingError(

@@ -125,11 +125,15 @@ extension TrackDescription {
     case .tokens(let vocabulary): return vocabulary.members
     case .frames(let columns):
       func numbers(_ values: [Float]) -> JSON { .array(values.map { .number(Double($0)) }) }
-      return [
+      var members: JSON.Members = [
         "names": .array(columns.names.map(JSON.string)), "units": .array(columns.units.map(JSON.string)),
         "means": numbers(columns.means), "scales": numbers(columns.scales),
         "binary": .bool(columns.isBinary),
       ]
+      if let grid = columns.grid {
+        members.append(["grid": .array([.integer(grid.rows), .integer(grid.columns)])])
+      }
+      return members
     }
   }
 
@@ -144,9 +148,11 @@ extension TrackDescription {
 extension Vocabulary {
   /// As members of a JSON object.
   package var members: JSON.Members {
-    [
+    var members: JSON.Members = [
       "level": .string(level.rawValue), "vocabulary": .integer(count),
       "unknown": unknown.map(JSON.integer) ?? .null,
     ]
+    if let ends { members.append(["begin": .integer(Int(ends.begin)), "end": .integer(Int(ends.end))]) }
+    return members
   }
 }

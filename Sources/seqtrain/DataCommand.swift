@@ -12,7 +12,8 @@ struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "import", abstract: "Makes a dataset from files.",
       subcommands: [
-        DataImportText.self, DataImportLabelled.self, DataImportClasses.self, DataImportTable.self,
+        DataImportText.self, DataImportPairs.self, DataImportLabelled.self, DataImportClasses.self,
+        DataImportTable.self,
         DataImportHDF5.self,
       ])
   }

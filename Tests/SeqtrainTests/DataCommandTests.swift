@@ -167,10 +167,11 @@ import Testing
     BadImport(
       testDescription: "invalid UTF-8", bytes: Array("größer\n".utf8) + [0x61, 0xC3, 0x28],
       expected:
-        "t.txt: is not valid UTF-8: the bytes at offset 10 are no character; convert the file, or import"),
+        "t.txt: line 2: not valid UTF-8: the bytes at offset 10 are no character; convert the file, or import"
+    ),
     BadImport(
       testDescription: "UTF-8 cut short", bytes: [0x61, 0xE2, 0x82], options: ["--level", "word"],
-      expected: "t.txt: is not valid UTF-8: the bytes at offset 1 are no character"),
+      expected: "t.txt: line 1: not valid UTF-8: the bytes at offset 1 are no character"),
     BadImport(testDescription: "no file", bytes: nil, expected: "t.txt: cannot be opened: No such file"),
     BadImport(testDescription: "no text", bytes: [], expected: "there is no text in t.txt"),
     BadImport(

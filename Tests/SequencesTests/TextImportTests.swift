@@ -89,9 +89,9 @@ func importText(
   func whatIsNoUTF8IsNamedByItsOffset(sequence: [UInt8]) throws {
     // At the start of a block, inside one, and cut by its end at every byte.
     for offset in [0, 4, 262_141, 262_142, 262_143, 262_144] {
-      let text = [UInt8](repeating: 0x61, count: offset) + sequence
+      let text = (0..<offset).map { $0 % 100 == 99 ? 0x0A : 0x61 } + sequence
       let error = #expect(throws: DataError.self) { try importText([text]) }
-      #expect(error?.description.contains("0.txt: is not valid UTF-8") == true)
+      #expect(error?.description.contains("0.txt: line \(offset / 100 + 1): not valid UTF-8") == true)
       #expect(error?.description.contains("at offset \(offset) ") == true)
     }
   }

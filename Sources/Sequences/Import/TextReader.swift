@@ -163,8 +163,8 @@ private struct TextDecoder {
   private func convertingFailures(_ body: () throws -> Void) throws {
     do { try body() } catch let failure as UTF8Decoder.Failure {
       throw DataError(
-        "is not valid UTF-8: the bytes at offset \(failure.offset) are no character; convert the file, "
-          + "or import it with --level byte", path: name)
+        "not valid UTF-8: the bytes at offset \(failure.offset) are no character; convert "
+          + "the file, or import it with --level byte", path: name, line: failure.line)
     }
   }
 

@@ -18,7 +18,9 @@ struct TokenEncoder {
     self.vocabulary = vocabulary
     let scalars = vocabulary.level == .char ? vocabulary.spellings.compactMap(\.unicodeScalars.first) : []
     var characters = [Int32](repeating: -1, count: Int(scalars.map(\.value).max() ?? 0) + 1)
-    for (scalar, token) in zip(scalars, Int32(0)...) { characters[Int(scalar.value)] = token }
+    for (scalar, token) in zip(scalars, Int32(0)...) where !vocabulary.isEnd(token) {
+      characters[Int(scalar.value)] = token
+    }
     self.characters = characters
     unknown = Int32(vocabulary.unknown ?? -1)
   }

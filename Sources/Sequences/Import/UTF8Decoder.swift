@@ -1,13 +1,14 @@
 /// Decodes UTF-8 that comes in blocks, cut anywhere, and accepts nothing else: no overlong forms, no surrogates,
 /// nothing above U+10FFFF (The Unicode Standard, table 3-7).
 struct UTF8Decoder {
-  /// Where a sequence that is no UTF-8 begins, in bytes from the start of the text.
+  /// Where a sequence that is no UTF-8 begins: in bytes from the start of the text, and the line, from 1.
   struct Failure: Error, Equatable {
     let offset: Int
+    let line: Int
   }
 
-  /// The bytes taken so far.
-  private var consumed = 0
+  /// The bytes taken so far, and the lines that have ended.
+  private var (consumed, lines) = (0, 0)
   /// The length so far of an unfinished sequence.
   private var length = 0
   /// How many continuation bytes are still to come, the range in which the next must lie, and the value so far.
@@ -23,11 +24,11 @@ struct UTF8Decoder {
           scalars.append(UInt32(byte))
           continue
         }
-        guard begin(byte) else { throw Failure(offset: consumed + index) }
+        guard begin(byte) else { throw failure(block, at: index) }
         length = 1
         continue
       }
-      guard allowed.contains(byte) else { throw Failure(offset: consumed + index - length) }
+      guard allowed.contains(byte) else { throw failure(block, at: index - length) }
       value = value << 6 | UInt32(byte & 0x3F)
       allowed = 0x80...0xBF
       length += 1
@@ -35,11 +36,21 @@ struct UTF8Decoder {
       if missing == 0 { scalars.append(value) }
     }
     consumed += block.count
+    lines += Self.lineEnds(block[...])
+  }
+
+  private static func lineEnds(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) -> Int {
+    bytes.count { $0 == 0x0A }
+  }
+
+  /// `index` is below 0 where the sequence has begun in the block before; it holds no line's end.
+  private func failure(_ block: UnsafeBufferPointer<UInt8>, at index: Int) -> Failure {
+    Failure(offset: consumed + index, line: lines + Self.lineEnds(block.prefix(max(0, index))) + 1)
   }
 
   /// Call at the end of the text, where no sequence may be unfinished.
   func finish() throws(Failure) {
-    if missing > 0 { throw Failure(offset: consumed - length) }
+    if missing > 0 { throw Failure(offset: consumed - length, line: lines + 1) }
   }
 
   private mutating func begin(_ byte: UInt8) -> Bool {

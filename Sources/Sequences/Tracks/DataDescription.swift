@@ -31,6 +31,7 @@ package enum TrackDescription: Sendable, Equatable {
     case .tokens(let vocabulary): vocabulary.text
     case .frames(let columns):
       "\(columns.isBinary ? "binary " : "")frames of \(Wording.counted(columns.width, "column"))"
+        + (columns.grid.map { ", in a grid of \($0.rows) x \($0.columns)" } ?? "")
     }
   }
 }
@@ -148,7 +149,8 @@ extension DataDescription {
       let (means, scales) = (next(columns.width), next(columns.width))
       return .frames(
         try FrameColumns(
-          columns.names, units: columns.units, means: means, scales: scales, isBinary: columns.isBinary))
+          columns.names, units: columns.units, means: means, scales: scales, isBinary: columns.isBinary,
+          grid: columns.grid))
     }
     var tracks = stored
     for role in TrackRole.allCases { tracks[role] = try normalized(stored[role]) }
@@ -221,11 +223,12 @@ extension Vocabulary {
     guard count == expected.count else {
       return "it has \(Wording.counted(count, "token")), expected \(expected.count)"
     }
-    return "its unknown token is another one"
+    return ends == expected.ends ? "its unknown token is another one" : "its begin and end tokens are others"
   }
 
   /// The number and kind of tokens, for people.
   package var text: String {
     "\(Wording.counted(count, level.rawValue))\(unknown == nil ? "" : ", with an unknown token")"
+      + (ends == nil ? "" : ", with begin and end tokens")
   }
 }

@@ -43,6 +43,9 @@ package struct DatasetContent: Sendable {
   package var positionWeights: [Float]?
   /// Of pairs, the first position of each stream's source and the end of the last, and their values.
   package var source: (offsets: [Int], values: TrackValues)?
+  /// Of pairs, from which position of its source each position follows, as far as that is known; -1 for none. It is for
+  /// those who look at what models attend to, and no part of chunks.
+  package var alignment: [Int32]?
   /// Where it comes from.
   package var origin: DatasetOrigin
 
@@ -50,7 +53,7 @@ package struct DatasetContent: Sendable {
   package init(
     _ description: DataDescription, offsets: [Int], splits: [DatasetWriter.Split],
     values: [TrackRole: TrackValues], positionWeights: [Float]? = nil,
-    source: (offsets: [Int], values: TrackValues)? = nil, origin: DatasetOrigin
+    source: (offsets: [Int], values: TrackValues)? = nil, alignment: [Int32]? = nil, origin: DatasetOrigin
   ) {
     self.description = description
     self.offsets = offsets
@@ -58,6 +61,7 @@ package struct DatasetContent: Sendable {
     self.values = values
     self.positionWeights = positionWeights
     self.source = source
+    self.alignment = alignment
     self.origin = origin
   }
 
@@ -86,6 +90,7 @@ package struct DatasetContent: Sendable {
       let rows = role == .initial ? streams.count : streams.tokens.count
       try Self.check(values[role], description.stored[role], role.name, rows: rows)
     }
+    try description.source?.requireGrid(of: streams)
     let positions = streams.arePairs ? streams.sources(of: 0..<streams.count).count : 0
     try Self.check(source?.values, description.source, DatasetFormat.source, rows: positions)
     if let positionWeights {
@@ -149,6 +154,10 @@ package struct DatasetContent: Sendable {
         "The source of stream s has the rows from offsets[s] up to, not including, offsets[s + 1]")
       try file.write(DatasetFormat.sourceOffsets, source.offsets).attributes.describe(
         "The source of stream s lies from offsets[s] up to, not including, offsets[s + 1]", units: "position")
+    }
+    if let alignment {
+      try file.write(DatasetFormat.alignment, alignment).attributes.describe(
+        "From which position of its source, from 0, each position follows; -1 where from none")
     }
     try file.write(DatasetFormat.offsets, offsets).attributes.describe(
       "Stream s holds the positions from offsets[s] up to, not including, offsets[s + 1]", units: "position")

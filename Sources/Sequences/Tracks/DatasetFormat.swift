@@ -14,6 +14,7 @@ enum DatasetFormat {
   static let originSizes = "origin/sizes"
   static let weights = "weights"
   static let source = "source"
+  static let alignment = "alignment"
   static let sourceOffsets = "source/offsets"
   static let floor = "entropy_floor"
   static let optimum = "optimal_loss"
@@ -110,8 +111,9 @@ struct TrackFingerprint {
   static let description = """
     SHA-256, in hexadecimal, of: "horizon H"; of input, target, weight and initial, where the file has them, "\\ntrack NAME \
     COUNT" with the number of values, for tokens "\\nvocabulary LEVEL UNKNOWN COUNT\\n", UNKNOWN being -1 where there is no such \
-    token, and of each token "BYTES SPELLING\\n", the number of bytes of its UTF-8 and itself (U+0000 where it is empty), for \
-    frames "\\nframes WIDTH BINARY\\n", BINARY being 0 or 1, of each column "BYTES NAME\\nBYTES UNIT\\n", and means and scales as \
+    token (with begin and end tokens COUNT is followed by " BEGIN END"), and of each token "BYTES SPELLING\\n", the number of bytes of its UTF-8 and itself (U+0000 where it is empty), for \
+    frames "\\nframes WIDTH BINARY\\n", BINARY being 0 or 1 (with a grid followed by " ROWS \
+    COLUMNS"), of each column "BYTES NAME\\nBYTES UNIT\\n", and means and scales as \
     float32, then for both the values as int32 or float32; of weights, where there are any, "\\nweights COUNT\\n" and the \
     values as float32; of pairs, their sources as a track named source, "\\nsource offsets COUNT\\n" and the sources' offsets as \
     int64; "\\noffsets COUNT\\n" and the offsets as int64; of each split, in their order on the axis of positions, \
@@ -126,7 +128,8 @@ struct TrackFingerprint {
     switch track {
     case .tokens(let vocabulary): hash.update(vocabulary)
     case .frames(let columns):
-      hash.update("\nframes \(columns.width) \(columns.isBinary ? 1 : 0)\n")
+      let grid = columns.grid.map { " \($0.rows) \($0.columns)" } ?? ""
+      hash.update("\nframes \(columns.width) \(columns.isBinary ? 1 : 0)\(grid)\n")
       for (name, unit) in zip(columns.names, columns.units) {
         hash.update("\(name.utf8.count) \(name)\n\(unit.utf8.count) \(unit)\n")
       }
@@ -181,7 +184,8 @@ extension SHA256 {
   }
 
   fileprivate mutating func update(_ vocabulary: Vocabulary) {
-    update("\nvocabulary \(vocabulary.level) \(vocabulary.unknown ?? -1) \(vocabulary.count)\n")
+    let ends = vocabulary.ends.map { " \($0.begin) \($0.end)" } ?? ""
+    update("\nvocabulary \(vocabulary.level) \(vocabulary.unknown ?? -1) \(vocabulary.count)\(ends)\n")
     for spelling in vocabulary.spellings { update("\(spelling.utf8.count) \(spelling)\n") }
   }
 }

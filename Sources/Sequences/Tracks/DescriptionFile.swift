@@ -11,6 +11,7 @@ enum TrackFormat {
   static let scales = "scales"
   static let kind = "kind"
   static let binary = "binary"
+  static let grid = "grid"
   static let horizon = "horizon"
 }
 
@@ -64,6 +65,7 @@ extension TrackDescription {
         "\(meaning), in the units of its columns; models read (values - means) / scales")
       try group.attributes.set(TrackFormat.kind, "frames")
       try group.attributes.set(TrackFormat.binary, columns.isBinary)
+      if let grid = columns.grid { try group.write(TrackFormat.grid, [grid.rows, grid.columns]) }
       try group.write(TrackFormat.names, strings: columns.names)
       try group.write(TrackFormat.units, strings: columns.units)
       try group.write(TrackFormat.means, columns.means)
@@ -92,13 +94,17 @@ extension TrackDescription {
       func floats(_ name: String) throws -> [Float]? {
         try group.exists(name) ? group.dataset(name).readArray() : nil
       }
+      let grid = try group.exists(TrackFormat.grid) ? group.dataset(TrackFormat.grid) : nil
+      try grid?.require(shape: [2])
+      let sides = try grid?.readArray(of: Int.self)
       do {
         self = .frames(
           try FrameColumns(
             names,
             units: group.exists(TrackFormat.units) ? group.dataset(TrackFormat.units).readStrings() : nil,
             means: floats(TrackFormat.means), scales: floats(TrackFormat.scales),
-            isBinary: attributes.contains(TrackFormat.binary) && attributes.flag(TrackFormat.binary)))
+            isBinary: attributes.contains(TrackFormat.binary) && attributes.flag(TrackFormat.binary),
+            grid: sides.map { FrameGrid(rows: $0[0], columns: $0[1]) }))
       } catch let error as DataError { throw DataError("\(group.name): \(error)", path: group.filePath) }
     default:
       throw DataError(

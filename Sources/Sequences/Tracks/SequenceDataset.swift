@@ -57,6 +57,7 @@ package final class SequenceDataset: Sendable {
     origin = try DatasetOrigin(from: file)
     do {
       streams = try Self.readStreams(from: file, description)
+      try description.source?.requireGrid(of: streams)
       stored = try Self.openTracks(of: description, file, version: formatVersion, streams)
       splits = try Self.readSplits(
         from: file, streams: streams, position: formatVersion == 1 ? "token" : "position")

@@ -6,8 +6,10 @@ package struct TokenSpeller {
   /// A speller at the beginning of a text.
   package init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
 
-  /// The bytes that the next token adds to the text: UTF-8, or of a vocabulary of bytes the byte as it is.
+  /// The bytes that the next token adds to the text: UTF-8, or of a vocabulary of bytes the byte as it is. A begin or end
+  /// token adds nothing.
   package mutating func spell(_ token: Int32) -> [UInt8] {
+    guard !vocabulary.isEnd(token) else { return [] }
     let spelling = vocabulary.spellings[Int(token)]
     defer { previous = spelling }
     switch vocabulary.level {

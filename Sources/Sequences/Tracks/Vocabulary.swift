@@ -26,7 +26,23 @@ package struct Vocabulary: Sendable {
   package let spellings: [String]
   /// The token that stands for every word that has none of its own.
   package let unknown: Int?
+  /// The tokens that stand before and behind each target of pairs; nil where there are none.
+  package let ends: Ends?
   private let numbers: [[UInt8]: Int32]
+
+  /// Two tokens that no text has: what stands before a stream, and behind it. They add nothing to a text.
+  package struct Ends: Sendable, Equatable {
+    /// The first input of a decoder.
+    package let begin: Int32
+    /// What a decoder says where it is done.
+    package let end: Int32
+
+    /// These two tokens.
+    package init(begin: Int32, end: Int32) { (self.begin, self.end) = (begin, end) }
+
+    /// `tokens` between the two.
+    func around(_ tokens: some Collection<Int32>) -> [Int32] { [begin] + tokens + [end] }
+  }
 
   /// All 256 bytes.
   package static let bytes = Vocabulary(
@@ -36,18 +52,29 @@ package struct Vocabulary: Sendable {
   ///
   /// - Throws: `DataError` where there is none, one is empty or there twice, a character is none, or bytes are not all
   ///   256 in their order.
-  package init(level: TokenLevel, spellings: [String], unknown: Int? = nil) throws {
+  package init(level: TokenLevel, spellings: [String], unknown: Int? = nil, ends: Ends? = nil) throws {
     guard !spellings.isEmpty else { throw DataError("the vocabulary is empty") }
     if let unknown, !spellings.indices.contains(unknown) {
       throw DataError("the unknown token is \(unknown), outside the vocabulary of \(spellings.count)")
     }
-    self.init(level: level, unchecked: spellings, unknown: unknown)
+    if let ends {
+      let found = [Int(ends.begin), Int(ends.end)]
+      guard found.allSatisfy({ spellings.indices.contains($0) && $0 != unknown }), found[0] != found[1] else {
+        throw DataError(
+          "the begin token is \(ends.begin) and the end token \(ends.end), expected two different ones of the vocabulary of "
+            + "\(spellings.count), neither the unknown token")
+      }
+    }
+    self.init(level: level, unchecked: spellings, unknown: unknown, ends: ends)
     guard numbers.count == spellings.count else { throw DataError("the vocabulary has the same token twice") }
     for (index, spelling) in spellings.enumerated() {
       let isSound =
         switch level {
+        case _ where isEnd(Int32(index)): !spelling.isEmpty
         case .char: spelling.unicodeScalars.count == 1
-        case .byte: spellings.count == 256 && spelling == [UInt8(index)].hexadecimal
+        case .byte:
+          spellings.count == (ends == nil ? 256 : 258) && index < 256
+            && spelling == [UInt8(index)].hexadecimal
         case .word, .label: !spelling.isEmpty
         }
       guard isSound else {
@@ -56,10 +83,11 @@ package struct Vocabulary: Sendable {
     }
   }
 
-  private init(level: TokenLevel, unchecked spellings: [String], unknown: Int?) {
+  private init(level: TokenLevel, unchecked spellings: [String], unknown: Int?, ends: Ends? = nil) {
     self.level = level
     self.spellings = spellings
     self.unknown = unknown
+    self.ends = ends
     // By their bytes: strings compare equal that Unicode holds to be equivalent, but are different tokens.
     numbers = Dictionary(
       zip(spellings.lazy.map { Array($0.utf8) }, Int32(0)...), uniquingKeysWith: { first, _ in first })
@@ -68,8 +96,21 @@ package struct Vocabulary: Sendable {
   /// The number of tokens.
   package var count: Int { spellings.count }
 
+  /// Whether a token is one of the two that no text has.
+  func isEnd(_ token: Int32) -> Bool { token == ends?.begin || token == ends?.end }
+
+  /// The same tokens, and behind them two that stand before and behind streams.
+  func withEnds() throws -> Vocabulary {
+    try Vocabulary(
+      level: level, spellings: spellings + ["<begin>", "<end>"], unknown: unknown,
+      ends: Ends(begin: Int32(count), end: Int32(count + 1)))
+  }
+
   /// The token that is spelt by these bytes, or the unknown one.
-  func token(spelt bytes: [UInt8]) -> Int32? { numbers[bytes] ?? unknown.map { Int32($0) } }
+  func token(spelt bytes: [UInt8]) -> Int32? {
+    if let token = numbers[bytes], !isEnd(token) { return token }
+    return unknown.map { Int32($0) }
+  }
 
   /// The tokens of `text`.
   ///
@@ -123,7 +164,7 @@ package struct Vocabulary: Sendable {
 extension Vocabulary: Equatable {
   /// Whether all tokens are the same, byte by byte.
   package static func == (a: Vocabulary, b: Vocabulary) -> Bool {
-    a.level == b.level && a.unknown == b.unknown && a.numbers == b.numbers
+    a.level == b.level && a.unknown == b.unknown && a.ends == b.ends && a.numbers == b.numbers
   }
 }
 
@@ -142,6 +183,10 @@ extension Vocabulary {
     try dataset.attributes.describe("How token i is spelt: \(spelling)")
     try dataset.attributes.set(DatasetFormat.level, level.rawValue)
     if let unknown { try dataset.attributes.set("unknown", unknown) }
+    if let ends {
+      try dataset.attributes.set("begin", Int(ends.begin))
+      try dataset.attributes.set("end", Int(ends.end))
+    }
   }
 
   /// Reads a vocabulary that `write` wrote.
@@ -155,12 +200,23 @@ extension Vocabulary {
       throw DataError(
         "the vocabulary's level is \(name.debugDescription); known are \(known)", path: group.filePath)
     }
-    let unknown = try dataset.attributes.contains("unknown") ? dataset.attributes.integer("unknown") : nil
+    func token(_ name: String) throws -> Int? {
+      try dataset.attributes.contains(name) ? dataset.attributes.integer(name) : nil
+    }
+    let (unknown, begin, end) = try (token("unknown"), token("begin"), token("end"))
+    guard (begin == nil) == (end == nil) else {
+      throw DataError(
+        "\(dataset.name) has one of the attributes begin and end; give it both, or neither",
+        path: group.filePath)
+    }
     let spellings = try dataset.readStrings()
     do {
       try self.init(
         level: level, spellings: spellings.map { $0.isEmpty ? "\0" : $0 },
-        unknown: unknown)
+        unknown: unknown,
+        ends: begin.flatMap { begin in
+          end.map { Ends(begin: Int32(clamping: begin), end: Int32(clamping: $0)) }
+        })
     } catch { throw DataError("\(error)", path: group.filePath) }
   }
 }
