@@ -38,9 +38,12 @@ extension StreamTask {
     if Self.isNormalized {
       tracks[.input] = try tracks[.input]?.normalized(to: values[.input], parts[0].range)
     }
+    let sourceTrack = try sourceTrack
     var content = DatasetContent(
-      try DataDescription(tracks), offsets: offsets, splits: parts, values: values,
+      try DataDescription(tracks, source: sourceTrack), offsets: offsets, splits: parts, values: values,
       positionWeights: drawn[0].weights == nil ? nil : drawn.flatMap { $0.weights ?? [] },
+      source: sourceTrack.map { Self.joined(drawn.compactMap(\.source), width: $0.width) },
+      alignment: drawn[0].alignment == nil ? nil : drawn.flatMap { $0.alignment ?? [] },
       origin: DatasetOrigin(command: command))
     content.splits = parts.map { part in
       let targets = CountedTargets(of: content, in: part.range)
@@ -54,6 +57,13 @@ extension StreamTask {
         bounds: Self.bounds.enumerated().map { index, bound in (bound, mean { $0.bounds[index] }) })
     }
     return content
+  }
+
+  private static func joined(_ sources: [TrackValues], width: Int) -> (offsets: [Int], values: TrackValues) {
+    (
+      sources.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count / width) },
+      TrackValues(joining: sources)
+    )
   }
 }
 

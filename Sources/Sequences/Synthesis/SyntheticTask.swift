@@ -54,5 +54,11 @@ package enum SyntheticTasks {
     LinearSystem.self,
     Tagged.self,
     Classes.self,
+    CopyPairs.self,
+    Reverse.self,
+    Sort.self,
+    Dates.self,
+    Bracket.self,
+    GridCaptions.self,
   ]
 }
