@@ -8,7 +8,8 @@ struct DataImportHDF5: ParsableCommand {
     discussion: """
       Arrays are [N] or [N, D] for N positions, of any numeric type: integers are tokens, real numbers frames, NaN is \
       missing. Targets with a row for each stream are due at its end. A model sees each column of frames with the mean 0 and \
-      the standard deviation 1 that it has in the training part. Fractions of --split are counted in streams or, where there \
+      the standard deviation 1 that it has in the training part. --source in place of --inputs makes pairs: frames, such as the \
+      regions of pictures, and what a text says of them, line by line. Fractions of --split are counted in streams or, where there \
       is only one, in positions.
       """)
 
@@ -18,7 +19,7 @@ struct DataImportHDF5: ParsableCommand {
   var output: String
 
   @Option(help: ArgumentHelp("What the model reads, such as /x.", valueName: "array"))
-  var inputs: String
+  var inputs: String?
 
   @Option(
     help: ArgumentHelp(
@@ -59,12 +60,77 @@ struct DataImportHDF5: ParsableCommand {
       valueName: "array"))
   var splitName: String?
 
+  @Option(
+    help: ArgumentHelp("In place of --inputs: the frames that are sources of pairs.", valueName: "array"))
+  var source: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where each source begins, and the end of the last. (default: what --grid says, or each file is one)",
+      valueName: "array"))
+  var sourceOffsets: String?
+
+  @Option(
+    help: ArgumentHelp("The text with a target in each line, for each source.", valueName: "file"),
+    completion: .file())
+  var targetText: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The rows and columns of regions in which the frames of each source lie, row by row.", valueName: "HxW"),
+    transform: grid)
+  var grid: FrameGrid?
+
+  @Option(help: "What a token of the targets is.")
+  var level = TokenLevel.word
+
+  @Option(
+    help:
+      "Words or characters of targets that occur less often in the training part become the unknown token.")
+  var minimumCount = 2
+
   func run() throws {
+    guard let inputs else { return try importPairs() }
+    for (option, isGiven) in [
+      ("--source", source != nil), ("--source-offsets", sourceOffsets != nil),
+      ("--target-text", targetText != nil),
+      ("--grid", grid != nil),
+    ] where isGiven {
+      throw ValidationError(
+        "\(option) is for pairs, whose sources stand in place of --inputs; give one of them")
+    }
     let arrays = ArrayNames(
       inputs: inputs, targets: targets, weights: weights, offsets: offsets, initial: initial)
     try showImport(
       HDF5Import(
         parts.plan(named: splitName), arrays: arrays, horizon: horizon, missing: missing,
         vocabularySize: vocabularySize, isBinary: binary), to: output)
+  }
+
+  private func importPairs() throws {
+    guard let source, let targetText else {
+      throw ValidationError("name --inputs; or, for pairs, --source and --target-text")
+    }
+    for (option, isGiven) in [
+      ("--targets", targets != nil), ("--weights", weights != nil), ("--offsets", offsets != nil),
+      ("--initial", initial != nil), ("--horizon", horizon != nil),
+      ("--vocabulary-size", vocabularySize != nil),
+      ("--binary", binary), ("--split-name", splitName != nil),
+    ] where isGiven {
+      throw ValidationError("\(option) goes with --inputs, not with --source; leave it out")
+    }
+    try showImport(
+      FramesToTextImport(
+        parts.plan(by: .stream), source: source, offsets: sourceOffsets, text: targetText, grid: grid,
+        level: level,
+        minimumCount: minimumCount, missing: missing), to: output)
+  }
+
+  private static func grid(_ text: String) throws -> FrameGrid {
+    let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+    guard sides.count == 2, let rows = sides[0], let columns = sides[1] else {
+      throw ValidationError("--grid \(text): expected rows and columns, such as 8x8")
+    }
+    return FrameGrid(rows: rows, columns: columns)
   }
 }

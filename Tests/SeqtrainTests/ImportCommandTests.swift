@@ -24,6 +24,10 @@ import Testing
       testDescription: "classes", text: String(repeating: "good\ta fine thing\nbad\ta mess\n", count: 8),
       expected: ["5 words, with an unknown token", "2 labels"]),
     Importer(
+      testDescription: "pairs", text: String(repeating: "a fine thing\teine Sache\nx\ty z\n", count: 8),
+      options: ["--shared", "--longest", "9"],
+      expected: ["11 words, with an unknown token, with begin and end tokens", "source"]),
+    Importer(
       testDescription: "table", text: "x,y\n" + (0..<100).map { "\($0),\($0 % 7)\n" }.joined(),
       options: ["--inputs", "x,y", "--targets", "y", "--horizon", "3"],
       expected: ["frames of 2 columns", "frames of 1 column"]),
@@ -120,6 +124,44 @@ import Testing
         try place.seqtrain(arguments + ["--binary", "--split", "0.5,0.5"]),
         ["neither inputs nor targets are frames of 0 and 1"])
       #expect(try place.entries == ["arrays.h5"])
+    }
+  }
+
+  private struct PairInfo: Decodable {
+    struct Track: Decodable {
+      let vocabulary: Int?, begin: Int?, end: Int?, grid: [Int]?
+    }
+    let streams: Int, source_positions: Int, tracks: [String: Track]
+  }
+
+  @Test func `frames and the lines of a text are imported as pairs`() throws {
+    try Workspace.with { place in
+      let file = try File.create(place("a.h5"))
+      try file.write("x", (0..<48).map { Float($0 % 9) }, shape: [24, 2])
+      try file.close()
+      try place.write("t", "a b\nb\na\nb b\n")
+      let arguments = [
+        "data", "import", "hdf5", "a.h5", "--output", "d.h5", "--split", "0.5,0.5", "--source", "/x",
+      ]
+      let pairs = arguments + ["--target-text", "t", "--minimum-count", "1"]
+      let text = try place.output(pairs + ["--grid", "2x3"])
+      for fragment in [
+        "frames of 2 columns, in a grid of 2 x 3", "with begin and end tokens", "24 positions",
+      ] {
+        #expect(text.contains(fragment), "\(text)")
+      }
+      let info = try decode(PairInfo.self, try place.output(["data", "info", "d.h5", "--json"]))
+      #expect(info.streams == 4 && info.source_positions == 24)
+      #expect(info.tracks["source"]?.grid == [2, 3])
+      #expect(info.tracks["input"]?.vocabulary == 5)
+      #expect(info.tracks["input"]?.begin == 3 && info.tracks["input"]?.end == 4)
+      for wrong in [
+        arguments, pairs + ["--inputs", "/x"], pairs + ["--targets", "/x"], pairs + ["--grid", "23"],
+        pairs + ["--grid", "2xa"],
+      ] {
+        let result = try place.seqtrain(wrong)
+        #expect(result.status == 64, "\(result)")
+      }
     }
   }
 
