@@ -1,3 +1,4 @@
+import Core
 import Evaluation
 import FileSystem
 import HDF5
@@ -70,6 +71,8 @@ package struct Inspection: Sendable {
     let digest = try file.digest()
     let configuration = try file.configuration()
     let model = configuration.model
+    let layout = Blueprint(model, tracks: header.data.tracks).layout
+    let groups = parameters.map { layout[$0.name].map(configuration.training.optimizer.group) }
     let measure = configuration.evaluation.measure
     let isMeasured = progress.bestValidation.isFinite
     let best =
@@ -95,9 +98,11 @@ package struct Inspection: Sendable {
     members.append(header.data.members)
     members.append([
       "parameter_shapes": .array(
-        parameters.map { parameter in
+        zip(parameters, groups).map { parameter, group in
           .object([
             "name": .string(parameter.name), "shape": .array(parameter.shape.map(JSON.integer)),
+            "rate_factor": group.map { .number($0.rateFactor) } ?? .null,
+            "weight_decay": group.map { .number($0.weightDecay) } ?? .null,
           ])
         }),
       "passed_over": .array(passedOver.map(JSON.string)),
@@ -112,8 +117,17 @@ package struct Inspection: Sendable {
         ("dataset", "\(dataPath ?? "\(data.name) (not found)"), fingerprint \(data.fingerprint)"),
       ]
       + header.data.rows + [("digest", digest), ("parameters", "\(count)")]
-      + parameters.map { ("  \($0.name)", $0.shape.map(String.init).joined(separator: " x ")) }
+      + zip(parameters, groups).map { parameter, group in
+        let shape = parameter.shape.map(String.init).joined(separator: " x ")
+        return ("  \(parameter.name)", shape + (group.map(note) ?? ""))
+      }
     return (.object(members), alignedText(rows))
+  }
+
+  /// A parameter's learning rate, where it is not that of most, and its weight decay.
+  private static func note(_ group: UpdateGroup) -> String {
+    let rate = group.rateFactor == 1 ? "" : ", learning rate x \(group.rateFactor)"
+    return rate + (group.weightDecay > 0 ? ", weight decay \(group.weightDecay)" : "")
   }
 
   private static func describe(_ header: EvaluationHeader, _ path: String) -> (JSON, String) {

@@ -33,6 +33,28 @@ import Training
     }
   }
 
+  @Test func `parameters are shown with rates and decays of their own`() throws {
+    let settings = [
+      "model.cell=lru", "model.lru.states=3", "training.optimizer.name=adamw",
+      "training.optimizer.weight_decay=0.01", "training.optimizer.groups=['head.* 0.5 0.2']",
+    ]
+    try SampleRun.with(mode: "auto", settings: settings) { run in
+      let inspection = try Inspection(run.path)
+      let rows = inspection.text.split(separator: "\n").map {
+        $0.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
+      }
+      for row in [
+        "lru.0.nu_log 3, learning rate x 0.25", "lru.0.B_re 3 x 5, weight decay 0.01",
+        "head.weight 9 x 6, learning rate x 0.5, weight decay 0.2",
+      ] {
+        #expect(rows.contains(row), "\(inspection.text)")
+      }
+      #expect(
+        inspection.json.text.contains(
+          #"{"name":"lru.0.theta_log","shape":[3],"rate_factor":0.25,"weight_decay":0.0}"#))
+    }
+  }
+
   @Test func `datasets and evaluations are shown too, other files refused`() throws {
     try SampleRun.with(mode: "auto") { run in
       let output = "\(run.directory)/e.h5"

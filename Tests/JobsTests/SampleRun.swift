@@ -15,8 +15,12 @@ struct SampleRun {
   /// Characters that the model knows.
   static let letters = ["\n", "a", "b", "c", "d", "e", "f", "g", "ä"]
 
-  /// Trains 12 steps of an Elman network on 60 streams of characters; they go when `body` is done.
-  static func with(mode: String, lanes: Int = 8, chunk: Int = 4, _ body: (SampleRun) throws -> Void) throws {
+  /// Trains 12 steps of an Elman network, or as `settings` change it, on 60 streams of characters; they go when `body` is
+  /// done.
+  static func with(
+    mode: String, lanes: Int = 8, chunk: Int = 4, settings changes: [String] = [],
+    _ body: (SampleRun) throws -> Void
+  ) throws {
     try withTemporaryDirectory { directory in
       let run = SampleRun(directory: directory, mode: mode)
       try makeDataset(run.dataPath, splits: ["train", "validation", "test"])
@@ -27,7 +31,7 @@ struct SampleRun {
         "training.steps=12", "training.log_every=100", "checkpoint.every=4", "checkpoint.keep=3",
         "evaluation.every=6",
       ]
-      let result = try mpirun(ranks: 1, "MultiRank", ["training-run", run.path] + settings)
+      let result = try mpirun(ranks: 1, "MultiRank", ["training-run", run.path] + settings + changes)
       guard result.status == 0 else { throw SystemError("training: \(result)", code: 0) }
       try body(run)
     }

@@ -69,6 +69,11 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
       "no states", set: "model.mamba.states=0",
       expect: "model.mamba.states=0: expected an integer from 1 to 256"),
     BadSettings(
+      "decay of a group without decay", set: "training.optimizer.groups=['*.D 1 0.1']",
+      expect:
+        "training.optimizer.groups: weight decay of *.D needs training.optimizer.name adamw or sgd, found adam"
+    ),
+    BadSettings(
       "no states of lru", set: "model.lru.states=0",
       expect: "model.lru.states=0: expected an integer from 1 to 65536"),
     BadSettings(

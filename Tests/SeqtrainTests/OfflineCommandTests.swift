@@ -182,7 +182,7 @@ import Testing
         ]))
       for fragment in [
         #""cell":"lstm","layers":1,"hidden":24,"embedding":8"#,
-        #"{"name":"rnn.weight_hh_l0","shape":[96,24]}"#,
+        #"{"name":"rnn.weight_hh_l0","shape":[96,24],"rate_factor":1.0,"weight_decay":0.0}"#,
         #""optimizer":"adam","dataset":"d.h5","dataset_path":"d.h5","#, #""level":"char","vocabulary":20,"#,
         #""passed_over":[]}"#,
       ] {

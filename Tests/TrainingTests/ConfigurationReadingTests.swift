@@ -123,6 +123,12 @@ func message<T>(_ body: () throws -> T) -> String {
     ("model.hiden=3", "model.hiden=3: model.hiden is not a setting; the nearest is model.hidden"),
     ("model.hidden=x", "model.hidden=x: expected an integer from 1 to 65536, found x"),
     ("model=3", "model=3: model is not a setting; the nearest is "),
+    (
+      "training.optimizer.groups=[a]",
+      "expected a list of texts \"PATTERN FACTOR\" or \"PATTERN FACTOR DECAY\", numbers from 0 to 1000, found a list"
+    ),
+    ("training.optimizer.groups=['*.D 1 0 0']", "or \"PATTERN FACTOR DECAY\""),
+    ("training.optimizer.groups=['*.D -1']", "numbers from 0 to 1000"),
     ("training.optimizer.no_decay=[a", "expected a list of texts, found [a"),
   ])
   func `what is wrong with an assignment is named`(_ assignment: String, _ expected: String) {

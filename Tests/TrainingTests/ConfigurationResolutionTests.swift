@@ -1,3 +1,4 @@
+import Core
 import Settings
 import Testing
 import Training
@@ -52,7 +53,7 @@ import Training
     ),
     (
       ["model.bidirectional=true", "model.cell=[gru, conv]"], 1,
-      "model.bidirectional is for model.cell rnn, lstm, gru, lstm2, found conv"
+      "model.bidirectional is for model.cell rnn, lstm, gru, lstm2, mingru, minlstm, lru, s4d, mamba, found conv"
     ),
     (["model.residual=true"], 1, "model.residual needs model.embedding 128 and model.hidden 256 to be equal"),
     (
@@ -110,9 +111,55 @@ import Training
     let optimizer = try Self.configuration(
       "training.optimizer.name=adamw", "training.optimizer.weight_decay=0.1"
     ).training.optimizer
-    #expect(optimizer.decays("rnn.weight_hh_l0"))
-    #expect(!optimizer.decays("rnn.bias_hh_l0"))
-    #expect(!optimizer.decays("norm.0.weight"))
-    #expect(!Configuration().training.optimizer.decays("rnn.weight_hh_l0"))
+    let layout = Self.layout("lstm") { $0.layerNorm = true }
+    func decay(_ name: String, _ optimizer: OptimizerConfiguration) throws -> Double {
+      optimizer.group(of: try #require(layout[name])).weightDecay
+    }
+    #expect(try decay("rnn.weight_hh_l0", optimizer) == 0.1)
+    #expect(try decay("rnn.bias_hh_l0", optimizer) == 0)
+    #expect(try decay("norm.0.weight", optimizer) == 0)
+    #expect(try decay("rnn.weight_hh_l0", Configuration().training.optimizer) == 0)
+  }
+
+  @Test func `layers say how their parameters are updated, and patterns over names come first`() throws {
+    let decaying = ["training.optimizer.name=adamw", "training.optimizer.weight_decay=0.1"]
+    let builtIn = try Self.configuration(decaying[0], decaying[1]).training.optimizer
+    let chosen = try Self.configuration(
+      decaying[0], decaying[1],
+      "training.optimizer.groups=['*.nu_log 0.5', 'lru.1.* 0.1 0.3', '*.bias 2', '*_log 3']"
+    ).training.optimizer
+    let layout = Self.layout("[lru, s4d, mamba]") { ($0.layers, $0.residual) = (6, true) }
+    for (name, expected, changed) in [
+      ("lru.0.nu_log", (0.25, 0.0), (0.5, 0.1)), ("lru.0.theta_log", (0.25, 0), (3, 0.1)),
+      ("lru.3.B_re", (1, 0.1), (1, 0.1)), ("s4d.1.log_dt", (0.25, 0), (0.25, 0)),
+      ("s4d.1.log_A_real", (0.25, 0), (0.25, 0)), ("s4d.1.A_imag", (0.25, 0), (0.25, 0)),
+      ("s4d.1.C", (1, 0.1), (1, 0.1)), ("mamba.2.A_log", (1, 0), (3, 0.1)), ("mamba.2.D", (1, 0), (1, 0)),
+      ("glu.0.bias", (1, 0), (2, 0)), ("glu.0.weight", (1, 0.1), (1, 0.1)),
+    ] {
+      let parameter = try #require(layout[name])
+      #expect(
+        builtIn.group(of: parameter) == UpdateGroup(rateFactor: expected.0, weightDecay: expected.1),
+        "\(name)")
+      #expect(
+        chosen.group(of: parameter) == UpdateGroup(rateFactor: changed.0, weightDecay: changed.1), "\(name)")
+    }
+    let again = try Self.configuration("training.optimizer.groups=\(chosen.groups.yaml)").training.optimizer
+    #expect(again.groups == chosen.groups)
+    // The first pattern that matches decides, also on the decay.
+    let ordered = try Self.configuration("training.optimizer.groups=['lru.1.* 0 0', '* 7 0']")
+    let other = Self.layout("lru") { $0.layers = 2 }
+    #expect(ordered.training.optimizer.group(of: try #require(other["lru.1.D"])).rateFactor == 0)
+    #expect(ordered.training.optimizer.group(of: try #require(other["lru.0.D"])).rateFactor == 7)
+  }
+
+  /// Where the parameters of a small language model lie.
+  private static func layout(
+    _ cell: String, configure: (inout ModelConfiguration) -> Void
+  ) -> ParameterLayout {
+    var configuration = Configuration()
+    try? configuration.set("model.cell=\(cell)")
+    (configuration.model.hidden, configuration.model.embedding) = (8, 8)
+    configure(&configuration.model)
+    return Blueprint(configuration.model, tracks: .language(vocabulary: 5)).layout
   }
 }

@@ -29,6 +29,13 @@ import Training
     ("gru", ["model.cell=gru", "model.initial_state=learnt"]),
     ("conv", ["model.cell=[gru, conv]", "model.conv.width=3", "model.dropout=0.2"]),
     (
+      "scans",
+      [
+        "model.cell=[mingru, lru, minlstm]", "model.layers=3", "model.residual=true", "model.embedding=16",
+        "model.lru.states=5", "model.initial_state=learnt", "training.optimizer.groups=['*.nu_log 0.5 0']",
+      ]
+    ),
+    (
       "blocks",
       [
         "model.cell=[lstm2, mlp]", "model.residual=true", "model.embedding=16", "model.norm=rms",

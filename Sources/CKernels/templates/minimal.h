@@ -13,17 +13,15 @@ INLINE gate plain_gate(const float *z, part n) {
   return (gate){.share = s, .slopes = {s * (1.0f - s)}};
 }
 
-/// sigmoid(i) / (sigmoid(f) + sigmoid(i)) = (1 + exp(-f)) / (2 + exp(-f) + exp(-i)), whose terms are divided by the largest.
+/// sigmoid(i) / (sigmoid(f) + sigmoid(i)) = (1 + exp(-f)) / (2 + exp(-f) + exp(-i)). Where one of these is beyond exp(40) both
+/// are divided by as much, beside which the ones are nothing before and after.
 INLINE gate normalized_gate(const float *sums, long hidden, part n) {
   floats p = -load_part(sums, n), q = -load_part(sums + hidden, n);
-  // Written so that a NaN stays one.
-  integers is_less = p < q;
-  floats high = is_less ? q : p, low = is_less ? p : q, top = high > 0.0f ? high : (floats)0.0f;
-  floats nearer = exponential(high > 0.0f ? -high : high), exp_low = exponential(low - top);
-  floats one = high > 0.0f ? nearer : (floats)1.0f, exp_high = high > 0.0f ? (floats)1.0f : nearer;
-  floats exp_p = is_less ? exp_low : exp_high, exp_q = is_less ? exp_high : exp_low;
-  floats inverse = quotient(1.0f, 2.0f * one + exp_p + exp_q);
-  floats share = (one + exp_p) * inverse;
+  floats excess = (p > q ? p : q) - 40.0f;
+  excess = excess > 0.0f ? excess : (floats)0.0f;
+  floats exp_p = exponential(p - excess), exp_q = exponential(q - excess);
+  floats inverse = quotient(1.0f, 2.0f + exp_p + exp_q);
+  floats share = (1.0f + exp_p) * inverse;
   return (gate){.share = share, .slopes = {exp_p * inverse * (share - 1.0f), exp_q * inverse * share}};
 }
 

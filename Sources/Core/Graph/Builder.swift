@@ -115,13 +115,13 @@ package final class Builder {
   /// - Parameter contributions: When the module adds to its gradient. What several modules share is added to in parts.
   func parameter(
     _ name: String, _ shape: [Int], _ initializer: Initializer,
-    _ contributions: GradientSums.Contributions = .atOnce
+    _ contributions: GradientSums.Contributions = .atOnce, rule: UpdateRule = .ordinary
   ) -> ParameterView {
     if let plan {
       let isShared = plan.blueprint.sharedParameters.contains(name)
       return context.gradients.parameter(name, isShared ? .inParts : contributions)
     }
-    let parameter = Parameter(name, shape, initializer)
+    let parameter = Parameter(name, shape, initializer, rule)
     declarations.append(Blueprint.Declaration(parameter: parameter, module: modules.count))
     let values = Buffer<Float>(count: 0)
     owned.append(values)

@@ -1,6 +1,22 @@
 import Chunks
 import Preconditions
 
+/// How a parameter is updated, beside the optimiser's settings.
+package struct UpdateRule: Sendable, Equatable {
+  /// What the learning rate is multiplied by.
+  package let rateFactor: Double
+  /// Whether weight decay applies to it.
+  package let decays: Bool
+
+  /// As any.
+  package static let ordinary = UpdateRule(rateFactor: 1, decays: true)
+  /// For what decay would change the meaning of.
+  static let undecayed = UpdateRule(rateFactor: 1, decays: false)
+  /// For eigenvalues and step sizes of linear recurrences, which small changes make forget or grow (Gu et al. 2022; Orvieto et
+  /// al. 2023).
+  static let dynamics = UpdateRule(rateFactor: 0.25, decays: false)
+}
+
 /// A named array of weights.
 package struct Parameter: Sendable {
   /// The name, as `torch.nn` has it.
@@ -9,13 +25,16 @@ package struct Parameter: Sendable {
   package let shape: [Int]
   /// How it is filled before training.
   package let initializer: Initializer
+  /// How it is updated.
+  package let rule: UpdateRule
   /// Where it begins in the flat vector of all weights.
   package fileprivate(set) var offset = 0
 
-  init(_ name: String, _ shape: [Int], _ initializer: Initializer) {
+  init(_ name: String, _ shape: [Int], _ initializer: Initializer, _ rule: UpdateRule = .ordinary) {
     self.name = name
     self.shape = shape
     self.initializer = initializer
+    self.rule = rule
   }
 
   /// The number of elements.

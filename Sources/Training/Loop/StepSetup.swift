@@ -63,7 +63,7 @@ struct StepParts {
       precision: training.precision, sharing: packing, firstLane: plan.lanesOfRank[rank].lowerBound,
       dropoutSeed: training.seedBits, accumulates: training.accumulate > 1)
     let slices = Ownership(plan.layout, hosts: communicator.hosts).ranges(of: rank)
-    ranges = [UpdateRange](plan.layout, slices: slices) { training.optimizer.decays($0.name) }
+    ranges = [UpdateRange](plan.layout, slices: slices, group: training.optimizer.group)
     optimizer = training.optimizer.makeOptimizer(ranges)
     entering = training.nonFinite == .skip ? model.states.map { Buffer(count: $0.values.count) } : []
     report = StepReport(

@@ -8,13 +8,13 @@ package struct UpdateRange {
   package let elements: Range<Int>
   /// Where they begin in the optimiser's state, which covers the rank's slices and nothing else.
   package let stateOffset: Int
-  /// Whether weight decay applies to the parameter.
-  package let decays: Bool
+  /// How the parameter is updated.
+  package let group: UpdateGroup
 
-  package init(elements: Range<Int>, stateOffset: Int, decays: Bool) {
+  package init(elements: Range<Int>, stateOffset: Int, group: UpdateGroup) {
     self.elements = elements
     self.stateOffset = stateOffset
-    self.decays = decays
+    self.group = group
   }
 }
 
@@ -32,6 +32,9 @@ package struct UpdateScale {
     self.learningRate = learningRate
     self.step = step
   }
+
+  /// The learning rate of a group.
+  fileprivate func rate(_ group: UpdateGroup) -> Float { Float(learningRate * group.rateFactor) }
 }
 
 /// A rule that turns gradients into new weights, element by element, with states of the weights' shape.
@@ -55,13 +58,11 @@ package final class SGD: Optimizer {
   private let ranges: [UpdateRange]
   private let momentum: Double
   private let nesterov: Bool
-  private let weightDecay: Double
 
-  package init(_ ranges: [UpdateRange], momentum: Double, nesterov: Bool, weightDecay: Double) {
+  package init(_ ranges: [UpdateRange], momentum: Double, nesterov: Bool) {
     self.ranges = ranges
     self.momentum = momentum
     self.nesterov = nesterov
-    self.weightDecay = weightDecay
     states = [Buffer(count: ranges.stateCount)]
   }
 
@@ -72,8 +73,8 @@ package final class SGD: Optimizer {
       let start = range.elements.lowerBound
       st_sgd(
         range.elements.count, weights + start, gradients + start, states[0].base + range.stateOffset,
-        scale.gradient, Float(scale.learningRate), Float(momentum), nesterov, scale.step == 1,
-        range.decays ? Float(weightDecay) : 0)
+        scale.gradient, scale.rate(range.group), Float(momentum), nesterov, scale.step == 1,
+        Float(range.group.weightDecay))
     }
   }
 }
@@ -88,14 +89,12 @@ package final class Adam: Optimizer {
   private let beta1: Float
   private let beta2: Float
   private let epsilon: Double
-  private let weightDecay: Double
 
-  package init(_ ranges: [UpdateRange], beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double) {
+  package init(_ ranges: [UpdateRange], beta1: Double, beta2: Double, epsilon: Double) {
     self.ranges = ranges
     self.beta1 = Float(beta1)
     self.beta2 = Float(beta2)
     self.epsilon = epsilon
-    self.weightDecay = weightDecay
     states = [Buffer(count: ranges.stateCount), Buffer(count: ranges.stateCount)]
   }
 
@@ -108,8 +107,8 @@ package final class Adam: Optimizer {
       let start = range.elements.lowerBound
       st_adam(
         range.elements.count, weights + start, gradients + start, states[0].base + range.stateOffset,
-        states[1].base + range.stateOffset, scale.gradient, Float(scale.learningRate), beta1,
-        beta2, Float(epsilon), range.decays ? Float(weightDecay) : 0, correction1, correction2)
+        states[1].base + range.stateOffset, scale.gradient, scale.rate(range.group), beta1, beta2,
+        Float(epsilon), Float(range.group.weightDecay), correction1, correction2)
     }
   }
 }
@@ -126,15 +125,15 @@ private func power(_ x: Double, _ n: Int) -> Double {
 }
 
 extension [UpdateRange] {
-  /// The parts of `layout`'s parameters in `slices`; `decays` tells the parameters that weight decay applies to.
-  package init(_ layout: ParameterLayout, slices: [Range<Int>], decays: (Parameter) -> Bool) {
+  /// The parts of `layout`'s parameters in `slices`; `group` says how each is updated.
+  package init(_ layout: ParameterLayout, slices: [Range<Int>], group: (Parameter) -> UpdateGroup) {
     self = []
     var stateOffset = 0
     for slice in slices {
       for parameter in layout.parameters {
         let elements = parameter.range.clamped(to: slice)
         guard !elements.isEmpty else { continue }
-        append(UpdateRange(elements: elements, stateOffset: stateOffset, decays: decays(parameter)))
+        append(UpdateRange(elements: elements, stateOffset: stateOffset, group: group(parameter)))
         stateOffset += (elements.count + 15) / 16 * 16
       }
     }

@@ -1,6 +1,7 @@
 import Core
 import Glibc
 import Settings
+import Yams
 
 /// The rule that turns gradients into updates.
 package enum OptimizerName: String, Sendable, CaseIterable {
@@ -8,6 +9,48 @@ package enum OptimizerName: String, Sendable, CaseIterable {
 }
 
 extension OptimizerName: SettingValue {}
+
+/// How the parameters of some names are updated.
+package struct ParameterGroup: Sendable, Equatable {
+  /// A shell pattern over their names.
+  package let pattern: String
+  /// What the learning rate is multiplied by.
+  package let rateFactor: Double
+  /// Their weight decay; nil for that of the others.
+  package let weightDecay: Double?
+}
+
+/// How one parameter is updated.
+package struct UpdateGroup: Sendable, Equatable {
+  /// What the learning rate is multiplied by.
+  package let rateFactor: Double
+  /// The decoupled decay a step, times the learning rate.
+  package let weightDecay: Double
+
+  package init(rateFactor: Double = 1, weightDecay: Double) {
+    self.rateFactor = rateFactor
+    self.weightDecay = weightDecay
+  }
+}
+
+extension ParameterGroup: SettingElement {
+  package static let plural = "texts \"PATTERN FACTOR\" or \"PATTERN FACTOR DECAY\", numbers from 0 to 1000"
+  package static let expectation = "a text \"PATTERN FACTOR\" or \"PATTERN FACTOR DECAY\""
+
+  package init?(setting node: Node) {
+    let parts = node.scalar?.string.split(separator: " ") ?? []
+    let numbers = parts.dropFirst().compactMap { Double($0) }
+    guard (2...3).contains(parts.count), numbers.count == parts.count - 1,
+      numbers.allSatisfy({ (0...1000).contains($0) })
+    else { return nil }
+    (pattern, rateFactor) = (String(parts[0]), numbers[0])
+    weightDecay = numbers.count == 2 ? numbers[1] : nil
+  }
+
+  package var yaml: String {
+    ([pattern, rateFactor.yaml] + (weightDecay.map { [$0.yaml] } ?? [])).joined(separator: " ").yaml
+  }
+}
 
 /// How weights are updated.
 package struct OptimizerConfiguration: Sendable, Equatable {
@@ -29,6 +72,9 @@ package struct OptimizerConfiguration: Sendable, Equatable {
   package var weightDecay = 0.0
   /// The parameters that do not decay: shell patterns over their names.
   package var noDecay = ["*bias*", "norm.*"]
+
+  /// The groups of parameters that are updated otherwise than by these settings.
+  package var groups: [ParameterGroup] = []
 
   /// The defaults.
   package init() {}
@@ -54,6 +100,11 @@ extension OptimizerConfiguration {
       "weight_decay", \.weightDecay, .within(0, 1000),
       "Decoupled decay of weights a step, times the learning rate (sgd, adamw)", synonyms: "wd l2 decay"),
     Setting("no_decay", \.noDecay, "Parameters that do not decay: patterns over their names, with * and ?"),
+    Setting(
+      "groups", \.groups,
+      "Parameters with rates of their own: \"PATTERN FACTOR DECAY\", what multiplies the learning rate and, if given, their "
+        + "weight_decay; the first that matches a name",
+      synonyms: "paramgroups parametergroups lrmultipliers"),
   ]
 }
 
@@ -71,19 +122,30 @@ extension OptimizerConfiguration {
         "training.optimizer.weight_decay \(weightDecay) needs training.optimizer.name adamw or sgd, "
           + "found adam")
     }
+    let decaying = groups.first { ($0.weightDecay ?? 0) > 0 }
+    if let decaying, name == .adam {
+      throw ConfigurationError(
+        "training.optimizer.groups: weight decay of \(decaying.pattern) needs training.optimizer.name adamw or sgd, found adam"
+      )
+    }
   }
 
-  /// Whether weight decay applies to the parameter of that name: no pattern of `noDecay` matches it.
-  package func decays(_ parameter: String) -> Bool {
-    weightDecay > 0 && !noDecay.contains { fnmatch($0, parameter, 0) == 0 }
+  /// How a parameter is updated: as the first of `groups` that matches its name says, otherwise by its own rule. It decays
+  /// unless a pattern of `noDecay` matches its name.
+  package func group(of parameter: Parameter) -> UpdateGroup {
+    func matches(_ pattern: String) -> Bool { fnmatch(pattern, parameter.name, 0) == 0 }
+    let group = groups.first { matches($0.pattern) }
+    let decays = (group != nil || parameter.rule.decays) && !noDecay.contains(where: matches)
+    return UpdateGroup(
+      rateFactor: group?.rateFactor ?? parameter.rule.rateFactor,
+      weightDecay: group?.weightDecay ?? (decays ? weightDecay : 0))
   }
 
   /// The optimiser over a rank's part of the parameters.
   func makeOptimizer(_ ranges: [UpdateRange]) -> any Optimizer {
     switch name {
-    case .sgd: SGD(ranges, momentum: momentum, nesterov: nesterov, weightDecay: weightDecay)
-    case .adam, .adamw:
-      Adam(ranges, beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay)
+    case .sgd: SGD(ranges, momentum: momentum, nesterov: nesterov)
+    case .adam, .adamw: Adam(ranges, beta1: beta1, beta2: beta2, epsilon: epsilon)
     }
   }
 }

@@ -29,11 +29,14 @@ final class DiagonalSystem {
     context = builder.context
     (self.pairs, self.channels) = (pairs, channels)
     logStep = builder.parameter(
-      "\(name).log_dt", [channels], .uniformBetween(log(options.leastStep), log(options.greatestStep)))
-    logReal = builder.parameter("\(name).log_A_real", [channels, pairs], .constant(Float(log(0.5))))
+      "\(name).log_dt", [channels], .uniformBetween(log(options.leastStep), log(options.greatestStep)),
+      rule: .dynamics)
+    logReal = builder.parameter(
+      "\(name).log_A_real", [channels, pairs], .constant(Float(log(0.5))), rule: .dynamics)
     imaginary = builder.parameter(
       "\(name).A_imag", [channels, pairs],
-      .rows(options.initialization.imaginaryParts(states: options.states)))
+      .rows(options.initialization.imaginaryParts(states: options.states)),
+      rule: .dynamics)
     outputs = builder.parameter("\(name).C", [channels, pairs, 2], .normal(deviation: 0.5.squareRoot()))
     skip = builder.parameter("\(name).D", [channels], .normal(deviation: 1))
     eigenvalues = Buffer(count: pairs * channels)

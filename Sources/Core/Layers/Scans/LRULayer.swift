@@ -184,7 +184,7 @@ private final class Eigenvalues {
   init(_ builder: Builder, _ options: LRUOptions, name: String) {
     let (low, high) = (options.leastRadius, options.greatestRadius)
     func parameter(_ parameter: String, _ initializer: Initializer) -> ParameterView {
-      builder.parameter("\(name).\(parameter)", [options.states], initializer)
+      builder.parameter("\(name).\(parameter)", [options.states], initializer, rule: .dynamics)
     }
     nu = parameter("nu_log", .uniformBetween(low * low, high * high, .logarithmOfDecay))
     theta = parameter("theta_log", .uniformBetween(0, options.greatestPhase, .logarithm))

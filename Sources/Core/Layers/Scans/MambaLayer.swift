@@ -75,8 +75,10 @@ final class MambaLayer: Module {
     let (channels, states) = (options.expand * hidden, options.states)
     let rank = options.rank > 0 ? options.rank : (hidden + 15) / 16
     let name = direction.name("mamba.\(index)")
-    func parameter(_ suffix: String, _ shape: [Int], _ initializer: Initializer) -> ParameterView {
-      builder.parameter("\(name).\(suffix)", shape, initializer)
+    func parameter(
+      _ suffix: String, _ shape: [Int], _ initializer: Initializer, _ rule: UpdateRule = .ordinary
+    ) -> ParameterView {
+      builder.parameter("\(name).\(suffix)", shape, initializer, rule: rule)
     }
     func uniform(_ inputs: Int) -> Initializer { .uniform(bound: 1 / Double(inputs).squareRoot()) }
 
@@ -89,8 +91,9 @@ final class MambaLayer: Module {
     stepProjection = parameter("dt_proj.weight", [channels, rank], uniform(rank))
     stepBias = parameter(
       "dt_proj.bias", [channels], .uniformBetween(log(0.001), log(0.1), .inverseSoftplusOfExponential))
-    let decay = parameter("A_log", [channels, states], .rows((1...states).map { Float(log(Double($0))) }))
-    let skip = parameter("D", [channels], .constant(1))
+    let decay = parameter(
+      "A_log", [channels, states], .rows((1...states).map { Float(log(Double($0))) }), .undecayed)
+    let skip = parameter("D", [channels], .constant(1), .undecayed)
     outProjection = parameter(
       "out_proj.weight", [hidden, channels], uniform(channels).scaled(by: configuration.writerFactor))
     sink = builder.read(input)
