@@ -1,5 +1,6 @@
 // The list of all kernels; read several times, so without guards.
 #include "activations.h"
+#include "attention.h"
 #include "convolution.h"
 #include "elementwise.h"
 #include "losses.h"

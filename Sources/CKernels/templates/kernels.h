@@ -25,3 +25,4 @@
 #include "products_tile.h"
 #include "products_pack.h"
 #include "products.h"
+#include "attention.h"

@@ -33,7 +33,7 @@ enum {
 typedef struct {
   long depth;
   const float *a;
-  long row_step;  // from one row of A to the next, where A is read by rows
+  long row_step;  // from one row of A to the next, where A is read as it stands
   const float *b;
   float *c;
   long ldc;
@@ -94,15 +94,19 @@ INLINE void tile(int rows, int vectors, const tile_job *job, long row_step, long
     }
 }
 
-// A function for each size of tile, with A read by rows, as it stands, or by packed columns, WIDTH at a time.
+// A function for each size of tile, with A read by rows, as it stands, by packed columns, WIDTH at a time, or by columns as it
+// stands.
 
 typedef void tile_function(const tile_job *);
 
-#define TILE(rows, vectors)                                      \
-  static void row_tile_##rows##_##vectors(const tile_job *job) { \
-    tile(rows, vectors, job, job->row_step, 1);                  \
-  }                                                              \
-  static void column_tile_##rows##_##vectors(const tile_job *job) { tile(rows, vectors, job, 1, WIDTH); }
+#define TILE(rows, vectors)                                                                               \
+  static void row_tile_##rows##_##vectors(const tile_job *job) {                                          \
+    tile(rows, vectors, job, job->row_step, 1);                                                           \
+  }                                                                                                       \
+  static void column_tile_##rows##_##vectors(const tile_job *job) { tile(rows, vectors, job, 1, WIDTH); } \
+  static void standing_tile_##rows##_##vectors(const tile_job *job) {                                     \
+    tile(rows, vectors, job, 1, job->row_step);                                                           \
+  }
 
 #if ST_AVX512
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3)
@@ -134,3 +138,4 @@ TILES(8)
 
 static tile_function *const row_tiles[TILE_ROWS][TILE_VECTORS] = ALL_TILES(row);
 static tile_function *const column_tiles[TILE_ROWS][TILE_VECTORS] = ALL_TILES(column);
+static tile_function *const standing_tiles[TILE_ROWS][TILE_VECTORS] = ALL_TILES(standing);
