@@ -51,8 +51,8 @@ import Testing
     _ cell: LayerUnderTest, _ size: (hidden: Int, layers: Int, lanes: Int, steps: Int, vocabulary: Int)
   ) {
     var configuration = ModelConfiguration()
-    cell.configure(&configuration)
     (configuration.hidden, configuration.layers, configuration.layerNorm) = (size.hidden, size.layers, true)
+    cell.configure(&configuration)
     let layout = CoreTests.layout(configuration, vocabulary: size.vocabulary)
     func make() -> (ParameterMemory, Model) {
       let memory = ParameterMemory(layout: layout, shards: 2)

@@ -192,7 +192,7 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
           "gradient of \(parameter.name), shard \(shard)")
       }
     }
-    for (index, gradient) in tested.model.states.map(\.gradient).enumerated() {
+    for (index, gradient) in tested.model.states.map(\.gradient).enumerated() where gradient.columns > 0 {
       for lane in 0..<shape.lanes {
         expectAgreement(
           ModelUnderTest.row(lane, of: gradient), objective.gradient(ofLane: lane, enteringState: index),

@@ -214,6 +214,18 @@ import Testing
     #expect(tied["head.weight"] == nil)
   }
 
+  @Test func `attention begins with xavier for each of its maps`() throws {
+    let weights = weights("attention") { ($0.residual, $0.embedding) = (true, 40) }
+    // Two layers write into the sum of all blocks.
+    for (name, factor) in [("qkv", 1.0), ("out_proj", 1 / 2.0.squareRoot())] {
+      let elements = try #require(weights["attention.1.\(name).weight"])
+      let bound = factor * (6 / 80.0).squareRoot()
+      let largest = elements.map { Double(abs($0)) }.max() ?? 0
+      #expect(largest <= bound * (1 + 1e-6) && largest > 0.98 * bound, "\(name)")
+      #expect(try #require(weights["attention.1.\(name).bias"]).allSatisfy { $0 == 0 }, "\(name)")
+    }
+  }
+
   @Test func `mamba begins as its authors' does`() throws {
     let weights = weights("mamba") { ($0.hidden, $0.embedding) = (400, 40) }
     for (name, inputs) in [

@@ -11,6 +11,8 @@ import Testing
     (configuration.embedding, configuration.hidden, configuration.layers) = (5, hidden, 2)
     (configuration.cell, configuration.layerNorm) = (cell, layerNorm)
     configuration.initialState = initialState
+    // Heads of pairs.
+    if cell == "attention" { configuration.hidden = (hidden + 7) / 8 * 8 }
     let memory = ParameterMemory(
       layout: Blueprint(configuration, tracks: .language(vocabulary: 7)).layout, shards: 0)
     var random = RandomStream(RandomKey(seed: 5, purpose: .initialization))

@@ -53,7 +53,23 @@ import Training
     ),
     (
       ["model.bidirectional=true", "model.cell=[gru, conv]"], 1,
-      "model.bidirectional is for model.cell rnn, lstm, gru, lstm2, mingru, minlstm, lru, s4d, mamba, found conv"
+      "model.bidirectional is for model.cell rnn, lstm, gru, lstm2, mingru, minlstm, lru, s4d, mamba, attention, found "
+        + "conv"
+    ),
+    (
+      ["model.cell=attention", "model.attention.heads=3"], 1,
+      "model.attention.heads 3 cuts a width of 256 into heads of 85 columns and a rest of 1; set it to one of 1, 2, 4, or "
+        + "model.hidden to a multiple of 6"
+    ),
+    (
+      ["model.cell=attention", "model.attention.heads=4", "model.hidden=12"], 1,
+      "model.attention.heads 4 cuts a width of 12 into heads of 3 columns; rotary positions turn pairs of them; set it to "
+        + "one of 2, 3, 6, or model.hidden to a multiple of 8"
+    ),
+    (
+      ["model.cell=[gru, attention]", "model.hidden=15"], 1,
+      "model.attention.heads 4 cuts a width of 15 into heads of 3 columns and a rest of 3; set model.hidden to a multiple of "
+        + "8"
     ),
     (["model.residual=true"], 1, "model.residual needs model.embedding 128 and model.hidden 256 to be equal"),
     (

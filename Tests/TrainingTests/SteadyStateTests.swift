@@ -8,6 +8,7 @@ import Testing
     ["model.cell=gru", "model.dropout=0.2", "model.layer_norm=true"],
     ["model.cell=[conv, gru]", "model.transition_layers=1", "model.output_layers=1"],
     ["model.cell=[mingru, lru]", "model.initial_state=learnt", "model.residual=true", "model.embedding=16"],
+    ["model.cell=attention", "model.attention.memory=5"],
     ["training.accumulate=2", "training.non_finite=skip", "training.optimizer.name=sgd"],
   ])
   func aStepAllocatesNothing(settings: [String]) throws {

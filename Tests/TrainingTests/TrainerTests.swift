@@ -48,6 +48,14 @@ import Training
       ["model.transition_layers=1", "model.output_layers=1", "model.variational_dropout.recurrent=0.2"]
     ),
     ("bidirectional", ["model.bidirectional=true", "data.mode=whole"]),
+    ("attention", ["model.cell=[attention, gru]", "model.attention.memory=11", "data.mode=packed"]),
+    (
+      "attention both ways",
+      [
+        "model.cell=attention", "model.bidirectional=true", "data.mode=whole", "model.residual=true",
+        "model.embedding=16",
+      ]
+    ),
     ("rnn", ["model.cell=rnn", "data.mode=packed", "training.accumulate=2", "model.initial_state=learnt"]),
   ]
 

@@ -16,6 +16,7 @@ enum Catalog {
       S4DLayer.self,
       MambaLayer.self,
       ConvLayer.self,
+      AttentionLayer.self,
       MLPLayer.self,
     ]
   }
@@ -64,6 +65,9 @@ extension LayerKind {
   static var isLinear: Bool { false }
   static func check(_ configuration: ModelConfiguration) throws {}
 }
+
+/// A layer that reads streams both ways by itself where the model is bidirectional.
+protocol TwoWayLayer: LayerKind {}
 
 /// A layer that can also go through the time steps of a chunk in reverse.
 protocol ReversibleLayer: LayerKind {

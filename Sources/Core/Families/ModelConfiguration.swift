@@ -162,7 +162,7 @@ extension ModelConfiguration {
       "Layers of a perceptron between the last layer and the head"),
     Setting(
       "bidirectional", \.bidirectional,
-      "Whether each layer goes through a stream in both directions (data.mode whole)",
+      "Whether each layer reads a stream in both directions (data.mode whole)",
       synonyms: "bidir birnn bilstm"),
     Setting(
       "dropout", \.dropout, .belowOne, "Share of outputs dropped between layers",
@@ -304,9 +304,9 @@ extension ModelConfiguration {
   }
 
   private func checkDirections() throws {
-    let oneWay = cell.names.first { !(Catalog.layer($0) is any ReversibleLayer.Type) }
-    guard bidirectional, let oneWay else { return }
-    let others = Catalog.layers.filter { $0 is any ReversibleLayer.Type }.map { $0.name }
+    let others = Catalog.layers.filter { $0 is any ReversibleLayer.Type || $0 is any TwoWayLayer.Type }
+      .map { $0.name }
+    guard bidirectional, let oneWay = cell.names.first(where: { !others.contains($0) }) else { return }
     throw ConfigurationError(
       "model.bidirectional is for model.cell \(others.joined(separator: ", ")), found \(oneWay)")
   }
@@ -320,8 +320,11 @@ extension ModelConfiguration {
 }
 
 extension ModelConfiguration {
-  /// The columns of a layer's output.
-  var layerWidth: Int { bidirectional ? 2 * hidden : hidden }
+  /// The columns of a layer's output: twice `hidden` where there are two directions beside each other.
+  var layerWidth: Int {
+    bidirectional && cell.names.contains { Catalog.layer($0) is any ReversibleLayer.Type }
+      ? 2 * hidden : hidden
+  }
 
   /// What the first weights are multiplied by of maps that write into the sum of all blocks, which is then as large in deep
   /// stacks as in flat ones (Radford et al. 2019, GPT-2).

@@ -9,6 +9,6 @@ package struct CarriedState {
   /// What entered the last chunk. [B, W]
   let entering: Matrix
   /// Before the backward pass, the gradient of the state that leaves the chunk; after it, of the state that entered. Zero
-  /// in training, where no gradient crosses chunks. [B, W]
+  /// in training, where no gradient crosses chunks. [B, W], or of no columns where it is never computed.
   package let gradient: Matrix
 }

@@ -62,8 +62,15 @@ package final class StepMeter {
 
   /// Counts a product of an M x K and a K x N matrix.
   func count(m: Int, n: Int, k: Int) {
-    operations += 2 * Double(m) * Double(n) * Double(k)
-    bytes += 4 * (Double(m) * Double(k) + Double(n) * Double(k) + Double(m) * Double(n))
+    count(
+      operations: 2 * Double(m) * Double(n) * Double(k),
+      bytes: 4 * (Double(m) * Double(k) + Double(n) * Double(k) + Double(m) * Double(n)))
+  }
+
+  /// Counts products of that many operations.
+  func count(operations: Double, bytes: Double) {
+    self.operations += operations
+    self.bytes += bytes
   }
 
   private func change(to part: Part) {

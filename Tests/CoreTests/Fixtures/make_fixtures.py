@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from attention import Attention, AttentionModel
 from scans import (
     LRU, S4D, Mamba, MinGRU, MinLSTM, PositiveMinGRU, PositiveMinLSTM, ResidualScanModel, ScanModel,
 )
@@ -141,6 +142,7 @@ MODELS = {
     "residual_s4d": lambda: ResidualScanModel(S4D, VOCABULARY, HIDDEN),
     "s4d": lambda: ScanModel(S4D, VOCABULARY, HIDDEN),
     "mamba": lambda: ScanModel(Mamba, VOCABULARY, HIDDEN),
+    "attention": lambda: AttentionModel(Attention, VOCABULARY, HIDDEN),
 }
 
 

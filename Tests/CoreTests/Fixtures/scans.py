@@ -163,12 +163,15 @@ class ScanModel(nn.Module):
         outputs = []
         for x, reset in zip(self.embedding(tokens), resets):
             for index in range(len(self.layers)):
-                kept = [part * (1 - reset).reshape(-1, *[1] * (part.dim() - 1)) for part in states[index]]
+                kept = self.kept(states[index], reset)
                 x, left = self.step(index, x, kept)
                 states = [*states[:index], left, *states[index + 1 :]]
             outputs.append(self.last(x))
         hidden = torch.stack(outputs)
         return self.head(hidden), hidden, states
+
+    def kept(self, state, reset):
+        return [part * (1 - reset).reshape(-1, *[1] * (part.dim() - 1)) for part in state]
 
     def step(self, index, x, state):
         return self.layers[index].step(x, state)

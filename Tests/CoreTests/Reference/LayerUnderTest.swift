@@ -9,6 +9,8 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
   let fixture: String?
   /// How far its values may be off: what GELU rounds, normalisation enlarges.
   let tolerance: Double
+  /// Whether its bits do not depend on where chunks are cut; otherwise its values don't, to within the tolerance.
+  let isCutExactly: Bool
   /// Chooses the layer.
   let configure: @Sendable (inout ModelConfiguration) -> Void
 
@@ -30,16 +32,30 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
 
   init(
     _ kind: LayerNames, _ equations: ReferenceLayer, named description: String? = nil, fixture: String? = nil,
-    tolerance: Double = 2e-6,
+    tolerance: Double = 2e-6, isCutExactly: Bool = true,
     configure: @escaping @Sendable (inout ModelConfiguration) -> Void = { _ in }
   ) {
     testDescription = description ?? "\(kind)"
     self.equations = equations
     self.fixture = fixture
     self.tolerance = tolerance
+    self.isCutExactly = isCutExactly
     self.configure = {
       $0.cell = kind
       configure(&$0)
+    }
+  }
+
+  /// Attention of a few wide enough heads.
+  private static func attention(
+    _ description: String, heads: Int, memory: Int, fixture: String? = nil
+  ) -> LayerUnderTest {
+    LayerUnderTest(
+      "attention", .attention, named: description, fixture: fixture, tolerance: 5e-6, isCutExactly: false
+    ) {
+      ($0[AttentionOptions.self].heads, $0[AttentionOptions.self].memory) = (heads, memory)
+      $0.hidden = ($0.hidden + 2 * heads - 1) / (2 * heads) * 2 * heads
+      $0.fitEmbedding()
     }
   }
 
@@ -79,5 +95,8 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
       $0.embedding = $0.hidden
     },
     LayerUnderTest("mlp", .mlp, tolerance: 5e-6),
+    attention("attention", heads: 2, memory: 5, fixture: "attention"),
+    attention("attention of three heads to one position", heads: 3, memory: 1),
+    attention("attention of one head over a long memory", heads: 1, memory: 70),
   ]
 }

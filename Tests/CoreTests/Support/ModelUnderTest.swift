@@ -60,11 +60,12 @@ final class ModelUnderTest {
       configuration: configuration, layer: cell.equations, parameters: parameters, dropoutSeed: dropoutSeed)
   }
 
-  /// Random states, carried into the next chunk.
+  /// Random states, carried into the next chunk; whole numbers where they count.
   func randomizeStates() {
     for (index, state) in model.states.enumerated() {
+      let counts = state.name.hasSuffix(".count") || state.name.hasSuffix(".next")
       for (i, value) in numbers(state.values.count, seed: 100 + UInt64(index)).enumerated() {
-        state.values.base[i] = value
+        state.values.base[i] = counts ? (6 * abs(value)).rounded() : value
       }
     }
   }
