@@ -17,7 +17,7 @@ package struct AttentionOptions: LayerOptions {
     Setting(
       "memory", \.memory, .within(1, 1 << 20),
       "Positions before its own that an attention layer sees, also in earlier chunks",
-      synonyms: "memlen memorylength contextlength"),
+      synonyms: "memlen memorylength"),
   ]
 }
 
