@@ -27,3 +27,9 @@ ST_KERNEL(void, gated_silu_forward, (long rows, long n, const float *x, float *y
 /// dx [rows, 2 n] from dy [rows, n]. dx may be x.
 ST_KERNEL(void, gated_silu_backward, (long rows, long n, const float *x, const float *dy, float *dx),
           (rows, n, x, dy, dx))
+
+/// y = tanh(x), within 3e-7, relatively. y may be x.
+ST_KERNEL(void, tanh_forward, (long n, const float *x, float *y), (n, x, y))
+
+/// dx = dy times the derivative of tanh where it is y. dx may be y or dy.
+ST_KERNEL(void, tanh_backward, (long n, const float *y, const float *dy, float *dx), (n, y, dy, dx))

@@ -11,3 +11,4 @@
 #include "random.h"
 #include "recurrent.h"
 #include "scans.h"
+#include "source_attention.h"

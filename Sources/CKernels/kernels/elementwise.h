@@ -72,6 +72,21 @@ ST_KERNEL(void, rms_norm_backward,
            const float *gain, float *dx),
           (rows, n, dy, normalized, inverse_root, gain, dx))
 
+/// Rows of length one: y[r] = x[r] / max(|x[r]|, epsilon), as torch.nn.functional.normalize. Writes 1 / max(|x[r]|, epsilon)
+/// [rows] for the backward pass. y may be x.
+ST_KERNEL(void, unit_rows_forward,
+          (long rows, long n, const float *x, float epsilon, float *inverse_length, float *y),
+          (rows, n, x, epsilon, inverse_length, y))
+
+/// dx [rows, n] from dy and y. dx may be dy.
+ST_KERNEL(void, unit_rows_backward,
+          (long rows, long n, const float *dy, const float *y, const float *inverse_length, float *dx),
+          (rows, n, dy, y, inverse_length, dx))
+
+/// products[r] = x[r] . y[r], rows of n.
+ST_KERNEL(void, row_products, (long rows, long n, const float *x, const float *y, float *products),
+          (rows, n, x, y, products))
+
 /// sums[j] += sum over r < rows of x[row(r), j] y[row(r), j], rows in order.
 ST_KERNEL(void, add_column_products,
           (long n, long rows, long lanes, long stride, const float *x, const float *y, long ld, float *sums),

@@ -106,3 +106,18 @@ static void gated_silu_backward(long rows, long n, const float *x, const float *
       store_part(dx + (2 * r + 1) * n + j, d * u * s, left);
     }
 }
+
+static void tanh_forward(long n, const float *x, float *y) {
+  for (long i = 0; i < n; i += WIDTH) {
+    part left = part_of(n - i);
+    store_part(y + i, hyperbolic_tangent(load_part(x + i, left)), left);
+  }
+}
+
+static void tanh_backward(long n, const float *y, const float *dy, float *dx) {
+  for (long i = 0; i < n; i += WIDTH) {
+    part left = part_of(n - i);
+    floats v = load_part(y + i, left);
+    store_part(dx + i, load_part(dy + i, left) * (1.0f - v * v), left);
+  }
+}

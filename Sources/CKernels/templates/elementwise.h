@@ -34,6 +34,39 @@ static void add_column_sums(long n, long rows, long lanes, long stride, const fl
   }
 }
 
+INLINE float product_of_rows(long n, const float *x, const float *y) {
+  floats sum = 0;
+  for (long j = 0; j < n; j += WIDTH) {
+    part left = part_of(n - j);
+    sum += load_part(x + j, left) * load_part(y + j, left);
+  }
+  return sum_of(sum);
+}
+
+static void row_products(long rows, long n, const float *x, const float *y, float *products) {
+  for (long r = 0; r < rows; r++) products[r] = product_of_rows(n, x + r * n, y + r * n);
+}
+
+static void unit_rows_forward(long rows, long n, const float *x, float epsilon, float *inverse_length,
+                              float *y) {
+  for (long r = 0; r < rows; r++) {
+    float length = sqrtf(product_of_rows(n, x + r * n, x + r * n));
+    // Written so that a NaN stays one.
+    float inverse = 1 / (length < epsilon ? epsilon : length);
+    inverse_length[r] = inverse;
+    for (long j = 0; j < n; j++) y[r * n + j] = x[r * n + j] * inverse;
+  }
+}
+
+static void unit_rows_backward(long rows, long n, const float *dy, const float *y, const float *inverse_length,
+                               float *dx) {
+  for (long r = 0; r < rows; r++) {
+    float along = product_of_rows(n, dy + r * n, y + r * n);
+    for (long j = 0; j < n; j++)
+      dx[r * n + j] = (dy[r * n + j] - along * y[r * n + j]) * inverse_length[r];
+  }
+}
+
 static void add_column_products(long n, long rows, long lanes, long stride, const float *x, const float *y,
                                 long ld, float *sums) {
   for (long r = 0; r < rows; r++) {

@@ -15,6 +15,7 @@
 #include "optimizers.h"
 #include "peak.h"
 #include "recurrent.h"
+#include "source_attention.h"
 
 // Each of these needs some before it.
 #include "scans.h"
