@@ -64,6 +64,21 @@ protocol LayerKind {
 extension LayerKind {
   static var isLinear: Bool { false }
   static func check(_ configuration: ModelConfiguration) throws {}
+
+  /// Adds it in a direction; only reversible ones go in reverse.
+  static func add(
+    to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput,
+    going direction: Direction
+  ) -> Signal {
+    guard direction == .reverse else {
+      return add(to: builder, configuration, layer: index, reading: input)
+    }
+    guard let reversible = self as? any ReversibleLayer.Type else {
+      preconditionFailure("\(name) layers have one direction")
+    }
+    return reversible.add(
+      to: builder, configuration, layer: index, reading: input, direction: direction)
+  }
 }
 
 /// A layer that reads streams both ways by itself where the model is bidirectional.

@@ -11,20 +11,50 @@ import Preconditions
 /// The stem of tokens is their embedding, that of frames a linear map of the same width. The first layers' parameters are
 /// named as those of a `torch.nn` module with `embedding = Embedding`, `rnn = LSTM | GRU | RNN`, `head = Linear`.
 struct Stack: ModelFamily {
-  private let configuration: ModelConfiguration
+  /// Adds a layer in one direction; returns its output.
+  typealias Adding = (_ index: Int, _ builder: Builder, _ input: LayerInput, _ direction: Direction) -> Signal
 
-  init(_ configuration: ModelConfiguration) { self.configuration = configuration }
+  private let configuration: ModelConfiguration
+  private let add: Adding
+
+  /// The layers that a configuration names, each added as its kind is unless `add` is given.
+  init(_ configuration: ModelConfiguration, add: Adding? = nil) {
+    self.configuration = configuration
+    self.add =
+      add ?? { index, builder, input, direction in
+        configuration.cell[index].add(
+          to: builder, configuration, layer: index, reading: input, going: direction)
+      }
+  }
 
   func build(_ builder: Builder) -> Head {
-    let input = stem(builder)
-    var x = configuration.residual ? blocks(builder, reading: input) : layers(builder, reading: input)
-    x = Dropout.add(
-      to: builder, name: "output_dropout", reading: x,
+    let input = stem(builder, tokens: "embedding", frames: "stem")
+    return head(builder, reading: body(builder, reading: input), tiedTo: "embedding")
+  }
+
+  /// Adds the layers; returns the output of the last.
+  func body(_ builder: Builder, reading input: LayerInput) -> Signal {
+    configuration.residual ? blocks(builder, reading: input) : layers(builder, reading: input)
+  }
+
+  /// Adds what stands behind the last layer, with the embedding that the head may share its weights with.
+  func head(_ builder: Builder, reading input: Signal, tiedTo embedding: String) -> Head {
+    var x = Dropout.add(
+      to: builder, name: "output_dropout", reading: input,
       probability: configuration.variationalDropout.output, isVariational: true)
     for index in 0..<configuration.outputLayers {
       x = MLPLayer.add(to: builder, configuration, name: "output.\(index)", reading: x)
     }
-    return head(builder, reading: x)
+    let objective = configuration.makeObjective(builder)
+    guard !configuration.tied else {
+      return Head(
+        builder, reading: x, objective: objective, weight: "\(embedding).weight",
+        initializer: self.embedding(embedding, objective.outputs).initializer)
+    }
+    let initializer = Initializer.weights(
+      configuration.initialization.input, outputs: objective.outputs, inputs: x.value.columns, blocks: 1,
+      hidden: configuration.hidden)
+    return Head(builder, reading: x, objective: objective, initializer: initializer)
   }
 
   private func layers(_ builder: Builder, reading input: LayerInput) -> Signal {
@@ -77,14 +107,17 @@ struct Stack: ModelFamily {
       "down.\(index)", builder, reading: inner, outputs: width, factor: configuration.writerFactor)
   }
 
-  private func linear(
-    _ name: String, _ builder: Builder, reading x: Signal, outputs: Int, factor: Double = 1
+  /// A linear map whose weights begin as those of matrices that read a layer's input.
+  func linear(
+    _ name: String, _ builder: Builder, reading x: Signal, outputs: Int, factor: Double = 1,
+    bias: Initializer? = .constant(0)
   ) -> Signal {
     let initializer = Initializer.weights(
       configuration.initialization.input, outputs: outputs, inputs: x.value.columns, blocks: 1,
       hidden: configuration.hidden)
     return Linear(
-      builder, name: name, reading: x, outputs: outputs, initializer: initializer.scaled(by: factor)
+      builder, name: name, reading: x, outputs: outputs, initializer: initializer.scaled(by: factor),
+      bias: bias
     ).output
   }
 
@@ -111,43 +144,31 @@ struct Stack: ModelFamily {
 
   /// Layer `index`, in both directions beside each other where the model is bidirectional.
   private func layer(_ index: Int, _ builder: Builder, reading input: LayerInput) -> Signal {
-    let kind = configuration.cell[index]
     let input = masked(input, builder, index: index)
-    let forward = kind.add(to: builder, configuration, layer: index, reading: input)
-    guard configuration.bidirectional, let kind = kind as? any ReversibleLayer.Type else { return forward }
-    let reverse = kind.add(
-      to: builder, configuration, layer: index, reading: input, direction: .reverse)
+    let forward = add(index, builder, input, .forward)
+    guard configuration.bidirectional, configuration.cell[index] is any ReversibleLayer.Type else {
+      return forward
+    }
+    let reverse = add(index, builder, input, .reverse)
     return Concatenation(builder, name: "directions.\(index)", reading: [forward, reverse]).output
   }
 
-  private func stem(_ builder: Builder) -> LayerInput {
+  /// What the first layer reads: tokens by the embedding `tokens`, frames by the linear map `frames`.
+  func stem(_ builder: Builder, tokens: String, frames: String) -> LayerInput {
     switch builder.tracks[.input] {
-    case .tokens(let count): return .tokens(embedding(count))
+    case .tokens(let count): return .tokens(embedding(tokens, count))
     case .frames(let width):
       let input = FrameInput(builder, role: .input, width: width).output
-      return .signal(linear("stem", builder, reading: input, outputs: configuration.embedding))
+      return .signal(linear(frames, builder, reading: input, outputs: configuration.embedding))
     case nil: preconditionFailure("a stack has an input")
     }
   }
 
-  private func embedding(_ count: Int) -> LayerInput.TokenEmbedding {
+  private func embedding(_ name: String, _ count: Int) -> LayerInput.TokenEmbedding {
     // Tied weights are the head's too, for which unit variance would be far too much.
     let deviation = configuration.tied ? 1 / Double(configuration.embedding).squareRoot() : 1
     return LayerInput.TokenEmbedding(
-      name: "embedding", count: count, width: configuration.embedding,
+      name: name, count: count, width: configuration.embedding,
       initializer: .normal(deviation: deviation))
-  }
-
-  private func head(_ builder: Builder, reading input: Signal) -> Head {
-    let objective = configuration.makeObjective(builder)
-    guard !configuration.tied else {
-      return Head(
-        builder, reading: input, objective: objective, weight: "embedding.weight",
-        initializer: embedding(objective.outputs).initializer)
-    }
-    let initializer = Initializer.weights(
-      configuration.initialization.input, outputs: objective.outputs, inputs: input.value.columns, blocks: 1,
-      hidden: configuration.hidden)
-    return Head(builder, reading: input, objective: objective, initializer: initializer)
   }
 }

@@ -66,6 +66,8 @@ package final class Builder {
   private(set) var packedCount = 0
   private let plan: Plan?
   private var axis = TimeAxis.stream
+  /// What names begin with.
+  private var prefix = ""
   private var owned: [AnyObject] = []
 
   /// What the placing pass knows.
@@ -117,6 +119,7 @@ package final class Builder {
     _ name: String, _ shape: [Int], _ initializer: Initializer,
     _ contributions: GradientSums.Contributions = .atOnce, rule: UpdateRule = .ordinary
   ) -> ParameterView {
+    let name = qualified(name)
     if let plan {
       let isShared = plan.blueprint.sharedParameters.contains(name)
       return context.gradients.parameter(name, isShared ? .inParts : contributions)
@@ -145,6 +148,7 @@ package final class Builder {
 
   /// The same, in memory of the module's.
   func signal(_ name: String, value: Matrix) -> Signal {
+    let name = qualified(name)
     let index = signals.count
     uses.append(.makes(signal: index, module: modules.count))
     let base = plan.map { $0.signalGradients.base + $0.blueprint.gradientOffsets[index] } ?? value.base
@@ -169,7 +173,11 @@ package final class Builder {
   }
 
   /// Has a state carried from chunk to chunk.
-  func carry(_ state: CarriedState) { states.append(state) }
+  func carry(_ state: CarriedState) {
+    var state = state
+    (state.name, state.axis) = (qualified(state.name), axis)
+    states.append(state)
+  }
 
   /// Memory that lives as long as the model, zeroed. [rows, columns]
   func floats(_ rows: Int, _ columns: Int) -> Matrix {
@@ -199,6 +207,26 @@ package final class Builder {
     defer { (axis, context.shape, tracks) = (.stream, shape, streams) }
     return body()
   }
+
+  /// Has `body` add modules whose parameters, states, signals and random numbers have names that begin with `name` and a
+  /// point.
+  func within<Value>(_ name: String, _ body: () -> Value) -> Value {
+    let outer = prefix
+    prefix += "\(name)."
+    defer { prefix = outer }
+    return body()
+  }
+
+  /// Has `body` ask for what belongs to no part of the model, whatever part is being built: what several share.
+  func outside<Value>(_ body: () -> Value) -> Value {
+    let inner = prefix
+    prefix = ""
+    defer { prefix = inner }
+    return body()
+  }
+
+  /// The whole name of what a module calls by a name of its own.
+  func qualified(_ name: String) -> String { prefix + name }
 
   /// What keeps the memory of signals and scratch; the model's to hold.
   var memories: [AnyObject] { owned + (plan.map { [$0.signalGradients, $0.scratch] } ?? []) }

@@ -3,7 +3,7 @@ import Chunks
 /// A state that is carried from chunk to chunk.
 package struct CarriedState {
   /// Its name, such as `rnn.h_l0`.
-  package let name: String
+  package internal(set) var name: String
   /// What the last chunk left, which the next one begins with. [B, W]
   package let values: Matrix
   /// What entered the last chunk. [B, W]
@@ -11,4 +11,6 @@ package struct CarriedState {
   /// Before the backward pass, the gradient of the state that leaves the chunk; after it, of the state that entered. Zero
   /// in training, where no gradient crosses chunks. [B, W], or of no columns where it is never computed.
   package let gradient: Matrix
+  /// Whose time steps it is carried over.
+  var axis = TimeAxis.stream
 }

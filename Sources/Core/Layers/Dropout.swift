@@ -17,7 +17,7 @@ struct DropoutMask {
     self.isVariational = isVariational
     firstLane = UInt32(builder.context.firstLane)
     keep = Float(1 - probability)
-    key = RandomKey(seed: seed, purpose: .dropout, name: name).value
+    key = RandomKey(seed: seed, purpose: .dropout, name: builder.qualified(name)).value
   }
 
   /// Masks step t of all lanes: y = x mask. [B, C]

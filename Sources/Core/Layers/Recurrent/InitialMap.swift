@@ -1,10 +1,22 @@
 import CKernels
 import Chunks
 
+/// What the state of a lane begins with, where a stream begins.
+protocol InitialStates: AnyObject {
+  /// Begins a chunk.
+  func forward(_ chunk: Chunk)
+  /// The first state of the stream that begins at a position.
+  func state(at position: Int) -> UnsafePointer<Float>
+  /// Takes the gradient of that.
+  func add(_ gradient: UnsafePointer<Float>, at position: Int)
+  /// Ends the backward pass of a chunk, whose gradients are all there.
+  func backward(_ chunk: Chunk)
+}
+
 /// The first state of each stream as a linear map of its initial conditions: h_0 = x weight^T + bias.
 ///
 /// A chunk holds the conditions of a stream where the stream begins. The map is computed for all positions at once.
-final class InitialMap {
+final class InitialMap: InitialStates {
   private let context: ModuleContext
   private let weight: ParameterView
   private let bias: ParameterView
@@ -37,15 +49,12 @@ final class InitialMap {
     gradients.prefix(chunk.rows).clear()
   }
 
-  /// The first state of the stream that begins at a position.
   func state(at position: Int) -> UnsafePointer<Float> { UnsafePointer(values[position]) }
 
-  /// Takes the gradient of that.
   func add(_ gradient: UnsafePointer<Float>, at position: Int) {
     st_add(gradients.columns, gradients[position], gradient, gradients[position])
   }
 
-  /// Adds to the gradients of the parameters, when all of the chunk's are there.
   func backward(_ chunk: Chunk) {
     let gradients = gradients.prefix(chunk.rows)
     context.gradients.addProduct(

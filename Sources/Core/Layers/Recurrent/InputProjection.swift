@@ -23,8 +23,23 @@ struct ProjectedInput {
 protocol InputProjection: AnyObject {
   /// Projects the chunk's input, into `gates` [T B, G H] or into memory of its own; `bias` [G H] is added.
   func forward(_ chunk: Chunk, bias: UnsafePointer<Float>, gates: Matrix) -> ProjectedInput
+  /// Call before each step: adds to the step's projection what depends on the state before it.
+  func step(_ t: Int, _ chunk: Chunk, previous: Matrix, gates: Matrix)
+  /// The backward pass of that, from the gradients of the step's projection; adds to `dPrevious`.
+  func backwardStep(_ t: Int, _ chunk: Chunk, gateGradients: Matrix, dPrevious: Matrix)
   /// From the gradients of the projected inputs [T B, G H] to those of weight_ih and of the input.
   func backward(_ chunk: Chunk, gateGradients: Matrix)
+  /// Call when the weights have changed.
+  func prepareWeights()
+  /// What it reads from the source of pairs, if it does. [T B, M]
+  var context: Signal? { get }
+}
+
+extension InputProjection {
+  func step(_ t: Int, _ chunk: Chunk, previous: Matrix, gates: Matrix) {}
+  func backwardStep(_ t: Int, _ chunk: Chunk, gateGradients: Matrix, dPrevious: Matrix) {}
+  func prepareWeights() {}
+  var context: Signal? { nil }
 }
 
 /// The projection of a signal.

@@ -13,6 +13,7 @@ import Chunks
 /// each gate's gradient times the derivative of its activation.
 final class LSTMCell: RecurrentCell {
   static let name = "lstm"
+  static let letters = ["h", "c"]
   static let gateCount = 4
   /// f
   static let keepingGate: Int? = 1

@@ -7,6 +7,9 @@ protocol RecurrentCell: AnyObject, ReversibleLayer {
   /// The gate that keeps the state, whose bias begins at `forget_bias`; nil where there is none.
   static var keepingGate: Int? { get }
 
+  /// The letters of its states: `h`, and what it has besides.
+  static var letters: [String] { get }
+
   /// A cell whose layer has the parameters of `parts`.
   init(_ builder: Builder, _ parts: RecurrentParts)
 
@@ -28,7 +31,24 @@ protocol RecurrentCell: AnyObject, ReversibleLayer {
 }
 
 extension RecurrentCell {
+  static var letters: [String] { ["h"] }
   var cellStates: [StateSequence] { [] }
+}
+
+/// What ties a recurrent layer to others than the one that it reads.
+struct RecurrentLinks {
+  /// Signals [B, H] that its states begin with, by letter.
+  var initial: [String: Signal] = [:]
+  /// Whether all its states are signals, not h alone.
+  var showsStates = false
+}
+
+/// The signals that a recurrent layer makes.
+struct RecurrentOutputs {
+  /// Its states [T B, H] in the order of `letters`; h alone unless it shows all.
+  let states: [Signal]
+  /// What its attention reads from the source, if it has one. [T B, M]
+  let context: Signal?
 }
 
 /// A part of the gradients of a cell's gates, and the rows of weight_hh that it belongs to.
@@ -49,13 +69,14 @@ struct RecurrentParts {
   /// [G H]
   let biasInput: ParameterView
   let biasRecurrent: ParameterView
+  private let links: RecurrentLinks
   private let suffix: String
 
   /// Those of layer `index`, of G gates, which reads `inputs` columns.
   init(
     _ builder: Builder, _ configuration: ModelConfiguration, layer index: Int, direction: Direction,
     inputs: Int,
-    gates: Int, keepingGate: Int?
+    gates: Int, keepingGate: Int?, links: RecurrentLinks
   ) {
     let suffix = "l\(index)" + (direction == .forward ? "" : "_reverse")
     let rule = configuration.initialization
@@ -71,6 +92,7 @@ struct RecurrentParts {
     self.configuration = configuration
     self.direction = direction
     self.suffix = suffix
+    self.links = links
     weightInput = weights("weight_ih", rule.input, inputs: inputs)
     weightRecurrent = weights("weight_hh", rule.recurrent, inputs: hidden)
     biasInput = bias(
@@ -97,13 +119,19 @@ struct RecurrentParts {
       isVariational: true)
   }
 
-  /// The state of that letter, `h` or `c`. Where the data have initial conditions, a map of them is its first value.
+  /// The state of that letter, `h` or `c`. Its first value is the signal that it is linked to; or where the data have initial
+  /// conditions, a map of them.
   func state(_ letter: String, _ builder: Builder) -> StateSequence {
-    StateSequence(
+    let initial: (any InitialStates)? =
+      if let signal = links.initial[letter] {
+        InitialSignal(builder, reading: signal)
+      } else {
+        InitialMap(
+          builder, configuration, name: "initial.\(letter)_\(suffix)", hidden: configuration.hidden)
+      }
+    return StateSequence(
       builder, "rnn.\(letter)_\(suffix)", hidden: configuration.hidden,
       initialState: configuration.initialState, learntName: "rnn.initial_\(letter)_\(suffix)",
-      initial: InitialMap(
-        builder, configuration, name: "initial.\(letter)_\(suffix)", hidden: configuration.hidden),
-      direction: direction)
+      initial: initial, direction: direction)
   }
 }

@@ -9,8 +9,8 @@ import Chunks
 /// when they change. Truncated backpropagation through time (Williams & Peng 1990): the state is carried to the next
 /// chunk, the gradient stops at the boundary, and at resets. In reverse, h_t follows h_{t+1}.
 final class RecurrentLayer<Cell: RecurrentCell>: Module {
-  /// h of all steps. [T B, H]
-  let output: Signal
+  /// h of all steps [T B, H], and what else others read of it.
+  let outputs: RecurrentOutputs
 
   private let context: ModuleContext
   private let parts: RecurrentParts
@@ -19,6 +19,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
   private let h: StateSequence
   private let transition: Transition?
   private let states: [StateSequence]
+  private let shown: [(state: StateSequence, signal: Signal)]
   private let inputBias: Matrix
   private let recurrent: Matrix
   private let packedForward: MatrixProducts.Packed
@@ -28,7 +29,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
   /// Layer `index` of a stack.
   init(
     _ builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput,
-    direction: Direction
+    direction: Direction, links: RecurrentLinks
   ) {
     let hidden = configuration.hidden
     let width = Cell.gateCount * hidden
@@ -36,7 +37,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
     self.context = context
     let parts = RecurrentParts(
       builder, configuration, layer: index, direction: direction, inputs: input.width, gates: Cell.gateCount,
-      keepingGate: Cell.keepingGate)
+      keepingGate: Cell.keepingGate, links: links)
     self.parts = parts
     h = parts.state("h", builder)
     cell = Cell(builder, parts)
@@ -53,7 +54,10 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
     partGradients = cell.recurrentGradients.map {
       (parts.weightRecurrent.gradient.rows($0.rows), parts.biasRecurrent.gradient.columns($0.rows))
     }
-    output = builder.signal(h.name, value: h.output)
+    let output = builder.signal(h.name, value: h.output)
+    shown =
+      links.showsStates ? cell.cellStates.map { ($0, builder.signal($0.name, value: $0.output)) } : []
+    outputs = RecurrentOutputs(states: [output] + shown.map(\.signal), context: projection.context)
     builder.add(self)
   }
 
@@ -63,6 +67,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
     for (part, packed) in packedGradients {
       context.products.packInputGradient(weights.rows(part.rows), into: packed)
     }
+    projection.prepareWeights()
     transition?.prepareWeights()
     cell.writeInputBias(to: inputBias)
   }
@@ -73,6 +78,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
     for k in 0..<chunk.steps {
       let t = step(k, chunk)
       let previous = h.before(t, chunk)
+      projection.step(t, chunk, previous: previous, gates: cell.gates)
       let read = transition?.forward(t, chunk, previous: previous) ?? previous
       context.products.multiply(read, packedForward, into: recurrent)
       cell.forward(t, chunk, x: x.step(t), recurrent: recurrent, previous: previous, h: h.after(t))
@@ -81,7 +87,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
   }
 
   func backward(_ chunk: Chunk) {
-    let (gradient, lanes) = (output.gradient, chunk.lanes)
+    let (gradient, lanes) = (outputs.states[0].gradient, chunk.lanes)
     let last = gradient.step(step(chunk.steps - 1, chunk), of: lanes)
     st_add(last.count, last.base, h.gradient.base, last.base)
     h.gradient.clear()
@@ -91,6 +97,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
       // reset sets that part aside; what the others compute must not depend on it.
       let dPrevious = k > 0 ? gradient.step(step(k - 1, chunk), of: lanes) : h.gradient
       if k > 0 { h.exchangeGradient(dPrevious, at: t, chunk) }
+      for (state, signal) in shown { state.gradient.add(signal.gradient.step(t, of: lanes)) }
       cell.backward(
         t, chunk, dh: gradient.step(t, of: lanes), h: h.after(t), previous: h.before(t, chunk),
         dPrevious: dPrevious)
@@ -100,6 +107,7 @@ final class RecurrentLayer<Cell: RecurrentCell>: Module {
           part.gates.step(t, of: lanes), packed, into: transition?.gradient ?? dPrevious)
       }
       transition?.backward(t, chunk, into: dPrevious)
+      projection.backwardStep(t, chunk, gateGradients: cell.gates, dPrevious: dPrevious)
       if k > 0 { h.exchangeGradient(dPrevious, at: t, chunk) }
       h.cutGradient(at: t, chunk)
     }
@@ -130,6 +138,18 @@ extension RecurrentCell {
     to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput,
     direction: Direction
   ) -> Signal {
-    RecurrentLayer<Self>(builder, configuration, layer: index, reading: input, direction: direction).output
+    addLayer(
+      to: builder, configuration, layer: index, reading: input, direction: direction, links: RecurrentLinks()
+    ).states[0]
+  }
+
+  /// The same with links to other layers; returns all that it makes.
+  static func addLayer(
+    to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput,
+    direction: Direction, links: RecurrentLinks
+  ) -> RecurrentOutputs {
+    RecurrentLayer<Self>(
+      builder, configuration, layer: index, reading: input, direction: direction, links: links
+    ).outputs
   }
 }

@@ -20,7 +20,7 @@ final class StateSequence {
   private let direction: Direction
   private let carries: Bool
   private let learnt: ParameterView?
-  private let initial: InitialMap?
+  private let initial: (any InitialStates)?
   /// What enters and what the steps leave, in the order of time. [(T + 1) B, H]
   private let values: Matrix
   private let afterReset: Matrix
@@ -29,7 +29,7 @@ final class StateSequence {
   /// parameter `learntName`; otherwise zero.
   init(
     _ builder: Builder, _ name: String, hidden: Int, initialState: InitialState, learntName: String,
-    initial: InitialMap?, direction: Direction
+    initial: (any InitialStates)?, direction: Direction
   ) {
     let (rows, lanes) = (builder.shape.rows, builder.shape.lanes)
     self.name = name
@@ -89,7 +89,7 @@ final class StateSequence {
     for t in 0..<chunk.steps where hasReset(t, chunk) { reset(previous.step(t, of: lanes), t, chunk) }
   }
 
-  /// Ends the backward pass of a chunk: adds to the gradients of the map of initial conditions.
+  /// Ends the backward pass of a chunk: passes on the gradients of the first states.
   func finishGradients(_ chunk: Chunk) { initial?.backward(chunk) }
 
   /// Where step t resets lanes, `gradient` (of the state before the step) ends there: it goes to the initial state, if it
