@@ -34,7 +34,9 @@ enum Catalog {
   /// Puts a model together, up to its head.
   @discardableResult
   static func build(_ configuration: ModelConfiguration, _ builder: Builder) -> Head {
-    Stack(configuration).build(builder)
+    let family: any ModelFamily =
+      builder.tracks.source == nil ? Stack(configuration) : EncoderDecoder(configuration)
+    return family.build(builder)
   }
 }
 

@@ -80,6 +80,10 @@ package struct ModelConfiguration: Sendable, Equatable {
   package var cell: LayerNames = "lstm"
   /// The settings that kinds of layers have of their own.
   var layerOptions = LayerOptionTable()
+  /// Of pairs, the kinds of the decoder's layers.
+  package var decoder = DecoderLayers.same
+  /// How a decoder reads the source of pairs.
+  package var sourceAttention = SourceAttentionOptions()
   /// The activation of `rnn`.
   package var activation = Activation.tanh
   /// E, the width of the embedding.
@@ -137,6 +141,7 @@ extension ModelConfiguration {
   package static let settings =
     own
     + Catalog.layers.flatMap { $0.settings }
+    + SourceAttentionOptions.settings.lifted("attention", \.sourceAttention)
     + VariationalDropout.settings.lifted("variational_dropout", \.variationalDropout)
     + Initialization.settings.lifted("initialization", \.initialization)
 
@@ -144,6 +149,7 @@ extension ModelConfiguration {
     Setting(
       "cell", \.cell, "Kind of layer; a list is repeated over the layers",
       synonyms: "celltype rnntype modeltype layertype"),
+    Setting("decoder", \.decoder, "Of pairs: kind of layer of the decoder, recurrent; same: those of cell"),
     Setting("activation", \.activation, "Activation of rnn layers"),
     Setting(
       "embedding", \.embedding, .within(1, 65_536), "Width of the embedding",
@@ -281,6 +287,7 @@ extension ModelConfiguration {
         "model.class_weights has \(classWeights.count) numbers; expected \(count), one for each label of the data"
       )
     }
+    try checkDecoder(arePairs: tracks.source != nil)
     guard !tied || tracks[.input] == tracks[.target] else {
       throw ConfigurationError(
         "model.tied needs inputs and targets of the same tokens, which the data don't have")
@@ -301,6 +308,25 @@ extension ModelConfiguration {
       preconditionFailure("the objective can use the targets")
     }
     return objective.init(builder, self)
+  }
+
+  private func checkDecoder(arePairs: Bool) throws {
+    guard arePairs else {
+      let defaults = ModelConfiguration()
+      let unused = [
+        ("decoder", decoder != defaults.decoder),
+        ("attention.score", sourceAttention.score != defaults.sourceAttention.score),
+        ("attention.attend", sourceAttention.attend != defaults.sourceAttention.attend),
+      ].first { $0.1 }
+      guard let unused else { return }
+      throw ConfigurationError("model.\(unused.0) is for pairs, which the data are not; leave it out")
+    }
+    guard let other = decoderCell.names.first(where: { !(Catalog.layer($0) is any RecurrentCell.Type) })
+    else { return }
+    let cells = Catalog.layers.filter { $0 is any RecurrentCell.Type }.map { $0.name }
+    throw ConfigurationError(
+      "model.\(decoder == .same ? "cell" : "decoder"): a decoder of pairs has layers of \(cells.joined(separator: ", ")), found "
+        + "\(other); set model.decoder to one of them")
   }
 
   private func checkDirections() throws {
@@ -324,6 +350,14 @@ extension ModelConfiguration {
   var layerWidth: Int {
     bidirectional && cell.names.contains { Catalog.layer($0) is any ReversibleLayer.Type }
       ? 2 * hidden : hidden
+  }
+
+  /// The kinds of the decoder's layers.
+  var decoderCell: LayerNames {
+    switch decoder {
+    case .same: cell
+    case .named(let names): names
+    }
   }
 
   /// What the first weights are multiplied by of maps that write into the sum of all blocks, which is then as large in deep

@@ -1,9 +1,12 @@
 import Chunks
+import Preconditions
 
-/// What the layers of a stack read: the chunk's tokens by way of an embedding, or a signal.
+/// What the layers of a stack read: the chunk's tokens by way of an embedding, or a signal; the first of a decoder that
+/// attends before each step, also the source.
 enum LayerInput {
   case tokens(TokenEmbedding)
   case signal(Signal)
+  case attentive(Signal, EncodedSource)
 
   /// The parameter of an embedding, which whoever uses it declares.
   struct TokenEmbedding {
@@ -13,7 +16,7 @@ enum LayerInput {
     let initializer: Initializer
 
     func declare(_ builder: Builder) -> ParameterView {
-      builder.parameter("\(name).weight", [count, width], initializer)
+      builder.outside { builder.parameter("\(name).weight", [count, width], initializer) }
     }
   }
 
@@ -22,6 +25,7 @@ enum LayerInput {
     switch self {
     case .tokens(let embedding): embedding.width
     case .signal(let signal): signal.value.columns
+    case .attentive(let signal, let source): signal.value.columns + source.memory.value.columns
     }
   }
 
@@ -31,6 +35,8 @@ enum LayerInput {
     case .tokens(let embedding):
       TokenProjection(builder, weight: weight, embedding: embedding.declare(builder))
     case .signal(let signal): SignalProjection(builder, weight: weight, reading: signal)
+    case .attentive(let signal, let source):
+      AttentiveProjection(builder, weight: weight, reading: signal, source)
     }
   }
 
@@ -40,6 +46,7 @@ enum LayerInput {
     case .tokens(let embedding):
       Embedding(builder, name: embedding.name, weight: embedding.declare(builder)).output
     case .signal(let signal): signal
+    case .attentive: preconditionFailure("only recurrent layers attend before each step")
     }
   }
 }

@@ -1,0 +1,25 @@
+import Chunks
+
+/// How long the source of each lane is.
+struct SourceLengths {
+  /// [B]
+  var values: UnsafeMutablePointer<Int32> { buffer.base }
+
+  private let buffer: Buffer<Int32>
+
+  init(lanes: Int) { buffer = Buffer(count: lanes) }
+
+  /// B
+  var count: Int { buffer.count }
+
+  subscript(lane: Int) -> Int { Int(buffer.base[lane]) }
+
+  /// Takes those of a chunk that is a source: as far as its positions have weight.
+  func measure(_ source: Chunk) {
+    for lane in 0..<source.lanes {
+      var length = 0
+      while length < source.steps && source.weights[length * source.lanes + lane] != 0 { length += 1 }
+      buffer.base[lane] = Int32(length)
+    }
+  }
+}

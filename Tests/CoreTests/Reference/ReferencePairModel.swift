@@ -1,0 +1,124 @@
+import Core
+import Glibc
+
+/// The encoder-decoder for one lane, forward only, in Double, by its equations.
+struct ReferencePairModel {
+  let configuration: ModelConfiguration
+  var parameters: [String: ReferenceParameter]
+
+  /// What the head reads at each step, and the losses.
+  func run(_ pair: LanePair) -> (hidden: [Vector], losses: [Double]) {
+    let (memory, last) = encode(pair.source)
+    var bridges = 0
+    var states: [[Vector]] = (0..<configuration.layers).map { layer in
+      cell(layer).states.map { letter in
+        defer { bridges += 1 }
+        return tanh(linear("bridge.\(bridges)", last[letter] ?? last["h"] ?? Vector([Double]())))
+      }
+    }
+    let attendsBefore = configuration.sourceAttention.attend == .before
+    var hidden: [Vector] = []
+    for token in pair.inputs {
+      var x = self["target.weight"].row(token)
+      var context = Vector([Double]())
+      if attendsBefore {
+        context = read(memory, last, by: states[0][0])
+        x = Vector(x.elements + context.elements)
+      }
+      for layer in 0..<configuration.layers {
+        states[layer] = cell(layer).step(x, states[layer], weights("decoder", "l\(layer)"))
+        x = states[layer][0]
+      }
+      if !attendsBefore { context = read(memory, last, by: x) }
+      hidden.append(tanh(linear("combine", Vector(context.elements + x.elements))))
+    }
+    let losses = hidden.indices.map { t in
+      let logits = linear("head", hidden[t]).elements
+      return log(logits.reduce(0) { $0 + exp($1) }) - logits[pair.targets[t]]
+    }
+    return (hidden, losses)
+  }
+
+  /// h_s of each position, and the last states by letter.
+  private func encode(_ source: [Int]) -> (memory: [Vector], last: [String: Vector]) {
+    var values = source.map { self["source.weight"].row($0) }
+    var last: [String: Vector] = [:]
+    for layer in 0..<configuration.layers {
+      let cell = cell(layer)
+      let forward = run(cell, values, weights("encoder", "l\(layer)"))
+      guard configuration.bidirectional else {
+        values = forward.outputs
+        last = Dictionary(uniqueKeysWithValues: zip(cell.states, forward.states))
+        continue
+      }
+      let reverse = run(cell, values.reversed(), weights("encoder", "l\(layer)_reverse"))
+      values = zip(forward.outputs, reverse.outputs.reversed()).map { Vector($0.elements + $1.elements) }
+      let states = zip(forward.states, reverse.states).map { Vector($0.elements + $1.elements) }
+      last = Dictionary(uniqueKeysWithValues: zip(cell.states, states))
+    }
+    return (values, last)
+  }
+
+  private func run(_ cell: ReferenceCell, _ inputs: [Vector], _ weights: RecurrentWeights) -> (
+    outputs: [Vector], states: [Vector]
+  ) {
+    var states = cell.states.map { _ in Vector.zero(configuration.hidden) }
+    let outputs = inputs.map { x in
+      states = cell.step(x, states, weights)
+      return states[0]
+    }
+    return (outputs, states)
+  }
+
+  /// The context for a query.
+  private func read(_ memory: [Vector], _ last: [String: Vector], by q: Vector) -> Vector {
+    guard configuration.sourceAttention.score != .none else { return last["h"] ?? Vector([Double]()) }
+    let scores = memory.map { score(q, $0) }
+    let total = scores.reduce(0) { $0 + exp($1) }
+    return zip(memory, scores).reduce(.zero(q.count)) {
+      $0 + $1.0 * Vector([Double](repeating: exp($1.1) / total, count: q.count))
+    }
+  }
+
+  private func score(_ q: Vector, _ h: Vector) -> Double {
+    switch configuration.sourceAttention.score {
+    case .none: 0
+    case .dot: (q * h).sum
+    case .scaled: (q * h).sum / Double(q.count).squareRoot()
+    case .general: (q * (self["attention.weight.weight"] * h)).sum
+    case .additive:
+      (self["attention.v"].vector * tanh(linear("attention.query", q) + self["attention.key.weight"] * h)).sum
+    case .cosine:
+      exp(self["attention.log_beta"].elements[0]) * (q * h).sum
+        / ((q * q).sum.squareRoot() * (h * h).sum.squareRoot())
+    }
+  }
+
+  private func cell(_ layer: Int) -> ReferenceCell {
+    switch configuration.cell.names[layer % configuration.cell.names.count] {
+    case "gru": .gru
+    case "lstm": .lstm
+    case "lstm2": .lstm2
+    default: .rnn { tanh($0) }
+    }
+  }
+
+  private func weights(_ part: String, _ suffix: String) -> RecurrentWeights {
+    func parameter(_ name: String) -> ReferenceParameter { self["\(part).rnn.\(name)_\(suffix)"] }
+    let recurrent = parameter("weight_hh")
+    return RecurrentWeights(
+      input: parameter("weight_ih"), recurrent: recurrent, inputBias: parameter("bias_ih").vector,
+      recurrentBias: parameter("bias_hh").vector, transitions: [], activation: { $0 },
+      mask: Vector([Double](repeating: 1, count: recurrent.columns)))
+  }
+
+  /// W x + b
+  private func linear(_ name: String, _ x: Vector) -> Vector {
+    self["\(name).weight"] * x + self["\(name).bias"].vector
+  }
+
+  private subscript(name: String) -> ReferenceParameter {
+    guard let parameter = parameters[name] else { preconditionFailure("no parameter \(name)") }
+    return parameter
+  }
+}
