@@ -116,8 +116,24 @@ package final class Model {
     return head.computeOutputs(chunk.rows - chunk.lanes..<chunk.rows)
   }
 
-  private func forward(_ chunk: Chunk) {
-    for (module, axis) in modules { module.forward(axis.part(of: chunk)) }
+  /// Of pairs, has the encoder read the sources of a chunk.
+  package func encode(_ chunk: Chunk) { forward(chunk, along: .source) }
+
+  /// Has the decoder read a chunk of the pairs whose sources were encoded; returns what the head makes of the last step
+  /// for each lane, [B, O]. Its states are carried on.
+  package func decode(_ chunk: Chunk) -> Matrix {
+    forward(chunk, along: .stream)
+    return head.computeOutputs(chunk.rows - chunk.lanes..<chunk.rows)
+  }
+
+  /// Of pairs, the states that the decoder carries.
+  package var decoderStates: [CarriedState] { states.filter { $0.axis == .stream } }
+
+  /// Runs all modules, or those along one axis.
+  private func forward(_ chunk: Chunk, along axis: TimeAxis? = nil) {
+    for module in modules where axis == nil || module.axis == axis {
+      module.module.forward(module.axis.part(of: chunk))
+    }
   }
 
   /// What there is of each position of the last chunk.

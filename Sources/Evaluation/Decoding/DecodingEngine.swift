@@ -1,0 +1,91 @@
+import Chunks
+import Core
+import Preconditions
+
+/// An encoder-decoder that goes step by step: some sources side by side, each in as many lanes as its beam is wide.
+final class DecodingEngine {
+  /// The longest source that there is room for.
+  let longest: Int
+  /// Of the last step's logits.
+  let scores: TokenScores
+
+  private let model: Model
+  private let chunk: Chunk
+  private let source: Chunk
+  private let beam: Int
+  private let decoderStates: [Matrix]
+  /// A state before lanes took over those of others. [B, W]
+  private let stateBefore: Buffer<Float>
+  private var isAtStart = true
+
+  /// Room for `sources` sources of up to `longest` positions.
+  init(
+    _ configuration: ModelConfiguration, tracks: TrackSet, memory: ParameterMemory, longest: Int,
+    sources: Int,
+    beam: Int
+  ) {
+    // Each step is a chunk: the state must be carried whatever training did.
+    var configuration = configuration
+    if configuration.initialState == .zero { configuration.initialState = .carried }
+    let lanes = sources * beam
+    chunk = Chunk(steps: 1, sourceSteps: longest, lanes: lanes, tracks: tracks)
+    guard let source = chunk.source else { preconditionFailure("the model reads pairs") }
+    model = Model(
+      configuration, tracks: tracks, memory: memory,
+      shape: ChunkShape(steps: 1, sourceSteps: longest, shards: 1, lanesPerShard: lanes), precision: .float32)
+    scores = TokenScores(lanes: lanes)
+    decoderStates = model.decoderStates.map(\.values)
+    let widest = decoderStates.reduce(1) { max($0, $1.columns) }
+    stateBefore = Buffer(count: lanes * widest)
+    self.source = source
+    self.longest = longest
+    self.beam = beam
+  }
+
+  /// Encodes sources, each for all lanes of its beam.
+  func encode(_ sources: [[Int32]]) {
+    source.clear(steps: sources.reduce(1) { max($0, $1.count) })
+    for (index, tokens) in sources.enumerated() {
+      for lane in index * beam..<(index + 1) * beam {
+        for (s, token) in tokens.enumerated() {
+          let position = s * chunk.lanes + lane
+          source.tokens(.input)[position] = token
+          source.weights[position] = 1
+          source.resets[position] = s == 0 ? 1 : 0
+        }
+      }
+    }
+    model.encode(chunk)
+    isAtStart = true
+  }
+
+  /// Has the decoder read a token in each lane of each source, which goes on from its parent; returns the logits of what
+  /// follows. [B, V]
+  func step(_ lanes: [[(token: Int32, parent: Int)]]) -> Matrix {
+    chunk.clear(steps: 1)
+    if !isAtStart { takeOver(lanes) }
+    for (index, hypotheses) in lanes.enumerated() {
+      for (place, hypothesis) in hypotheses.enumerated() {
+        chunk.tokens(.input)[index * beam + place] = hypothesis.token
+        chunk.resets[index * beam + place] = isAtStart ? 1 : 0
+      }
+    }
+    isAtStart = false
+    let logits = model.decode(chunk)
+    scores.measure(logits)
+    return logits
+  }
+
+  private func takeOver(_ lanes: [[(token: Int32, parent: Int)]]) {
+    for state in decoderStates {
+      let before = stateBefore.matrix(rows: state.rows, columns: state.columns)
+      before.copy(from: state)
+      for (index, hypotheses) in lanes.enumerated() {
+        for (place, hypothesis) in hypotheses.enumerated() where hypothesis.parent != place {
+          state[index * beam + place].update(
+            from: before[index * beam + hypothesis.parent], count: state.columns)
+        }
+      }
+    }
+  }
+}

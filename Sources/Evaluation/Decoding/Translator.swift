@@ -1,0 +1,110 @@
+import Chunks
+import Core
+import Glibc
+import Preconditions
+import Sequences
+
+/// What a model says of a source.
+package struct Translation: Sendable, Equatable {
+  /// The tokens, without the one that ends them.
+  package let tokens: [Int32]
+  /// The logarithm of its probability, over what `DecodingOptions.lengthPenalty` makes of its length.
+  package let score: Double
+  /// Whether the model ended it, rather than the longest length.
+  package let isComplete: Bool
+}
+
+/// How targets are looked for.
+package struct DecodingOptions: Sendable, Equatable {
+  /// The hypotheses that are followed side by side; 1 follows the most probable token.
+  package var beam = 1
+  /// alpha of ((5 + length) / 6)^alpha, which logarithms of probabilities are divided by (Wu et al. 2016); 0 for none. The
+  /// token of the end counts.
+  package var lengthPenalty = 0.0
+  /// The translations of a source that are wanted, at most as many as the beam is wide.
+  package var best = 1
+  /// Draws each token, in place of a search.
+  package var sampler: Sampler?
+  /// The seed of the draws.
+  package var seed: UInt64 = 1
+  /// The most tokens of a translation, without the one that ends it.
+  package var longest = 256
+
+  /// The defaults.
+  package init() {}
+
+  /// The score of a hypothesis of so many tokens.
+  func score(_ logProbability: Double, count: Int) -> Double {
+    lengthPenalty == 0
+      ? logProbability : logProbability / pow((5 + Double(count)) / 6, lengthPenalty)
+  }
+}
+
+/// Looks for what an encoder-decoder says of sources, many side by side: by beam search, of which the most probable token
+/// at each step is the narrowest, or by draws.
+///
+/// Sources are encoded once. Then the decoder goes on step by step, each hypothesis in a lane; where one goes on from
+/// another, the lane takes over its states.
+package final class Translator {
+  private let configuration: ModelConfiguration
+  private let tracks: TrackSet
+  private let memory: ParameterMemory
+  private let ends: Vocabulary.Ends
+  private let options: DecodingOptions
+  /// The sources that are decoded side by side.
+  private let group: Int
+  private var engine: DecodingEngine?
+
+  /// Hypotheses that are followed side by side, about.
+  private static let lanes = 64
+
+  /// - Parameters:
+  ///   - tracks: Those of the data that the model was trained on.
+  ///   - ends: What targets begin and end with.
+  package init(
+    _ configuration: ModelConfiguration, tracks: TrackSet, memory: ParameterMemory, ends: Vocabulary.Ends,
+    _ options: DecodingOptions
+  ) {
+    precondition(options.beam > 0 && (1...options.beam).contains(options.best), "a beam has the best in it")
+    self.configuration = configuration
+    self.tracks = tracks
+    self.memory = memory.withoutGradients
+    self.ends = ends
+    self.options = options
+    group = max(1, Self.lanes / options.beam)
+  }
+
+  /// The translations of each source, best first; none of an empty one. Sources of like length are decoded together; what is found of one does
+  /// not depend on the others.
+  ///
+  /// - Parameter first: The number of the first source among all, the key of its draws.
+  package func translate(_ sources: [[Int32]], first: Int = 0) -> [[Translation]] {
+    let order = sources.indices.filter { !sources[$0].isEmpty }.sorted {
+      (sources[$0].count, $0) < (sources[$1].count, $1)
+    }
+    var found = [[Translation]](repeating: [], count: sources.count)
+    let engine = engine(longest: order.last.map { sources[$0].count } ?? 1)
+    for start in stride(from: 0, to: order.count, by: group) {
+      let group = order[start..<min(start + group, order.count)]
+      var searches = group.map { TargetSearch(options, ends, number: first + $0) }
+      engine.encode(group.map { sources[$0] })
+      while searches.contains(where: { !$0.isDone }) {
+        let logits = engine.step(searches.map { $0.lanes })
+        for index in searches.indices where !searches[index].isDone {
+          searches[index].extend(logits, engine.scores, firstLane: index * options.beam)
+        }
+      }
+      for (index, search) in zip(group, searches) { found[index] = search.translations }
+    }
+    return found
+  }
+
+  /// A model for sources of that length.
+  private func engine(longest: Int) -> DecodingEngine {
+    if let engine, engine.longest >= longest { return engine }
+    let made = DecodingEngine(
+      configuration, tracks: tracks, memory: memory, longest: longest, sources: group, beam: options.beam)
+    engine = made
+    return made
+  }
+}
