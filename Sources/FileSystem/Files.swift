@@ -66,7 +66,13 @@ package enum Files {
 
   /// Replaces a file by one with these bytes: readers find the old or the new one, also after a power cut.
   package static func replace(_ path: String, with bytes: some Collection<UInt8>) throws {
-    try createAtomically(path, existing: .replace) { temporary in
+    try create(path, of: bytes, existing: .replace)
+  }
+
+  /// Makes a file of these bytes, which is whole or absent; see `createAtomically`.
+  package static func create(_ path: String, of bytes: some Collection<UInt8>, existing: ExistingFile) throws
+  {
+    try createAtomically(path, existing: existing) { temporary in
       let descriptor = Glibc.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
       guard descriptor >= 0 else { throw FileError(path, "create") }
       defer { close(descriptor) }

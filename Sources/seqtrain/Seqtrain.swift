@@ -23,7 +23,7 @@ struct Seqtrain: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Train.self, EvalCommand.self, Predict.self, Forecast.self, Generate.self, Inspect.self,
+      Train.self, EvalCommand.self, Predict.self, Forecast.self, Generate.self, Translate.self, Inspect.self,
       DataCommand.self, Settings.self, Bench.self,
     ],
     defaultSubcommand: Train.self)
