@@ -50,7 +50,7 @@ import Training
     ("bidirectional", ["model.bidirectional=true", "data.mode=whole"]),
     ("attention", ["model.cell=[attention, gru]", "model.attention.memory=11", "data.mode=packed"]),
     (
-      "attention both ways",
+      "two-way-attention",
       [
         "model.cell=attention", "model.bidirectional=true", "data.mode=whole", "model.residual=true",
         "model.embedding=16",
