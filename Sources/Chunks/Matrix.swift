@@ -41,8 +41,11 @@ package struct Matrix {
   }
 
   /// The rows of time step t of a time-major array of `lanes` lanes.
-  package func step(_ t: Int, of lanes: Int) -> Matrix {
-    rows(t * lanes..<(t + 1) * lanes)
+  package func step(_ t: Int, of lanes: Int) -> Matrix { steps(t..<t + 1, of: lanes) }
+
+  /// The rows of some time steps of such an array.
+  package func steps(_ steps: Range<Int>, of lanes: Int) -> Matrix {
+    rows(steps.lowerBound * lanes..<steps.upperBound * lanes)
   }
 
   /// A row.

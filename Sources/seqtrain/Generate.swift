@@ -46,38 +46,11 @@ struct Generate: ParsableCommand {
   @Option(parsing: .unconditional, help: "The number of tokens to draw.")
   var length = 500
 
-  @Option(
-    parsing: .unconditional, help: "Below 1, probable tokens become more so; 0 takes the most probable one.")
-  var temperature = 1.0
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Draw from the K most probable tokens; 0 for all.", valueName: "k"))
-  var topK = 0
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Draw from the fewest tokens whose probabilities come to P; 1 for all.", valueName: "p"))
-  var topP = 1.0
-
-  @Option(help: "The seed of the draws.")
-  var seed: UInt64 = 1
-
-  /// Nobody reads what is still to be drawn.
-  private struct ReaderHasGone: Error {}
+  @OptionGroup var drawing: DrawingOptions
 
   func validate() throws {
-    func require(_ condition: Bool, _ message: String) throws {
-      guard condition else { throw ValidationError(message) }
-    }
     try require(prompt.isEmpty || promptFile == nil, "--prompt and --prompt-file: expected one of them")
     try require(length >= 0, "--length \(length): expected at least 0")
-    try require(
-      temperature >= 0 && temperature.isFinite,
-      "--temperature \(temperature): expected a number of at least 0")
-    try require(topK >= 0, "--top-k \(topK): expected at least 0")
-    try require(topP > 0 && topP <= 1, "--top-p \(topP): expected above 0, at most 1")
   }
 
   private static func numbers(_ text: String) throws -> [Float] {
@@ -91,14 +64,16 @@ struct Generate: ParsableCommand {
 
   func run() throws {
     var job = GenerationJob(path: path)
-    (job.best, job.prompt, job.length, job.seed) = (best, .text(prompt), length, seed)
+    (job.best, job.prompt, job.length, job.seed) = (
+      best, .text(prompt), length, drawing.seed
+    )
     job.initial = initial
     if let promptFile { job.prompt = .source(try TextSource.named(promptFile)) }
-    job.sampler = Sampler(temperature: temperature, topK: topK, topP: topP)
-    do {
-      let damaged = try job.run { guard try StandardOutput.write($0) else { throw ReaderHasGone() } }
+    job.sampler = drawing.sampler
+    try writeToReader { write in
+      let damaged = try job.run(emit: write)
       try printLine("")
       warn(damaged)
-    } catch is ReaderHasGone {}
+    }
   }
 }

@@ -50,48 +50,19 @@ struct Translate: ParsableCommand {
   @Option(parsing: .unconditional, help: "The most tokens of a target.")
   var maxLength = 256
 
-  @Flag(help: "Draw tokens instead of following the most probable ones.")
+  @Flag(help: "Draw tokens, as the next options say, instead of following the most probable ones.")
   var sample = false
 
-  @Option(
-    parsing: .unconditional,
-    help: "For --sample: below 1, probable tokens become more so; 0 takes the most probable one.")
-  var temperature = 1.0
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("For --sample: draw from the K most probable tokens; 0 for all.", valueName: "k"))
-  var topK = 0
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "For --sample: draw from the fewest tokens whose probabilities come to P; 1 for all.", valueName: "p"))
-  var topP = 1.0
-
-  @Option(help: "The seed of the draws.")
-  var seed: UInt64 = 1
-
-  /// Nobody reads what is still to be said.
-  private struct ReaderHasGone: Error {}
+  @OptionGroup var drawing: DrawingOptions
 
   func validate() throws {
-    func require(_ condition: Bool, _ message: String) throws {
-      guard condition else { throw ValidationError(message) }
-    }
     try require((1...4096).contains(beam), "--beam \(beam): expected 1 to 4096")
     try require((1...beam).contains(nBest), "--n-best \(nBest): expected 1 to \(beam), the beam")
     try require(
       lengthPenalty >= 0 && lengthPenalty <= 100, "--length-penalty \(lengthPenalty): expected 0 to 100")
     try require((1...1_000_000).contains(maxLength), "--max-length \(maxLength): expected 1 to 1000000")
-    try require(
-      temperature >= 0 && temperature.isFinite,
-      "--temperature \(temperature): expected a number of at least 0")
-    try require(topK >= 0, "--top-k \(topK): expected at least 0")
-    try require(topP > 0 && topP <= 1, "--top-p \(topP): expected above 0, at most 1")
     try require(!sample || beam == 1, "--sample draws one target of each source; leave out --beam \(beam)")
-    let draws = temperature != 1 || topK != 0 || topP != 1
-    try require(sample || !draws, "--temperature, --top-k and --top-p are for --sample")
+    try require(sample || !drawing.areChosen, "--temperature, --top-k and --top-p are for --sample")
   }
 
   func run() throws {
@@ -99,13 +70,10 @@ struct Translate: ParsableCommand {
     var job = TranslationJob(path: path, input: try TextSource.named(input))
     job.best = best
     (job.options.beam, job.options.best, job.options.longest) = (beam, nBest, maxLength)
-    (job.options.lengthPenalty, job.options.seed) = (lengthPenalty, seed)
-    if sample { job.options.sampler = Sampler(temperature: temperature, topK: topK, topP: topP) }
+    (job.options.lengthPenalty, job.options.seed) = (lengthPenalty, drawing.seed)
+    if sample { job.options.sampler = drawing.sampler }
     guard output != "-" else {
-      do {
-        warn(try job.run { guard try StandardOutput.write($0) else { throw ReaderHasGone() } })
-      } catch is ReaderHasGone {}
-      return
+      return try writeToReader { write in warn(try job.run(emit: write)) }
     }
     var text: [UInt8] = []
     warn(try job.run { text += $0 })

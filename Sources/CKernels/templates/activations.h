@@ -92,7 +92,7 @@ static void gated_silu_forward(long rows, long n, const float *x, float *y) {
     for (long j = 0; j < n; j += WIDTH) {
       part left = part_of(n - j);
       floats u = load_part(x + 2 * r * n + j, left), v = load_part(x + (2 * r + 1) * n + j, left);
-      store_part(y + r * n + j, u * sigmoid(u) * v, left);
+      store_part(y + r * n + j, silu(u) * v, left);
     }
 }
 

@@ -7,42 +7,34 @@ enum {
   KEYS = 64,
 };
 
-static void gather_head(long rows, long width, const float *x, long stride, const float *turns, float factor,
-                        float *out) {
+/// Rows times a factor, with `turns` turned by those angles, or `back`.
+INLINE void copy_head(long rows, long width, const float *x, long ldx, const float *turns, bool back,
+                      float factor, float *y, long ldy) {
   long half = width / 2;
-  for (long r = 0; r < rows; r++, x += stride, out += width) {
+  for (long r = 0; r < rows; r++, x += ldx, y += ldy) {
     if (!turns) {
       for (long j = 0; j < width; j += WIDTH)
-        store_part(out + j, factor * load_part(x + j, part_of(width - j)), part_of(width - j));
+        store_part(y + j, factor * load_part(x + j, part_of(width - j)), part_of(width - j));
       continue;
     }
     for (long j = 0; j < half; j += WIDTH) {
       part n = part_of(half - j);
       floats a = factor * load_part(x + j, n), b = factor * load_part(x + half + j, n);
       floats cosine = load_part(turns + r * width + j, n), sine = load_part(turns + r * width + half + j, n);
-      store_part(out + j, a * cosine - b * sine, n);
-      store_part(out + half + j, a * sine + b * cosine, n);
+      store_part(y + j, back ? a * cosine + b * sine : a * cosine - b * sine, n);
+      store_part(y + half + j, back ? b * cosine - a * sine : a * sine + b * cosine, n);
     }
   }
 }
 
+static void gather_head(long rows, long width, const float *x, long stride, const float *turns, float factor,
+                        float *out) {
+  copy_head(rows, width, x, stride, turns, false, factor, out, width);
+}
+
 static void scatter_head(long rows, long width, const float *x, const float *turns, float factor, float *out,
                          long stride) {
-  long half = width / 2;
-  for (long r = 0; r < rows; r++, x += width, out += stride) {
-    if (!turns) {
-      for (long j = 0; j < width; j += WIDTH)
-        store_part(out + j, factor * load_part(x + j, part_of(width - j)), part_of(width - j));
-      continue;
-    }
-    for (long j = 0; j < half; j += WIDTH) {
-      part n = part_of(half - j);
-      floats a = factor * load_part(x + j, n), b = factor * load_part(x + half + j, n);
-      floats cosine = load_part(turns + r * width + j, n), sine = load_part(turns + r * width + half + j, n);
-      store_part(out + j, a * cosine + b * sine, n);
-      store_part(out + half + j, b * cosine - a * sine, n);
-    }
-  }
+  copy_head(rows, width, x, width, turns, true, factor, out, stride);
 }
 
 /// What the queries of a panel see.

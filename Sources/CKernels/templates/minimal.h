@@ -40,8 +40,8 @@ INLINE gate make_gate(const float *sums, long hidden, long gates, part n) {
   return gates == 1 ? plain_gate(sums, n) : normalized_gate(sums, hidden, n);
 }
 
-INLINE void minimal_forward(long lanes, long hidden, long gates, const float *x, const int32_t *index,
-                            const float *h_prev, bool positive, float *h) {
+INLINE void minimal_steps(long lanes, long hidden, long gates, const float *x, const int32_t *index,
+                          const float *h_prev, bool positive, float *h) {
   for (long b = 0; b < lanes; b++) {
     const float *xb = x + (index ? index[b] : b) * (gates + 1) * hidden;
     for (long j = 0; j < hidden; j += WIDTH) {
@@ -54,8 +54,9 @@ INLINE void minimal_forward(long lanes, long hidden, long gates, const float *x,
   }
 }
 
-INLINE void minimal_backward(long lanes, long hidden, long gates, const float *x, const int32_t *index,
-                             const float *dh, const float *h_prev, bool positive, float *dx, float *dstate) {
+INLINE void minimal_steps_backward(long lanes, long hidden, long gates, const float *x, const int32_t *index,
+                                   const float *dh, const float *h_prev, bool positive, float *dx,
+                                   float *dstate) {
   for (long b = 0; b < lanes; b++) {
     const float *xb = x + (index ? index[b] : b) * (gates + 1) * hidden;
     float *dxb = dx + b * (gates + 1) * hidden;
@@ -73,34 +74,28 @@ INLINE void minimal_backward(long lanes, long hidden, long gates, const float *x
   }
 }
 
-static void mingru_forward(long lanes, long hidden, const float *x, const int32_t *index, const float *h_prev,
-                           bool positive, float *h) {
-  if (positive)
-    minimal_forward(lanes, hidden, 1, x, index, h_prev, true, h);
+// Of each number of gates and kind of candidate, a loop of its own.
+
+static void minimal_forward(long lanes, long hidden, long gates, const float *x, const int32_t *index,
+                            const float *h_prev, bool positive, float *h) {
+  if (gates == 1 && positive)
+    minimal_steps(lanes, hidden, 1, x, index, h_prev, true, h);
+  else if (gates == 1)
+    minimal_steps(lanes, hidden, 1, x, index, h_prev, false, h);
+  else if (positive)
+    minimal_steps(lanes, hidden, 2, x, index, h_prev, true, h);
   else
-    minimal_forward(lanes, hidden, 1, x, index, h_prev, false, h);
+    minimal_steps(lanes, hidden, 2, x, index, h_prev, false, h);
 }
 
-static void mingru_backward(long lanes, long hidden, const float *x, const int32_t *index, const float *dh,
-                            const float *h_prev, bool positive, float *gates, float *dstate) {
-  if (positive)
-    minimal_backward(lanes, hidden, 1, x, index, dh, h_prev, true, gates, dstate);
+static void minimal_backward(long lanes, long hidden, long gates, const float *x, const int32_t *index,
+                             const float *dh, const float *h_prev, bool positive, float *dx, float *dstate) {
+  if (gates == 1 && positive)
+    minimal_steps_backward(lanes, hidden, 1, x, index, dh, h_prev, true, dx, dstate);
+  else if (gates == 1)
+    minimal_steps_backward(lanes, hidden, 1, x, index, dh, h_prev, false, dx, dstate);
+  else if (positive)
+    minimal_steps_backward(lanes, hidden, 2, x, index, dh, h_prev, true, dx, dstate);
   else
-    minimal_backward(lanes, hidden, 1, x, index, dh, h_prev, false, gates, dstate);
-}
-
-static void minlstm_forward(long lanes, long hidden, const float *x, const int32_t *index, const float *h_prev,
-                            bool positive, float *h) {
-  if (positive)
-    minimal_forward(lanes, hidden, 2, x, index, h_prev, true, h);
-  else
-    minimal_forward(lanes, hidden, 2, x, index, h_prev, false, h);
-}
-
-static void minlstm_backward(long lanes, long hidden, const float *x, const int32_t *index, const float *dh,
-                             const float *h_prev, bool positive, float *gates, float *dstate) {
-  if (positive)
-    minimal_backward(lanes, hidden, 2, x, index, dh, h_prev, true, gates, dstate);
-  else
-    minimal_backward(lanes, hidden, 2, x, index, dh, h_prev, false, gates, dstate);
+    minimal_steps_backward(lanes, hidden, 2, x, index, dh, h_prev, false, dx, dstate);
 }

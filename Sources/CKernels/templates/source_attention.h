@@ -160,12 +160,7 @@ static void source_softmax_backward(long steps, long lanes, const int32_t *lengt
     const float *x = a + r * lda;
     float *dx = da + r * lda;
     long n = lengths[r % lanes];
-    floats sum = 0;
-    for (long s = 0; s < n; s += WIDTH) {
-      part left = part_of(n - s);
-      sum += load_part(x + s, left) * load_part(dx + s, left);
-    }
-    float mean = sum_of(sum);
+    float mean = product_of_rows(n, x, dx);
     for (long s = 0; s < n; s++) dx[s] = scale * (x[s] * (dx[s] - mean));
   }
 }

@@ -34,7 +34,8 @@ struct EncoderDecoder: ModelFamily {
     let both = Concatenation(builder, name: "read", reading: [read, state]).output
     let combined = stack.linear("combine", builder, reading: both, outputs: state.value.columns)
     return stack.head(
-      builder, reading: Tanh(builder, name: "combine.tanh", reading: combined).output, tiedTo: "target")
+      builder, reading: Pointwise(builder, .tanh, name: "combine.tanh", reading: combined).output,
+      tiedTo: "target")
   }
 
   /// The kind of a layer of the decoder.

@@ -367,6 +367,14 @@ extension ModelConfiguration {
   /// The columns that the head reads.
   private var headWidth: Int { outputLayers > 0 ? hidden : layerWidth }
 
+  /// The same model with its state carried from chunk to chunk, for passes in which how streams are cut into chunks should
+  /// decide nothing.
+  package var carryingState: ModelConfiguration {
+    var configuration = self
+    if initialState == .zero { configuration.initialState = .carried }
+    return configuration
+  }
+
   /// Makes the embedding as wide as what shares its weights or adds to it.
   package mutating func fitEmbedding() {
     if residual {

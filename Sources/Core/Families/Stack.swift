@@ -86,7 +86,7 @@ struct Stack: ModelFamily {
 
   /// u sigmoid(v) with [u, v] = glu gelu(x).
   private func gated(_ index: Int, _ builder: Builder, reading x: Signal) -> Signal {
-    let z = Gelu(builder, name: "glu_gelu.\(index)", reading: x).output
+    let z = Pointwise(builder, .gelu, name: "glu_gelu.\(index)", reading: x).output
     let initializer = Initializer.uniform(bound: 1 / Double(x.value.columns).squareRoot())
     let halves = Linear(
       builder, name: "glu.\(index)", reading: z, outputs: 2 * x.value.columns, initializer: initializer,
@@ -102,7 +102,7 @@ struct Stack: ModelFamily {
     let inner =
       isGated
       ? GatedUnit(builder, name: "gate.\(index)", reading: up, by: .silu).output
-      : Gelu(builder, name: "gelu.\(index)", reading: up).output
+      : Pointwise(builder, .gelu, name: "gelu.\(index)", reading: up).output
     return linear(
       "down.\(index)", builder, reading: inner, outputs: width, factor: configuration.writerFactor)
   }

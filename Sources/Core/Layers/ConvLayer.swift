@@ -69,7 +69,7 @@ final class ConvLayer: Module, LayerKind {
       configuration[ConvOptions.self].depthwise
       ? DepthwiseConvLayer(builder, configuration, layer: index, reading: input).output
       : ConvLayer(builder, configuration, layer: index, reading: input).output
-    return Gelu(builder, name: "conv.\(index).gelu", reading: output).output
+    return Pointwise(builder, .gelu, name: "conv.\(index).gelu", reading: output).output
   }
 
   func forward(_ chunk: Chunk) {

@@ -19,6 +19,6 @@ enum MLPLayer: LayerKind {
       blocks: 1, hidden: configuration.hidden)
     let linear = Linear(
       builder, name: name, reading: input, outputs: configuration.hidden, initializer: initializer)
-    return Gelu(builder, name: "\(name).gelu", reading: linear.output).output
+    return Pointwise(builder, .gelu, name: "\(name).gelu", reading: linear.output).output
   }
 }

@@ -149,6 +149,11 @@ final class GradientSums {
     }
   }
 
+  /// gradient += the row of each shard. [shards, N]
+  func addShardRows(_ x: Matrix, to gradient: Gradient) {
+    add(to: gradient) { shard, block, sum in sum.add(block.part(of: x.rows(shard..<shard + 1))) }
+  }
+
   /// gradient += what each shard contributes: `addShard` adds it, block by block of the parameter, to a matrix of the
   /// block's shape. The parameter is one block with `whole`.
   ///

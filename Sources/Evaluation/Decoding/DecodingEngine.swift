@@ -24,14 +24,12 @@ final class DecodingEngine {
     sources: Int,
     beam: Int
   ) {
-    // Each step is a chunk: the state must be carried whatever training did.
-    var configuration = configuration
-    if configuration.initialState == .zero { configuration.initialState = .carried }
     let lanes = sources * beam
     chunk = Chunk(steps: 1, sourceSteps: longest, lanes: lanes, tracks: tracks)
     guard let source = chunk.source else { preconditionFailure("the model reads pairs") }
+    // Each step is a chunk.
     model = Model(
-      configuration, tracks: tracks, memory: memory,
+      configuration.carryingState, tracks: tracks, memory: memory,
       shape: ChunkShape(steps: 1, sourceSteps: longest, shards: 1, lanesPerShard: lanes), precision: .float32)
     scores = TokenScores(lanes: lanes)
     decoderStates = model.decoderStates.map(\.values)

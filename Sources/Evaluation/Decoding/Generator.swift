@@ -26,10 +26,8 @@ package final class Generator {
     _ configuration: ModelConfiguration, tracks: TrackSet, memory: ParameterMemory, initial: [Float] = []
   ) {
     self.initial = initial
-    var configuration = configuration
-    if configuration.initialState == .zero { configuration.initialState = .carried }
     model = Model(
-      configuration, tracks: tracks, memory: memory,
+      configuration.carryingState, tracks: tracks, memory: memory,
       shape: ChunkShape(steps: Self.longestChunk, shards: 1, lanesPerShard: 1), precision: .float32)
     chunk = Chunk(steps: Self.longestChunk, lanes: 1, tracks: tracks)
   }

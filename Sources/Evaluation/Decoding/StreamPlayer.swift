@@ -48,11 +48,9 @@ package final class StreamPlayer {
     _ configuration: ModelConfiguration, _ description: DataDescription, memory: ParameterMemory,
     longest: Int?
   ) {
-    var configuration = configuration
-    if configuration.initialState == .zero { configuration.initialState = .carried }
     let shape = ChunkShape(steps: max(1, longest ?? Self.steps), shards: 1, lanesPerShard: Self.lanes)
     model = Model(
-      configuration, tracks: description.tracks, memory: memory.withoutGradients, shape: shape,
+      configuration.carryingState, tracks: description.tracks, memory: memory.withoutGradients, shape: shape,
       precision: .float32)
     chunk = Chunk(steps: shape.steps, lanes: Self.lanes, tracks: description.tracks)
     self.description = description

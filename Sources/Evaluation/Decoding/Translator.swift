@@ -74,8 +74,8 @@ package final class Translator {
     group = max(1, Self.lanes / options.beam)
   }
 
-  /// The translations of each source, best first; none of an empty one. Sources of like length are decoded together; what is found of one does
-  /// not depend on the others.
+  /// The translations of each source, best first; none of an empty one. Sources of like length are decoded together; what is
+  /// found of one does not depend on the others.
   ///
   /// - Parameter first: The number of the first source among all, the key of its draws.
   package func translate(_ sources: [[Int32]], first: Int = 0) -> [[Translation]] {

@@ -63,8 +63,7 @@ extension InputImport {
       try texts.reader.readLines(source) { line, number in
         do {
           if lines == .streams {
-            for unit in line { try encoder.feed(unit) { tokens.append($0) } }
-            try encoder.finish { tokens.append($0) }
+            try encoder.encode(line, to: &tokens)
             endStream()
           } else if let word = line.split(whereSeparator: { $0 == 0x20 || $0 == 0x09 }).first {
             tokens.append(try vocabulary.known(word.utf8))
@@ -72,9 +71,8 @@ extension InputImport {
             endStream()
           }
         } catch let unknown as TokenEncoder.UnknownToken {
-          let shown = String(decoding: unknown.spelling, as: UTF8.self).debugDescription
           throw DataError(
-            "\(shown) is not in the model's vocabulary, which has no unknown token; leave it out",
+            "\(unknown.shown) is not in the model's vocabulary, which has no unknown token; leave it out",
             path: source.name,
             line: number)
         }
@@ -107,11 +105,10 @@ extension InputImport {
     let table = rows.table(order)
     let places = sources.map { source in names.firstIndex(of: source.name) ?? 0 }
     let frames = (0..<table.rowCount).flatMap { row in
-      zip(sources, places).enumerated().map { column, source -> Float in
-        let (isFlag, place) = (source.0.isFlag, source.1)
-        if isFlag { return table.isMissing(row, place) ? 1 : 0 }
-        return table.isMissing(row, place)
-          ? columns.means[column] : Float(table.values[row * table.width + place])
+      columns.names.indices.map { column -> Float in
+        let isMissing = table.isMissing(row, places[column])
+        if sources[column].isFlag { return isMissing ? 1 : 0 }
+        return isMissing ? columns.means[column] : Float(table.values[row * table.width + places[column]])
       }
     }
     return (.frames(frames), order.offsets)

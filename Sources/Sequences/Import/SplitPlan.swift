@@ -42,7 +42,9 @@ package struct SplitPlan: Sendable, Equatable {
       // Fractions have no exact binary form: 0.9 + 0.05 of 100 must be 95.
       let end = index == fractions.count - 1 ? count : min(count, Int(total * Double(count) + 1e-6))
       guard measure == .stream else { return end }
-      return offsets[min(max(end, min(index + 1, count)), max(count - fractions.count + index + 1, 0))]
+      // A stream at least for each part so far, and for each that follows.
+      let (least, most) = (min(index + 1, count), max(0, count - (fractions.count - 1 - index)))
+      return offsets[min(max(end, least), most)]
     }
     return try zip(Self.names, zip([0] + ends, ends)).map { name, range in
       guard range.0 < range.1 else {

@@ -179,7 +179,7 @@ package struct TextImport: Sendable {
   }
 
   private func unknownToken(_ token: TokenEncoder.UnknownToken, in source: TextSource) -> DataError {
-    let shown = String(decoding: token.spelling, as: UTF8.self).debugDescription
+    let shown = token.shown
     if let vocabularySource {
       return DataError(
         "\(shown) is not in the vocabulary of \(vocabularySource), which has no unknown token; make that dataset anew "

@@ -4,6 +4,9 @@ struct TokenEncoder {
   struct UnknownToken: Error {
     /// In UTF-8.
     let spelling: [UInt8]
+
+    /// It, quoted for a message.
+    var shown: String { String(decoding: spelling, as: UTF8.self).debugDescription }
   }
 
   private let vocabulary: Vocabulary
@@ -44,6 +47,12 @@ struct TokenEncoder {
   /// Gives what is left at the end of the text to `emit`; throws as `feed` does.
   mutating func finish(_ emit: (Int32) throws -> Void) throws {
     try tokenizer.finish { [vocabulary] in try emit(Self.token(spelt: $0, vocabulary)) }
+  }
+
+  /// Adds the tokens of a whole text to `tokens`; throws as `feed` does.
+  mutating func encode(_ text: some Sequence<UInt32>, to tokens: inout [Int32]) throws {
+    for unit in text { try feed(unit) { tokens.append($0) } }
+    try finish { tokens.append($0) }
   }
 
   private static func token(spelt word: [UInt8], _ vocabulary: Vocabulary) throws -> Int32 {

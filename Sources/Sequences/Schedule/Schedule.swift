@@ -19,12 +19,6 @@ extension ScheduleMode {
   package func forStreams(_ streams: StreamTable) -> ScheduleMode {
     self == .auto && streams.arePairs ? .whole : self
   }
-
-  /// The most steps of a chunk of a split: `chunk`, but where streams are played whole those of the longest.
-  fileprivate func steps(of streams: StreamTable, chunk: Int) -> Int {
-    guard forStreams(streams) == .whole else { return chunk }
-    return WholeLength.rounded(up: (0..<streams.count).reduce(1) { max($0, streams.pairs(of: $1)) })
-  }
 }
 
 /// What a split is traversed for.
@@ -94,14 +88,15 @@ package struct Schedule: Sendable {
         "the streams are pairs, which are only played whole; set data.mode whole, found \(mode)")
     }
     var playable = 0
-    var longestStream = 0
+    var (longestStream, longestSource) = (0, 0)
     var tooLong = 0
     for stream in 0..<streams.count {
       let pairs = streams.pairs(of: stream)
-      let steps = streams.arePairs ? max(pairs, streams.source(of: stream).count) : pairs
+      let source = streams.arePairs ? streams.source(of: stream).count : 0
       playable += pairs > 0 ? 1 : 0
-      tooLong += steps > longest ? 1 : 0
-      longestStream = max(longestStream, steps)
+      tooLong += max(pairs, source) > longest ? 1 : 0
+      longestStream = max(longestStream, pairs)
+      longestSource = max(longestSource, source)
     }
     guard playable > 0 else {
       throw DataError(
@@ -111,14 +106,14 @@ package struct Schedule: Sendable {
     guard mode != .whole || tooLong == 0 else {
       throw DataError(
         "\(Wording.counted(tooLong, "stream")) of \(streams.count)\(streams.arePairs ? ", or their sources," : "") are longer "
-          + "than data.longest \(longest), the longest with \(Wording.counted(longestStream, "step")); set data.longest "
+          + "than data.longest \(longest), the longest with \(Wording.counted(max(longestStream, longestSource), "step")); set data.longest "
           + "higher, \(streams.arePairs ? "or leave out long pairs" : "cut the streams, or take data.mode packed")"
       )
     }
     self.streams = streams
     self.lanes = lanes
-    self.chunk = mode.steps(of: streams, chunk: chunk)
-    sourceSteps = streams.sourceSteps
+    self.chunk = mode == .whole ? WholeLength.rounded(up: longestStream) : chunk
+    sourceSteps = streams.arePairs ? WholeLength.rounded(up: max(1, longestSource)) : 0
     self.traversal = traversal
     playableStreams = playable
     let share = streams.pairs / lanes

@@ -145,12 +145,6 @@ extension StreamTable {
     (0..<count + 1).lazy.map { sources(of: 0..<$0).upperBound }
   }
 
-  /// The most steps of a chunk's source, rounded as `WholeLength` says; 0 where streams are no pairs.
-  package var sourceSteps: Int {
-    guard arePairs else { return 0 }
-    return WholeLength.rounded(up: (0..<count).reduce(1) { max($0, source(of: $1).count) })
-  }
-
   /// Throws where the streams of a split are pairs, of which it cuts one in two.
   func requireWholePairs(split name: String) throws {
     guard arePairs, places[first] < tokens.lowerBound || tokens.upperBound < places[first + count] else {

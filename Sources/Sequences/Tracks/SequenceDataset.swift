@@ -9,7 +9,8 @@ import Synchronization
 /// `/offsets` holds the first position of each stream and the end of the last; `/splits/NAME` the first position and the
 /// end of each split; `/origin` where the content comes from. Of tracks, version 2 of the format has a group each:
 /// `/input`, `/target`, `/weight` and `/initial`, with `values` and what they are; the attribute `horizon`; and `/weights`,
-/// one a position; of pairs `/source`, which has `offsets` of its own. Version 1 is that of language models: `/values`, all tokens, and `/vocabulary`.
+/// one a position; of pairs `/source`, which has `offsets` of its own. Version 1 is that of language models: `/values`, all
+/// tokens, and `/vocabulary`.
 /// Everything but the values is read and checked at opening; the values are checked as they are read. It may be read
 /// from several threads.
 package final class SequenceDataset: Sendable {

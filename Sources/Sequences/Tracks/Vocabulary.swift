@@ -145,10 +145,9 @@ package struct Vocabulary: Sendable {
       try read { try encoder.feed($0) { tokens.append($0) } }
       try encoder.finish { tokens.append($0) }
     } catch let unknown as TokenEncoder.UnknownToken {
-      let shown = String(decoding: unknown.spelling, as: UTF8.self).debugDescription
       let known = level == .char && count <= 128 ? ", which are \(spellings.joined().debugDescription)" : ""
       throw DataError(
-        "\(shown), token \(tokens.count) of the text, is not in the vocabulary of "
+        "\(unknown.shown), token \(tokens.count) of the text, is not in the vocabulary of "
           + "\(Wording.counted(count, "\(level)"))\(known)", path: path)
     }
     return tokens

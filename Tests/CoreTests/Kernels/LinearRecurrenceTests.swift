@@ -40,39 +40,21 @@ import Testing
     }
   }
 
-  private typealias Forward =
-    @convention(c) (
-      Int, Int, UnsafePointer<Float>?, UnsafePointer<Int32>?, UnsafePointer<Float>?, Bool,
-      UnsafeMutablePointer<Float>?
-    ) -> Void
-  private typealias Backward =
-    @convention(c) (
-      Int, Int, UnsafePointer<Float>?, UnsafePointer<Int32>?, UnsafePointer<Float>?, UnsafePointer<Float>?,
-      Bool, UnsafeMutablePointer<Float>?, UnsafeMutablePointer<Float>?
-    ) -> Void
-
-  private func kernels(_ set: InstructionSet, sums: Int) -> (forward: Forward, backward: Backward) {
-    let kernels = set.kernels.pointee
-    return sums == 2
-      ? (kernels.mingru_forward, kernels.mingru_backward)
-      : (kernels.minlstm_forward, kernels.minlstm_backward)
-  }
-
   @Test(arguments: product(InstructionSet.all, sizes), product([2, 3], [false, true]))
   func `a step of a minimal recurrence and its gradient follow the equations`(
     _ place: (InstructionSet, (lanes: Int, hidden: Int)), _ kind: (sums: Int, positive: Bool)
   ) {
     let (set, (lanes, hidden)) = place
     let (count, positive) = kind
-    let (forward, backward) = kernels(set, sums: count)
+    let kernels = set.kernels.pointee
     let table = numbers(5 * count * hidden, seed: 1).map { 4 * $0 }
     let index = (0..<lanes).map { Int32($0 * 3 % 5) }
     let before = numbers(lanes * hidden, seed: 2), dh = numbers(lanes * hidden, seed: 3)
     let later = numbers(lanes * hidden, seed: 4)
     var (h, dstate) = (before, later)
     var gates = [Float](repeating: 0, count: lanes * count * hidden)
-    forward(lanes, hidden, table, index, before, positive, &h)
-    backward(lanes, hidden, table, index, dh, before, positive, &gates, &dstate)
+    kernels.minimal_forward(lanes, hidden, count - 1, table, index, before, positive, &h)
+    kernels.minimal_backward(lanes, hidden, count - 1, table, index, dh, before, positive, &gates, &dstate)
     for lane in 0..<lanes {
       for j in 0..<hidden {
         let at = lane * hidden + j
@@ -93,14 +75,14 @@ import Testing
   func `extreme sums keep minimal recurrences finite, and NaN stays one`(
     _ set: InstructionSet, _ kind: (sums: Int, positive: Bool)
   ) {
-    let (forward, backward) = kernels(set, sums: kind.sums)
+    let kernels = set.kernels.pointee
     let values: [Float] = [-1e4, -90, -1e-3, -0x1p-140, 0, 0x1p-140, 0.5, 90, 1e4]
     for gates in product(values, values) {
       for c in values {
         let sums = kind.sums == 2 ? [gates.0, c] : [gates.0, gates.1, c]
         var h: [Float] = [0], (slopes, dstate): ([Float], [Float]) = (sums, [1])
-        forward(1, 1, sums, nil, [-3], kind.positive, &h)
-        backward(1, 1, sums, nil, [1], [-3], kind.positive, &slopes, &dstate)
+        kernels.minimal_forward(1, 1, kind.sums - 1, sums, nil, [-3], kind.positive, &h)
+        kernels.minimal_backward(1, 1, kind.sums - 1, sums, nil, [1], [-3], kind.positive, &slopes, &dstate)
         let unit = Unit(sums: sums.map(Double.init), before: -3, positive: kind.positive)
         #expect(abs(Double(h[0]) - unit.value) <= 1e-6 * max(1, abs(unit.value)), "\(sums)")
         #expect(slopes.allSatisfy(\.isFinite) && dstate[0] >= 0 && dstate[0] <= 2, "\(sums)")
@@ -109,7 +91,7 @@ import Testing
     for place in 0..<kind.sums {
       var (sums, h): ([Float], [Float]) = ([Float](repeating: 1, count: kind.sums), [0])
       sums[place] = .nan
-      forward(1, 1, sums, nil, [0.5], kind.positive, &h)
+      kernels.minimal_forward(1, 1, kind.sums - 1, sums, nil, [0.5], kind.positive, &h)
       #expect(h[0].isNaN, "sum \(place)")
     }
   }
@@ -154,7 +136,7 @@ import Testing
   /// Errors of a step are at most a rounding; what the state keeps of them decays as the state does.
   @Test(arguments: [2, 3])
   func `minimal recurrences don't drift over a million steps`(_ count: Int) {
-    let forward = kernels(InstructionSet.all[InstructionSet.all.count - 1], sums: count).forward
+    let kernels = InstructionSet.all[InstructionSet.all.count - 1].kernels.pointee
     let units = 16
     var (h, exact) = ([Float](repeating: 0, count: units), [Double](repeating: 0, count: units))
     var worst = 0.0
@@ -170,7 +152,7 @@ import Testing
       for t in 0..<1000 {
         let row = Array(sums[t * count * units..<(t + 1) * count * units])
         let before = h
-        forward(1, units, row, nil, before, false, &h)
+        kernels.minimal_forward(1, units, count - 1, row, nil, before, false, &h)
         for j in 0..<units {
           let unit = Unit(
             sums: (0..<count).map { Double(row[$0 * units + j]) }, before: exact[j], positive: false)

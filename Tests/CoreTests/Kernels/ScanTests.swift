@@ -40,28 +40,53 @@ extension LaneScan {
   fileprivate var numbers: Numbers { arrays.mapValues(\.doubles) }
 }
 
-/// The resets of a lane, as kernels read them.
-private func flags(_ steps: Int, _ isReset: (Int) -> Bool) -> UnsafeMutablePointer<UInt8> {
-  let flags = UnsafeMutablePointer<UInt8>.allocate(capacity: steps)
-  for t in 0..<steps { flags[t] = isReset(t) ? 1 : 0 }
-  return flags
-}
-
-private final class SelectiveScan: LaneScan {
+/// What the scans of a lane have in common.
+private class LaneMemory {
   let steps: Int
   let channels: Int
   let states: Int
   let isReset: (Int) -> Bool
+  /// What is read; "h" is the state that enters.
   let arrays: [String: Floats]
+  let outputs: Floats
+  let state: Floats
   private let resets: UnsafeMutablePointer<UInt8>
-  private let outputs: Floats
   private let kept: Floats
-  private let state: Floats
 
-  init(steps: Int, channels: Int, states: Int, isReset: @escaping (Int) -> Bool) {
+  /// Kernels keep one state in `block` steps.
+  init(
+    steps: Int, channels: Int, states: Int, isReset: @escaping (Int) -> Bool, block: Int,
+    arrays: [String: Floats]
+  ) {
     (self.steps, self.channels, self.states, self.isReset) = (steps, channels, states, isReset)
-    resets = flags(steps, isReset)
-    arrays = [
+    self.arrays = arrays
+    let width = arrays["h"]?.count ?? 0
+    outputs = Floats([Float](repeating: .nan, count: steps * channels))
+    kept = Floats([Float](repeating: .nan, count: (steps + block - 1) / block * width))
+    state = Floats([Float](repeating: .nan, count: width))
+    // As kernels read them.
+    resets = .allocate(capacity: steps)
+    for t in 0..<steps { resets[t] = isReset(t) ? 1 : 0 }
+  }
+
+  deinit { resets.deallocate() }
+
+  subscript(name: String) -> Floats { arrays[name] ?? outputs }
+
+  /// What kernels know of the lane, in the rows' order or in reverse.
+  func scan(reverse: Bool) -> st_scan {
+    st_scan(
+      steps: steps, row_step: reverse ? -1 : 1, channels: channels, states: states,
+      resets: resets + (reverse ? steps - 1 : 0), kept: kept.start, kept_step: state.count)
+  }
+
+  /// Begins with the state that enters.
+  func enter() { state.start.update(from: self["h"].start, count: state.count) }
+}
+
+private final class SelectiveScan: LaneMemory, LaneScan {
+  init(steps: Int, channels: Int, states: Int, isReset: @escaping (Int) -> Bool) {
+    let arrays = [
       "v": Floats(CoreTests.numbers(steps * channels, seed: 1)),
       "logit": Floats(CoreTests.numbers(steps * channels, seed: 2).map { 2 * $0 - 1 }),
       "gate": Floats(CoreTests.numbers(steps * channels, seed: 3).map { 2 * $0 }),
@@ -71,12 +96,9 @@ private final class SelectiveScan: LaneScan {
       "skip": Floats(CoreTests.numbers(channels, seed: 6)),
       "h": Floats(CoreTests.numbers(states * channels, seed: 7)),
     ]
-    outputs = Floats([Float](repeating: .nan, count: steps * channels))
-    kept = Floats([Float](repeating: .nan, count: (steps + 15) / 16 * states * channels))
-    state = Floats([Float](repeating: .nan, count: states * channels))
+    super.init(
+      steps: steps, channels: channels, states: states, isReset: isReset, block: 16, arrays: arrays)
   }
-
-  deinit { resets.deallocate() }
 
   func equations(_ numbers: Numbers) -> Numbers {
     func array(_ name: String) -> [Double] { numbers[name] ?? [] }
@@ -100,26 +122,22 @@ private final class SelectiveScan: LaneScan {
     return ["y": y, "h": h]
   }
 
-  private func scan(reverse: Bool) -> st_selective_scan {
+  private func selectiveScan(reverse: Bool) -> st_selective_scan {
     let first = reverse ? steps - 1 : 0
     func row(_ name: String, _ width: Int) -> UnsafeMutablePointer<Float> {
       self[name].start + first * width
     }
     return st_selective_scan(
-      scan: st_scan(
-        steps: steps, row_step: reverse ? -1 : 1, channels: channels, states: states,
-        resets: resets + first, kept: kept.start, kept_step: states * channels),
+      scan: scan(reverse: reverse),
       inputs: row("v", channels), logits: row("logit", channels), gates: row("gate", channels),
       outputs: outputs.start + first * channels, gate_stride: channels, b: row("bc", 2 * states),
       c: row("bc", 2 * states) + states, matrix_stride: 2 * states, decay: self["decay"].start,
       skip: self["skip"].start)
   }
 
-  private subscript(name: String) -> Floats { arrays[name] ?? outputs }
-
   func forward(_ set: InstructionSet, reverse: Bool) -> Numbers {
-    state.start.update(from: self["h"].start, count: state.count)
-    var scan = scan(reverse: reverse)
+    enter()
+    var scan = selectiveScan(reverse: reverse)
     set.kernels.pointee.selective_scan_forward(&scan, state.start)
     return ["y": outputs.doubles, "h": state.doubles]
   }
@@ -129,7 +147,7 @@ private final class SelectiveScan: LaneScan {
     let skip = Floats([Float](repeating: 0, count: channels))
     let scratch = Floats([Float](repeating: .nan, count: 2 * 16 * states * 16))
     outputs.start.update(from: dy, count: dy.count)
-    var scan = scan(reverse: reverse)
+    var scan = selectiveScan(reverse: reverse)
     set.kernels.pointee.selective_scan_backward(&scan, state.start, decay.start, skip.start, scratch.start)
     return [
       "v": outputs.doubles, "logit": self["logit"].doubles, "gate": self["gate"].doubles,
@@ -139,32 +157,17 @@ private final class SelectiveScan: LaneScan {
   }
 }
 
-private final class DiagonalScan: LaneScan {
-  let steps: Int
-  let channels: Int
-  let states: Int
-  let isReset: (Int) -> Bool
-  let arrays: [String: Floats]
-  private let resets: UnsafeMutablePointer<UInt8>
-  private let outputs: Floats
-  private let kept: Floats
-  private let state: Floats
-
+private final class DiagonalScan: LaneMemory, LaneScan {
   init(steps: Int, channels: Int, states: Int, isReset: @escaping (Int) -> Bool) {
-    (self.steps, self.channels, self.states, self.isReset) = (steps, channels, states, isReset)
-    resets = flags(steps, isReset)
-    arrays = [
+    let arrays = [
       "x": Floats(CoreTests.numbers(steps * channels, seed: 1)),
       "system": Floats(CoreTests.numbers(6 * states * channels, seed: 2).map { 0.6 * $0 }),
       "skip": Floats(CoreTests.numbers(channels, seed: 3)),
       "h": Floats(CoreTests.numbers(2 * states * channels, seed: 4)),
     ]
-    outputs = Floats([Float](repeating: .nan, count: steps * channels))
-    kept = Floats([Float](repeating: .nan, count: (steps + 63) / 64 * 2 * states * channels))
-    state = Floats([Float](repeating: .nan, count: 2 * states * channels))
+    super.init(
+      steps: steps, channels: channels, states: states, isReset: isReset, block: 64, arrays: arrays)
   }
-
-  deinit { resets.deallocate() }
 
   func equations(_ numbers: Numbers) -> Numbers {
     func array(_ name: String) -> [Double] { numbers[name] ?? [] }
@@ -188,20 +191,16 @@ private final class DiagonalScan: LaneScan {
     return ["y": y, "h": h]
   }
 
-  private subscript(name: String) -> Floats { arrays[name] ?? outputs }
-
-  private func scan(reverse: Bool) -> st_diagonal_scan {
+  private func diagonalScan(reverse: Bool) -> st_diagonal_scan {
     let first = reverse ? steps - 1 : 0
     return st_diagonal_scan(
-      scan: st_scan(
-        steps: steps, row_step: reverse ? -1 : 1, channels: channels, states: states,
-        resets: resets + first, kept: kept.start, kept_step: 2 * states * channels),
+      scan: scan(reverse: reverse),
       inputs: self["x"].start + first * channels, system: self["system"].start, skip: self["skip"].start)
   }
 
   func forward(_ set: InstructionSet, reverse: Bool) -> Numbers {
-    state.start.update(from: self["h"].start, count: state.count)
-    var scan = scan(reverse: reverse)
+    enter()
+    var scan = diagonalScan(reverse: reverse)
     set.kernels.pointee.diagonal_scan_forward(
       &scan, state.start, outputs.start + (reverse ? (steps - 1) * channels : 0))
     return ["y": outputs.doubles, "h": state.doubles]
@@ -211,7 +210,7 @@ private final class DiagonalScan: LaneScan {
     let (state, system) = (Floats(dh), Floats([Float](repeating: 0, count: 6 * states * channels)))
     let (skip, dy) = (Floats([Float](repeating: 0, count: channels)), Floats(dy))
     let first = reverse ? (steps - 1) * channels : 0
-    var scan = scan(reverse: reverse)
+    var scan = diagonalScan(reverse: reverse)
     set.kernels.pointee.diagonal_scan_backward(
       &scan, dy.start + first, state.start, system.start, skip.start, outputs.start + first)
     return [

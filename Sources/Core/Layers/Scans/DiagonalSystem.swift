@@ -80,9 +80,7 @@ final class DiagonalSystem {
     add(to: imaginary) { channel, n in count + n * channels + channel }
     add(to: logStep) { _, channel in 2 * count + channel }
     add(to: outputs) { channel, part in (4 + part % 2) * count + part / 2 * channels + channel }
-    context.gradients.add(to: skip.gradient) { shard, block, sum in
-      sum.add(block.part(of: skipGradients.rows(shard..<shard + 1)))
-    }
+    context.gradients.addShardRows(skipGradients, to: skip.gradient)
   }
 
   /// Adds to a parameter's gradient what is at the place in a row of `gradients` that `place` tells of its rows and columns.

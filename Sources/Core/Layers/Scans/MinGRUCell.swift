@@ -1,4 +1,3 @@
-import CKernels
 import Chunks
 import Settings
 
@@ -22,7 +21,7 @@ package struct MinGRUOptions: LayerOptions {
 enum MinGRUCell: MinimalCell {
   typealias Options = MinGRUOptions
   static let name = "mingru"
-  static let sumCount = 2
+  static let gateCount = 1
 
   static func candidate(_ configuration: ModelConfiguration) -> Candidate {
     configuration[MinGRUOptions.self].candidate
@@ -30,19 +29,5 @@ enum MinGRUCell: MinimalCell {
 
   static func bias(_ configuration: ModelConfiguration, bound: Double) -> Initializer {
     .uniform(bound: bound)
-  }
-
-  static func forward(_ sums: ProjectedStep, previous: Matrix, candidate: Candidate, h: Matrix) {
-    st_mingru_forward(
-      h.rows, h.columns, sums.rows, sums.index, previous.base, candidate == .positive, h.base)
-  }
-
-  static func backward(
-    _ sums: ProjectedStep, dh: Matrix, previous: Matrix, candidate: Candidate, sumGradients: Matrix,
-    stateGradient: Matrix
-  ) {
-    st_mingru_backward(
-      dh.rows, dh.columns, sums.rows, sums.index, dh.base, previous.base, candidate == .positive,
-      sumGradients.base, stateGradient.base)
   }
 }

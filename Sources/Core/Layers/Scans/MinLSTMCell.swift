@@ -1,4 +1,3 @@
-import CKernels
 import Chunks
 import Settings
 
@@ -27,7 +26,7 @@ package struct MinLSTMOptions: LayerOptions {
 enum MinLSTMCell: MinimalCell {
   typealias Options = MinLSTMOptions
   static let name = "minlstm"
-  static let sumCount = 3
+  static let gateCount = 2
 
   static func candidate(_ configuration: ModelConfiguration) -> Candidate {
     configuration[MinLSTMOptions.self].candidate
@@ -36,19 +35,5 @@ enum MinLSTMCell: MinimalCell {
   static func bias(_ configuration: ModelConfiguration, bound: Double) -> Initializer {
     .uniformPlus(
       configuration[MinLSTMOptions.self].forgetBias, in: 0..<configuration.hidden, bound: bound)
-  }
-
-  static func forward(_ sums: ProjectedStep, previous: Matrix, candidate: Candidate, h: Matrix) {
-    st_minlstm_forward(
-      h.rows, h.columns, sums.rows, sums.index, previous.base, candidate == .positive, h.base)
-  }
-
-  static func backward(
-    _ sums: ProjectedStep, dh: Matrix, previous: Matrix, candidate: Candidate, sumGradients: Matrix,
-    stateGradient: Matrix
-  ) {
-    st_minlstm_backward(
-      dh.rows, dh.columns, sums.rows, sums.index, dh.base, previous.base, candidate == .positive,
-      sumGradients.base, stateGradient.base)
   }
 }

@@ -1,3 +1,4 @@
+import CKernels
 import Chunks
 import Settings
 
@@ -11,21 +12,15 @@ package enum Candidate: String, Sendable, CaseIterable {
 
 extension Candidate: SettingValue {}
 
-/// A recurrence whose gates don't read the state (Feng et al. 2024, arXiv 2410.01201): what its time steps compute.
+/// A recurrence whose gates don't read the state (Feng et al. 2024, arXiv 2410.01201); `st_minimal_forward` has its steps.
 protocol MinimalCell: ReversibleLayer {
-  /// G, the sums of each unit, each of all inputs; the last one is the candidate's.
-  static var sumCount: Int { get }
+  /// The gates of each unit. Each is a sum of all inputs; the candidate is one more.
+  static var gateCount: Int { get }
 
   /// What units may take in.
   static func candidate(_ configuration: ModelConfiguration) -> Candidate
   /// How the biases of the sums are filled, where weights are uniform within a bound.
   static func bias(_ configuration: ModelConfiguration, bound: Double) -> Initializer
-  /// A time step: from the sums [B, G H] and the state before to h. [B, H]
-  static func forward(_ sums: ProjectedStep, previous: Matrix, candidate: Candidate, h: Matrix)
-  /// From dh, and the gradient of h by later steps, which becomes that of the state before, to those of the sums.
-  static func backward(
-    _ sums: ProjectedStep, dh: Matrix, previous: Matrix, candidate: Candidate, sumGradients: Matrix,
-    stateGradient: Matrix)
 }
 
 /// A layer of such a recurrence:
@@ -40,11 +35,11 @@ final class MinimalLayer<Cell: MinimalCell>: Module {
 
   private let context: ModuleContext
   private let direction: Direction
-  private let candidate: Candidate
+  private let isPositive: Bool
   private let bias: ParameterView
   private let projection: any InputProjection
   private let h: StateSequence
-  /// Forward, the sums, unless the projection has memory of its own; backward, their gradients. [T B, G H]
+  /// Forward, the sums, unless the projection has memory of its own; backward, their gradients. [T B, (G + 1) H]
   private let sums: Matrix
   private var projected: ProjectedInput?
 
@@ -53,11 +48,11 @@ final class MinimalLayer<Cell: MinimalCell>: Module {
     direction: Direction
   ) {
     let name = direction.name("\(Cell.name).\(index)")
-    let width = Cell.sumCount * configuration.hidden
+    let width = (Cell.gateCount + 1) * configuration.hidden
     let bound = 1 / Double(input.width).squareRoot()
     context = builder.context
     self.direction = direction
-    candidate = Cell.candidate(configuration)
+    isPositive = Cell.candidate(configuration) == .positive
     let weight = builder.parameter("\(name).linear.weight", [width, input.width], .uniform(bound: bound))
     bias = builder.parameter("\(name).linear.bias", [width], Cell.bias(configuration, bound: bound))
     h = StateSequence(
@@ -74,7 +69,10 @@ final class MinimalLayer<Cell: MinimalCell>: Module {
     context.meter.measure(.scans) {
       for k in 0..<chunk.steps {
         let t = direction.time(ofStep: k, chunk)
-        Cell.forward(projected.step(t), previous: h.before(t, chunk), candidate: candidate, h: h.after(t))
+        let (x, after) = (projected.step(t), h.after(t))
+        st_minimal_forward(
+          after.rows, after.columns, Cell.gateCount, x.rows, x.index, h.before(t, chunk).base, isPositive,
+          after.base)
       }
     }
     h.leave(chunk)
@@ -86,9 +84,10 @@ final class MinimalLayer<Cell: MinimalCell>: Module {
     context.meter.measure(.scans) {
       for k in (0..<chunk.steps).reversed() {
         let t = direction.time(ofStep: k, chunk)
-        Cell.backward(
-          projected.step(t), dh: output.gradient.step(t, of: chunk.lanes), previous: h.before(t, chunk),
-          candidate: candidate, sumGradients: sums.step(t, of: chunk.lanes), stateGradient: h.gradient)
+        let (x, dh) = (projected.step(t), output.gradient.step(t, of: chunk.lanes))
+        st_minimal_backward(
+          dh.rows, dh.columns, Cell.gateCount, x.rows, x.index, dh.base, h.before(t, chunk).base, isPositive,
+          sums.step(t, of: chunk.lanes).base, h.gradient.base)
         h.cutGradient(at: t, chunk)
       }
     }

@@ -80,9 +80,7 @@ final class SelectiveScan {
   }
 
   private func addGradients() {
-    context.gradients.add(to: skip.gradient) { shard, block, sum in
-      sum.add(block.part(of: skipGradients.rows(shard..<shard + 1)))
-    }
+    context.gradients.addShardRows(skipGradients, to: skip.gradient)
     let (decay, gradients) = (decay, decayGradients)
     context.gradients.add(to: decayLogarithm.gradient) { shard, block, sum in
       let gradient = Matrix(gradients[shard], rows: decay.rows, columns: decay.columns)

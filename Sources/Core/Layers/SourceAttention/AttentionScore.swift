@@ -64,10 +64,10 @@ final class DotScore: AttentionScore {
   func forward(_ steps: Range<Int>, _ lengths: SourceLengths, queries: Matrix, into scores: Matrix) {
     var queries = queries
     if let unit {
-      let rows = rows(steps, lengths)
-      let y = unit.queries.rows(rows)
+      let y = unit.queries.steps(steps, of: lengths.count)
       st_unit_rows_forward(
-        rows.count, y.columns, queries.base, 1e-12, unit.inverseLengths[rows.lowerBound], y.base)
+        y.rows, y.columns, queries.base, 1e-12, unit.inverseLengths.steps(steps, of: lengths.count).base,
+        y.base)
       queries = y
     }
     st_source_products(
@@ -81,12 +81,12 @@ final class DotScore: AttentionScore {
     guard let unit else {
       return addSums(steps, lengths, scores, to: dQueries, accumulate: true)
     }
-    let rows = rows(steps, lengths)
-    let (q, dq) = (unit.queries.rows(rows), unit.gradients.rows(rows))
+    func rows(_ matrix: Matrix) -> Matrix { matrix.steps(steps, of: lengths.count) }
+    let (q, dq) = (rows(unit.queries), rows(unit.gradients))
     addSums(steps, lengths, scores, to: dq, accumulate: false)
-    st_row_products(rows.count, q.columns, q.base, dq.base, unit.logBetaGradients[rows.lowerBound])
+    st_row_products(q.rows, q.columns, q.base, dq.base, rows(unit.logBetaGradients).base)
     st_unit_rows_backward(
-      rows.count, q.columns, dq.base, q.base, unit.inverseLengths[rows.lowerBound], dq.base)
+      q.rows, q.columns, dq.base, q.base, rows(unit.inverseLengths).base, dq.base)
     dQueries.add(dq)
   }
 
@@ -112,10 +112,6 @@ final class DotScore: AttentionScore {
     st_source_sums(
       steps.count, lengths.count, sums.columns, lengths.values, scores.base, scores.stride, keys.value.base,
       sums.base, accumulate)
-  }
-
-  private func rows(_ steps: Range<Int>, _ lengths: SourceLengths) -> Range<Int> {
-    steps.lowerBound * lengths.count..<steps.upperBound * lengths.count
   }
 }
 
@@ -161,7 +157,7 @@ final class AdditiveScore: AttentionScore {
   }
 
   func forward(_ steps: Range<Int>, _ lengths: SourceLengths, queries: Matrix, into scores: Matrix) {
-    let q = rows(steps, lengths, of: projected)
+    let q = projected.steps(steps, of: lengths.count)
     context.affine(queries, weight.weights, bias.weights.base, into: q)
     st_additive_scores(
       steps.count, lengths.count, q.columns, lengths.values, q.base, keys.value.base, v.weights.base,
@@ -171,7 +167,9 @@ final class AdditiveScore: AttentionScore {
   func backward(
     _ steps: Range<Int>, _ lengths: SourceLengths, queries: Matrix, scores: Matrix, into dQueries: Matrix
   ) {
-    let (q, dq) = (rows(steps, lengths, of: projected), rows(steps, lengths, of: projectedGradients))
+    let (q, dq) = (
+      projected.steps(steps, of: lengths.count), projectedGradients.steps(steps, of: lengths.count)
+    )
     st_additive_scores_backward(
       steps.count, lengths.count, q.columns, lengths.values, q.base, keys.value.base, v.weights.base,
       scores.base, scores.stride, dq.base, keyGradients.base, vGradients.base)
@@ -186,9 +184,5 @@ final class AdditiveScore: AttentionScore {
     context.gradients.addColumnSums(dq, steps: chunk.steps, to: bias.gradient)
     context.gradients.addColumnSums(vGradients, steps: 1, to: v.gradient)
     sink?.add(keyGradients.prefix(source.rows))
-  }
-
-  private func rows(_ steps: Range<Int>, _ lengths: SourceLengths, of matrix: Matrix) -> Matrix {
-    matrix.rows(steps.lowerBound * lengths.count..<steps.upperBound * lengths.count)
   }
 }

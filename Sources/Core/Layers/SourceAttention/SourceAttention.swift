@@ -87,10 +87,10 @@ final class SourceAttention: SourceReader {
   }
 
   func forward(_ steps: Range<Int>, queries: Matrix) {
-    let a = rows(steps, of: weights)
+    let a = weights.steps(steps, of: lengths.count)
     score.forward(steps, lengths, queries: queries, into: a)
     st_source_softmax(steps.count, lengths.count, lengths.values, score.scale, a.base, a.stride)
-    let c = rows(steps, of: context.value)
+    let c = context.value.steps(steps, of: lengths.count)
     st_source_sums(
       steps.count, lengths.count, c.columns, lengths.values, a.base, a.stride, memory.value.base, c.base,
       false)
@@ -98,7 +98,8 @@ final class SourceAttention: SourceReader {
 
   func backward(_ steps: Range<Int>, queries: Matrix, into dQueries: Matrix) {
     let (a, da, dc) = (
-      rows(steps, of: weights), rows(steps, of: gradients), rows(steps, of: context.gradient)
+      weights.steps(steps, of: lengths.count), gradients.steps(steps, of: lengths.count),
+      context.gradient.steps(steps, of: lengths.count)
     )
     st_source_products(
       steps.count, lengths.count, dc.columns, lengths.values, dc.base, memory.value.base, da.base, da.stride)
@@ -117,9 +118,5 @@ final class SourceAttention: SourceReader {
         chunk.steps, lengths.count, sum.columns, lengths.values, weights.base, weights.stride,
         context.gradient.base, sum.base)
     }
-  }
-
-  private func rows(_ steps: Range<Int>, of matrix: Matrix) -> Matrix {
-    matrix.rows(steps.lowerBound * lengths.count..<steps.upperBound * lengths.count)
   }
 }
