@@ -1,3 +1,4 @@
+import Chunks
 import Evaluation
 import FileSystem
 import Sequences
@@ -53,9 +54,7 @@ package struct PredictionJob: Sendable {
     try requireForecast(of: trained)
     let (source, streams, fingerprint) = try openData(for: trained)
     let longest = (0..<streams.count).reduce(0) { max($0, streams.offset($1 + 1) - streams.offset($1)) }
-    let player = StreamPlayer(
-      trained.configuration.model, trained.description, memory: trained.memory,
-      longest: trained.mode == .whole ? longest : nil)
+    let player = try player(of: trained, longest: longest)
     let header = PredictionHeader(
       checkpoint: trained.path, step: trained.progress.step, dataset: dataPath,
       datasetFingerprint: fingerprint, target: trained.description.target)
@@ -66,6 +65,20 @@ package struct PredictionJob: Sendable {
       }
     }
     return trained.damaged
+  }
+
+  /// What plays the streams through the model, if there is memory for it.
+  private func player(of trained: TrainedModel, longest: Int) throws -> StreamPlayer {
+    func make() -> StreamPlayer {
+      StreamPlayer(
+        trained.configuration.model, trained.description, memory: trained.memory,
+        longest: trained.mode == .whole ? longest : nil)
+    }
+    try AvailableMemory.require(
+      MemoryMeasurement.peakBytes(of: make),
+      for: "\(dataPath): passes over its streams",
+      remedy: "cut the streams, or use another machine")
+    return make()
   }
 
   /// The streams; of a dataset, which is HDF5, with its fingerprint.

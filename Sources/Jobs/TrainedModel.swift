@@ -45,13 +45,9 @@ package struct TrainedModel {
     try configuration.model.check(description.tracks)
     let layout = Blueprint(configuration.model, tracks: description.tracks).layout
     try file.requireArrays(of: layout, in: CheckpointGroup.parameters.rawValue)
-    let bytes = layout.count * MemoryLayout<Float>.stride
-    for available in [AvailableMemory.onHost(), .inProcess()].compactMap({ $0 }) where available.bytes < bytes
-    {
-      throw TrainingError(
-        "\(file.path): its weights take \(Wording.bytes(bytes)) of memory, but \(Wording.bytes(available.bytes)) are "
-          + "available (\(available.source)); make room, or use another machine")
-    }
+    try AvailableMemory.require(
+      layout.count * MemoryLayout<Float>.stride, for: "\(file.path): its weights",
+      remedy: "make room, or use another machine")
     memory = ParameterMemory(layout: layout, shards: 0)
     let weights = UnsafeMutableBufferPointer(start: memory.weights, count: layout.count)
     for parameter in layout.parameters {

@@ -86,7 +86,6 @@ struct Bench: ParallelCommand {
         throw ConfigurationError("--set \(setting): expected a setting of model or training")
       }
     }
-    if configuration.model.bidirectional { configuration.data.mode = .whole }
     configuration = try configuration.resolved(ranks: ranks)
     try configuration.model.check(TrackSet([.input: data, .target: data]))
     return configuration

@@ -12,9 +12,6 @@ struct DataImportClasses: ParsableCommand {
 
   @OptionGroup var parts: ImportedParts
 
-  @Option(help: "The dataset to make.", completion: .file(extensions: ["h5"]))
-  var output: String
-
   @Option(help: "What a token is.")
   var level = TokenLevel.word
 
@@ -23,6 +20,6 @@ struct DataImportClasses: ParsableCommand {
 
   func run() throws {
     try showImport(
-      ClassesImport(parts.plan(by: .stream), level: level, minimumCount: minimumCount), to: output)
+      ClassesImport(parts.plan(by: .stream), level: level, minimumCount: minimumCount), to: parts.output)
   }
 }

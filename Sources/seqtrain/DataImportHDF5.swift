@@ -15,9 +15,6 @@ struct DataImportHDF5: ParsableCommand {
 
   @OptionGroup var parts: ImportedParts
 
-  @Option(help: "The dataset to make.", completion: .file(extensions: ["h5"]))
-  var output: String
-
   @Option(help: ArgumentHelp("What the model reads, such as /x.", valueName: "array"))
   var inputs: String?
 
@@ -104,7 +101,7 @@ struct DataImportHDF5: ParsableCommand {
     try showImport(
       HDF5Import(
         parts.plan(named: splitName), arrays: arrays, horizon: horizon, missing: missing,
-        vocabularySize: vocabularySize, isBinary: binary), to: output)
+        vocabularySize: vocabularySize, isBinary: binary), to: parts.output)
   }
 
   private func importPairs() throws {
@@ -123,7 +120,7 @@ struct DataImportHDF5: ParsableCommand {
       FramesToTextImport(
         parts.plan(by: .stream), source: source, offsets: sourceOffsets, text: targetText, grid: grid,
         level: level,
-        minimumCount: minimumCount, missing: missing), to: output)
+        minimumCount: minimumCount, missing: missing), to: parts.output)
   }
 
   private static func grid(_ text: String) throws -> FrameGrid {

@@ -13,13 +13,10 @@ struct DataImportLabelled: ParsableCommand {
 
   @OptionGroup var parts: ImportedParts
 
-  @Option(help: "The dataset to make.", completion: .file(extensions: ["h5"]))
-  var output: String
-
   @Option(help: "Words that occur less often in the training part become the unknown token.")
   var minimumCount = 2
 
   func run() throws {
-    try showImport(LabelledImport(parts.plan(), minimumCount: minimumCount), to: output)
+    try showImport(LabelledImport(parts.plan(), minimumCount: minimumCount), to: parts.output)
   }
 }

@@ -15,9 +15,6 @@ struct DataImportPairs: ParsableCommand {
 
   @OptionGroup var parts: ImportedParts
 
-  @Option(help: "The dataset to make.", completion: .file(extensions: ["h5"]))
-  var output: String
-
   @Option(help: "What a token is.")
   var level = TokenLevel.word
 
@@ -37,6 +34,6 @@ struct DataImportPairs: ParsableCommand {
     try showImport(
       PairsImport(
         parts.plan(by: .stream), level: level, minimumCount: minimumCount, longest: longest, isShared: shared),
-      to: output)
+      to: parts.output)
   }
 }

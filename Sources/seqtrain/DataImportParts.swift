@@ -2,7 +2,7 @@ import ArgumentParser
 import Reports
 import Sequences
 
-/// The files of an import, and what of them is for training, validation and test.
+/// The files of an import, what of them is for training, validation and test, and the dataset that it makes.
 struct ImportedParts: ParsableArguments {
   @Argument(
     help: """
@@ -10,6 +10,9 @@ struct ImportedParts: ParsableArguments {
       their order.
       """, completion: .file())
   var files: [String] = []
+
+  @Option(help: "The dataset to make.", completion: .file(extensions: ["h5"]))
+  var output: String
 
   @Option(
     help: ArgumentHelp(

@@ -15,9 +15,6 @@ struct DataImportTable: ParsableCommand {
 
   @OptionGroup var parts: ImportedParts
 
-  @Option(help: "The dataset to make.", completion: .file(extensions: ["h5"]))
-  var output: String
-
   @Option(help: ArgumentHelp("What the model reads.", valueName: "columns"), transform: DelimitedText.fields)
   var inputs: [String]
 
@@ -56,6 +53,6 @@ struct DataImportTable: ParsableCommand {
     let columns = TableColumns(inputs: inputs, targets: targets, stream: stream, time: time)
     try showImport(
       TableImport(parts.plan(named: splitName), columns: columns, horizon: horizon, missing: missing),
-      to: output)
+      to: parts.output)
   }
 }

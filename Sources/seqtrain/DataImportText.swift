@@ -25,9 +25,6 @@ struct DataImportText: ParsableCommand {
   @Option(help: ArgumentHelp("Which files of folders are taken, such as '*.txt'.", valueName: "pattern"))
   var glob: String?
 
-  @Option(help: "The dataset to make.", completion: .file(extensions: ["h5"]))
-  var output: String
-
   @Option(help: "What a token is.")
   var level = TokenLevel.char
 
@@ -57,6 +54,8 @@ struct DataImportText: ParsableCommand {
     let text = try TextImport(
       parts.plan(by: splitBy), matching: glob, level: level, streams: streams, newlines: newlines,
       vocabularySource: vocabulary, minimumCount: minimumCount, maximumSize: maximumSize)
-    try showImport(of: output) { try text.run(output: output, command: DataCommand.line, progress: $0) }
+    try showImport(of: parts.output) {
+      try text.run(output: parts.output, command: DataCommand.line, progress: $0)
+    }
   }
 }

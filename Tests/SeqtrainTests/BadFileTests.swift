@@ -45,13 +45,13 @@ struct BadFile: CustomTestStringConvertible, Sendable {
 
   static let datasets =
     hopeless + [
-      BadFile("a directory", "x.h5: is a directory, not an HDF5 file; `seqtrain data import text`") {
+      BadFile("a directory", "x.h5: is a directory, not an HDF5 file; `seqtrain data import`") {
         mkdir($0, 0o755)
       },
       BadFile(
         dataset: "a checkpoint",
         "x.h5: expected a file of kind \"dataset\", found one of kind \"checkpoint\"",
-        "`seqtrain data import text` makes"
+        "`seqtrain data import` makes"
       ) { $0.kind = "checkpoint" },
       BadFile(
         dataset: "a newer format", "x.h5: written in version 3 of the format \"dataset\"", "reads up to 2",

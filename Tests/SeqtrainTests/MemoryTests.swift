@@ -57,6 +57,26 @@ import Testing
     }
   }
 
+  @Test func `streams too long to be predicted at once are told`() throws {
+    try Workspace.with { place in
+      for (name, length) in [("short.h5", 10), ("long.h5", 200_000)] {
+        try place.output([
+          "data", "generate", "tagged", "--output", name, "--streams", "20", "--length", "\(length)",
+        ])
+      }
+      try place.output(
+        ["train", "--run", "run"]
+          + set(["data.path=short.h5", "model.bidirectional=true", "training.steps=2", "training.lanes=4"]))
+      let command = ["predict", "run", "--data", "long.h5", "--output", "long.csv"]
+      let result = try runProcess(
+        "bash", ["-c", "ulimit -v 2000000; exec \"$@\"", "bash", try builtProgram("seqtrain")] + command,
+        directory: place.path)
+      expectRefusal(
+        result, ["long.h5: passes over its streams take ", "available (ulimit -v); cut the streams"])
+      #expect(try !place.entries.contains("long.csv"))
+    }
+  }
+
   /// Lower limits keep the program itself from being loaded; below the highest one here, Open MPI ended by signals.
   @Test(arguments: [
     ("-v", 110_000), ("-v", 140_000), ("-v", 180_000), ("-v", 220_000), ("-d", 50_000), ("-d", 60_000),

@@ -230,7 +230,8 @@ private struct Raw {
         "is not a whole dataset: write the attribute \"kind\" by: seqtrain data seal"))
     #expect(
       try refusal { $0.kind = "checkpoint" }
-        == expected + "one of kind \"checkpoint\"; `seqtrain data import text` makes datasets of text")
+        == expected + "one of kind \"checkpoint\"; `seqtrain data import` makes datasets of text, tables and "
+        + "arrays")
     #expect(try refusal { $0.version = 3 }.hasPrefix("written in version 3 of the format \"dataset\", and"))
     #expect(try refusal { $0.version = 0 }.contains("is 0, expected 1 or more"))
     for part in ["/values", "/offsets", "/splits", "/vocabulary"] {

@@ -28,6 +28,14 @@ import Training
       try Self.configuration("training.steps=7").resolved(ranks: 1, previous: first).training.steps == 7)
   }
 
+  @Test func `bidirectional models play streams whole`() throws {
+    let first = try Self.configuration("model.bidirectional=true").resolved(ranks: 1)
+    #expect(first.data.mode == .whole)
+    let again = try Self.configuration("model.bidirectional=true").resolved(ranks: 1, previous: first)
+    #expect(again.data.mode == .whole)
+    #expect(try Configuration().resolved(ranks: 1).data.mode == .auto)
+  }
+
   @Test(arguments: [
     (
       ["training.lanes=10"], 4,
@@ -48,8 +56,8 @@ import Training
     (["model.tied=true"], 1, "model.tied needs model.embedding 128 and model.hidden 256 to be equal"),
     (["model.activation=relu"], 1, "model.activation relu is for model.cell rnn, found lstm"),
     (
-      ["model.bidirectional=true"], 1,
-      "model.bidirectional reads streams from both ends and needs data.mode whole"
+      ["model.bidirectional=true", "data.mode=packed"], 1,
+      "model.bidirectional reads streams from both ends and needs data.mode whole or auto, found packed"
     ),
     (
       ["model.bidirectional=true", "model.cell=[gru, conv]"], 1,

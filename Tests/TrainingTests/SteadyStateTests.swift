@@ -15,15 +15,23 @@ import Testing
     try expectSteadyState(settings + ["training.steps=40"])
   }
 
+  /// Streams of many lengths, sorted anew in each of several epochs.
+  @Test(arguments: [["model.cell=lstm"], ["model.cell=[gru, attention]", "model.attention.heads=2"]])
+  func aStepOverWholeStreamsAllocatesNothing(settings: [String]) throws {
+    try expectSteadyState(
+      settings + ["data.mode=whole", "model.bidirectional=true", "training.steps=200"],
+      streams: (0..<300).map { 2 + $0 * 7 % 31 })
+  }
+
   /// Through many epochs, in each of which the feeder reads the file anew.
   @Test func memoryDoesNotGrow() throws {
     try expectSteadyState(["training.steps=4000", "model.hidden=4", "model.embedding=2", "model.layers=1"])
   }
 
   /// One rank by itself, on streams that the steps go through more than once.
-  private func expectSteadyState(_ settings: [String]) throws {
+  private func expectSteadyState(_ settings: [String], streams: [Int] = [50_000]) throws {
     try withTemporaryDirectory { base in
-      try makeTrainingData("\(base)/data.h5", streams: [50_000])
+      try makeTrainingData("\(base)/data.h5", streams: streams)
       let result = try runProcess(
         builtProgram("MultiRank"), ["steady", "\(base)/data.h5", base] + smallSettings + settings,
         environment: ["OMP_NUM_THREADS": "1"])

@@ -4,7 +4,7 @@ import HDF5
 /// What stands where in a dataset file.
 enum DatasetFormat {
   static let format = FileFormat(
-    kind: "dataset", version: 2, origin: "`seqtrain data import text` makes datasets of text")
+    kind: "dataset", version: 2, origin: "`seqtrain data import` makes datasets of text, tables and arrays")
   static let values = "values"
   static let offsets = "offsets"
   static let splits = "splits"

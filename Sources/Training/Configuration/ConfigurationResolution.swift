@@ -1,7 +1,8 @@
 import Settings
 
 extension Configuration {
-  /// The configuration with everything decided that was left open: `shards`, and how long the run is.
+  /// The configuration with everything decided that was left open: `shards`, how long the run is, and how streams are
+  /// played where the model allows one way only.
   ///
   /// - Parameters:
   ///   - ranks: The number of ranks of this launch.
@@ -14,6 +15,7 @@ extension Configuration {
       resolved.training.steps = previous?.training.steps ?? TrainingConfiguration.defaultSteps
       resolved.training.epochs = previous?.training.epochs ?? 0
     }
+    if model.bidirectional && data.mode == .auto { resolved.data.mode = .whole }
     if let previous { try resolved.checkResumption(of: previous) }
     try resolved.check(ranks: ranks, hasBegun: previous != nil)
     return resolved
@@ -30,7 +32,8 @@ extension Configuration {
     }
     guard !model.bidirectional || data.mode == .whole else {
       throw ConfigurationError(
-        "model.bidirectional reads streams from both ends and needs data.mode whole, found \(data.mode)")
+        "model.bidirectional reads streams from both ends and needs data.mode whole or auto, found \(data.mode)"
+      )
     }
     guard evaluation.every > 0 || (training.schedule.name != .plateau && evaluation.patience == 0) else {
       throw ConfigurationError(

@@ -26,8 +26,8 @@ extension DataConfiguration {
     Setting(
       "mode", \.mode,
       "contiguous: a lane plays one part of the whole split; packed: whole streams, shuffled; whole: one "
-        + "whole stream in each chunk, gradients run back to its beginning; auto: whole for pairs, packed where there are many "
-        + "short ones"
+        + "whole stream in each chunk, gradients run back to its beginning; auto: whole for pairs and bidirectional models, "
+        + "packed where there are many short streams"
     ),
     Setting(
       "longest", \.longest, .within(1, 1 << 20), mayChange: true,

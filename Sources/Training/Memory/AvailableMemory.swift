@@ -26,6 +26,21 @@ package struct AvailableMemory: Equatable {
     ProcessLimit.allCases.compactMap(\.available).min { $0.bytes < $1.bytes }
   }
 
+  /// Checks that one process may take so much now.
+  ///
+  /// - Parameters:
+  ///   - bytes: The bytes.
+  ///   - what: What takes them, in the plural, as a message begins.
+  ///   - remedy: What would do.
+  /// - Throws: `TrainingError` where there is less.
+  package static func require(_ bytes: Int, for what: String, remedy: String) throws {
+    for available in [onHost(), inProcess()].compactMap({ $0 }) where available.bytes < bytes {
+      throw TrainingError(
+        "\(what) take \(Wording.bytes(bytes)) of memory, but \(Wording.bytes(available.bytes)) are available "
+          + "(\(available.source)); \(remedy)")
+    }
+  }
+
   /// Bytes that a process takes once MPI has started, besides what its buffers are known to take: the stacks of its
   /// threads, and what Open MPI and HDF5 map later.
   static let reserve = 32_000_000
