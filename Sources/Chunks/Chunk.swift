@@ -108,6 +108,24 @@ package final class Chunk: @unchecked Sendable {
     }
   }
 
+  /// Makes this a chunk of some time steps of another one of the same lanes and tracks. The source stays as it is.
+  package func copy(steps range: Range<Int>, of other: Chunk) {
+    precondition(range.count <= capacity && range.upperBound <= other.steps, "steps \(range)")
+    precondition(lanes == other.lanes && tracks == other.tracks, "the chunks hold the same")
+    steps = range.count
+    let first = range.lowerBound * lanes
+    weights.update(from: other.weights + first, count: rows)
+    resets.update(from: other.resets + first, count: rows)
+    for (own, track) in zip(storage, other.storage) {
+      switch (own, track) {
+      case (.tokens(let own), .tokens(let values)): own.base.update(from: values.base + first, count: rows)
+      case (.frames(let own, let width), .frames(let values, _)):
+        own.base.update(from: values.base + first * width, count: rows * width)
+      default: break
+      }
+    }
+  }
+
   /// Whether the lane's state is reset before step t.
   @inlinable
   package func isReset(_ t: Int, lane: Int) -> Bool { resets[t * lanes + lane] != 0 }

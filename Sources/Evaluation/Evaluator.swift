@@ -2,6 +2,7 @@ import Chunks
 import Core
 import MPI
 import Preconditions
+import Random
 import Sequences
 
 /// Measures a model on a split of a dataset, lane by lane, over all ranks.
@@ -16,6 +17,8 @@ package final class Evaluator {
   package let chunks: Int
   /// What there is of each position of a chunk.
   package var records: [Record] { model.records }
+  /// The chunks of all passes.
+  package var chunksOfPasses: Int { sampler == nil ? chunks : 2 * chunks }
   /// How the targets are named and scaled.
   package var description: TargetDescription { dataset.description.targets }
   /// H, the width of the uppermost layer.
@@ -27,6 +30,8 @@ package final class Evaluator {
   /// On a rank without lanes one that plays none.
   private let model: Model
   private let sums: MeasureSums
+  /// What draws inputs in the second pass, where there is one.
+  private let sampler: InputSampler?
 
   /// An evaluator for one split.
   ///
@@ -36,11 +41,14 @@ package final class Evaluator {
   ///     give each more of its own than what leads in to it.
   ///   - chunk: T, the steps computed at once, unless streams are played whole.
   ///   - longest: The most steps of a stream that is played whole, and of its source.
+  ///   - freeRunning: The seed of a second pass, in which the model reads what it draws itself in place of the true tokens, as
+  ///     far as `InputSampler` replaces them; nil for none.
   /// - Throws: `DataError` where the split holds no targets.
   package init(
     _ configuration: ModelConfiguration, memory: ParameterMemory, dataset: SequenceDataset,
     split: DatasetSplit,
-    mode: ScheduleMode, longest: Int, lanes: Int, chunk: Int, communicator: Communicator
+    mode: ScheduleMode, longest: Int, lanes: Int, chunk: Int, freeRunning: UInt64? = nil,
+    communicator: Communicator
   ) throws {
     let most =
       mode.forStreams(split.streams) == .whole
@@ -53,12 +61,18 @@ package final class Evaluator {
     )
     chunks = schedule.chunks(inEpoch: 0)
     self.lanes = RankBlocks.evenPart(of: lanes, rank: communicator.rank, ranks: communicator.size)
+    let shape = ChunkShape(
+      steps: schedule.chunk, sourceSteps: schedule.sourceSteps, shards: 1,
+      lanesPerShard: max(1, self.lanes.count))
     model = Model(
-      configuration, tracks: dataset.tracks, memory: memory.withoutGradients,
-      shape: ChunkShape(
-        steps: schedule.chunk, sourceSteps: schedule.sourceSteps, shards: 1,
-        lanesPerShard: max(1, self.lanes.count)),
+      configuration, tracks: dataset.tracks, memory: memory.withoutGradients, shape: shape,
       precision: .float32)
+    let firstLane = self.lanes.lowerBound
+    sampler = freeRunning.map { seed in
+      InputSampler(
+        configuration, tracks: dataset.tracks, memory: memory, shape: shape, firstLane: firstLane,
+        key: RandomKey(seed: seed, purpose: .freeRunning))
+    }
     sums = MeasureSums(
       MeasureSet(configuration, tracks: dataset.tracks, dataset.description.targets), model)
   }
@@ -68,14 +82,19 @@ package final class Evaluator {
     RankBlocks.evenPart(of: schedule.lanes, rank: rank, ranks: communicator.size)
   }
 
-  /// Passes once over the split; every rank gets the metrics of the whole. Collective.
+  /// Passes over the split; every rank gets the metrics of the whole. Collective.
   ///
-  /// - Parameter observe: Called on each rank for each chunk, with the rank's results. The calls are as many on all
-  ///   ranks, whatever fails, so collectives may be made in them.
+  /// - Parameters:
+  ///   - observe: Called on each rank for each chunk, with the rank's results. The calls are as many on all ranks, whatever
+  ///     fails, so collectives may be made in them.
+  ///   - observeFreeRunning: Called for each chunk of the second pass, with its number.
   /// - Throws: `JobError` where on any rank the data could not be read or `observe` has thrown, `MPIError` where the
   ///   ranks cannot communicate.
-  package func evaluate(observe: (_ chunk: EvaluatedChunk) throws -> Void = { _ in }) throws -> Metrics {
-    guard let metrics = try evaluate(shouldStop: nil, observe: observe) else {
+  package func evaluate(
+    observe: (_ chunk: EvaluatedChunk) throws -> Void = { _ in },
+    observeFreeRunning: (_ chunk: Int) -> Void = { _ in }
+  ) throws -> Metrics {
+    guard let metrics = try evaluate(shouldStop: nil, observe, observeFreeRunning) else {
       preconditionFailure("nobody asks to stop")
     }
     return metrics
@@ -85,11 +104,31 @@ package final class Evaluator {
   ///
   /// - Returns: nil where the pass was broken off.
   package func evaluate(unless shouldStop: () -> Bool) throws -> Metrics? {
-    try withoutActuallyEscaping(shouldStop) { try evaluate(shouldStop: $0, observe: { _ in }) }
+    try withoutActuallyEscaping(shouldStop) { try evaluate(shouldStop: $0, { _ in }, { _ in }) }
   }
 
   private func evaluate(
-    shouldStop: (() -> Bool)?, observe: (_ chunk: EvaluatedChunk) throws -> Void
+    shouldStop: (() -> Bool)?, _ observe: (_ chunk: EvaluatedChunk) throws -> Void,
+    _ observeFreeRunning: (_ chunk: Int) -> Void
+  ) throws -> Metrics? {
+    guard var metrics = try pass(shouldStop, compute, observe) else { return nil }
+    guard let sampler else { return metrics }
+    sampler.prepareWeights()
+    let free = try pass(shouldStop) { chunk in
+      sampler.replaceInputs(
+        of: chunk, number: UInt32(truncatingIfNeeded: chunk.index), share: 1, from: model.states)
+      compute(chunk)
+    } _: {
+      observeFreeRunning($0.index)
+    }
+    guard let free else { return nil }
+    metrics.add(freeRunning: free)
+    return metrics
+  }
+
+  private func pass(
+    _ shouldStop: (() -> Bool)?, _ compute: (Chunk) -> Void,
+    _ observe: (_ chunk: EvaluatedChunk) throws -> Void
   ) throws -> Metrics? {
     var poll = shouldStop == nil ? nil : StopPoll(communicator)
     var isBrokenOff = false

@@ -21,6 +21,8 @@ package struct EvaluationJob: Sendable {
   package var split: String?
   /// The file for results by stream and target, which must not exist yet; nil for none.
   package var outputPath: String?
+  /// Whether the model is also measured where it reads what it draws itself.
+  package var runsFree = false
   /// Whether hidden states are written there too.
   package var states = false
 
@@ -47,7 +49,17 @@ package struct EvaluationJob: Sendable {
       try Evaluator(
         configuration.model, memory: memory, dataset: dataset, split: split, mode: configuration.data.mode,
         longest: configuration.data.longest,
-        lanes: configuration.training.lanes, chunk: configuration.training.chunk, communicator: communicator)
+        lanes: configuration.training.lanes, chunk: configuration.training.chunk,
+        freeRunning: runsFree ? configuration.training.seedBits : nil, communicator: communicator)
+    }
+    try communicator.agree {
+      let targets = dataset.description.targets
+      guard runsFree, !InputSampler.applies(to: configuration.model, tracks: dataset.tracks, targets) else {
+        return
+      }
+      throw TrainingError(
+        "\(path): --free-running is for models that read the tokens they say, of texts or of pairs, in one direction; leave "
+          + "it out")
     }
     let holdsTokens = try checkMemory(configuration, trained, dataset, communicator, makeEvaluator)
     let tokens = holdsTokens ? try dataset.holdTokens(communicator) : nil
@@ -62,20 +74,25 @@ package struct EvaluationJob: Sendable {
         split: split.name, mode: evaluator.schedule.mode.rawValue, lanes: evaluator.schedule.lanes,
         metrics: metrics)
     }
+    func evaluate(_ evaluator: Evaluator, _ observe: (EvaluatedChunk) throws -> Void) throws -> Metrics {
+      try evaluator.evaluate { chunk in
+        progress(chunk.index + 1, evaluator.chunksOfPasses)
+        try observe(chunk)
+      } observeFreeRunning: {
+        progress(evaluator.chunks + $0 + 1, evaluator.chunksOfPasses)
+      }
+    }
     let metrics: Metrics
     if let outputPath {
       metrics = try Self.creating(outputPath, communicator) { file in
         let recorder = try communicator.agree {
           try EvaluationRecorder(evaluator, file, states: states, communicator: communicator)
         }
-        let metrics = try evaluator.evaluate { chunk in
-          progress(chunk.index + 1, evaluator.chunks)
-          try recorder.record(chunk)
-        }
+        let metrics = try evaluate(evaluator) { try recorder.record($0) }
         return (metrics, { try recorder.finish(header(metrics)) })
       }
     } else {
-      metrics = try evaluator.evaluate { progress($0.index + 1, evaluator.chunks) }
+      metrics = try evaluate(evaluator) { _ in }
     }
     try tokens?.free()
     return EvaluationReport(header: header(metrics), floor: split.floor, damaged: trained?.damaged ?? [])

@@ -10,6 +10,8 @@ package enum Purpose: UInt32, Sendable {
   case generation = 4
   case synthesis = 5
   case benchmark = 6
+  case sampling = 7
+  case freeRunning = 8
 }
 
 /// The key of a family of random sequences: a function of the run's seed and the purpose.

@@ -68,13 +68,13 @@ package struct ValidationRow: Sendable, Equatable {
   package var epoch: Int
   /// The mean loss over the validation split.
   package var loss: Double
-  /// What decides which validation is the best, and its value, where that is not the loss.
-  package var measured: Metrics.Value?
+  /// What else is told: what decides which validation is the best, and the loss running free.
+  package var measured: [Metrics.Value]
   /// Whether this is the run's best validation so far.
   package var best: Bool
 
   /// A row with these values.
-  package init(step: Int, epoch: Int, loss: Double, measured: Metrics.Value? = nil, best: Bool) {
+  package init(step: Int, epoch: Int, loss: Double, measured: [Metrics.Value] = [], best: Bool) {
     self.step = step
     self.epoch = epoch
     self.loss = loss
@@ -86,14 +86,14 @@ package struct ValidationRow: Sendable, Equatable {
     var members: JSON.Members = [
       "kind": .string("validation"), "step": .integer(step), "epoch": .integer(epoch), "loss": .number(loss),
     ]
-    if let measured { members.append([measured.measure.rawValue: .number(measured.value)]) }
+    for measured in measured { members.append([measured.measure.rawValue: .number(measured.value)]) }
     members.append(["best": .bool(best)])
     return members
   }
 
   /// The row as a line for people.
   func line(totalSteps: Int) -> String {
-    let measured = measured.map { "  \($0.measure.title) \(Wording.decimal($0.value, places: 4))" } ?? ""
+    let measured = measured.map { "  \($0.measure.title) \(Wording.decimal($0.value, places: 4))" }.joined()
     return "step \(step)/\(totalSteps)  validation \(Wording.decimal(loss, places: 4))\(measured)"
       + (best ? "  best so far" : "")
   }

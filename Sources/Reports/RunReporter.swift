@@ -103,7 +103,9 @@ package final class RunReporter: TrainingObserver {
   package func didValidate(_ progress: TrainingProgress, _ metrics: Metrics) {
     let row = ValidationRow(
       step: progress.step, epoch: progress.epoch, loss: metrics.loss,
-      measured: measure == .loss ? nil : metrics.values.first { $0.measure == measure },
+      measured: metrics.values.filter { value in
+        value.measure == .freeRunningLoss || (value.measure == measure && measure != .loss)
+      },
       best: progress.bestStep == progress.step)
     stopIfFails { try report(row) }
     // The rate of training doesn't count validation.

@@ -16,6 +16,8 @@ struct EvalCommand: ParallelCommand {
   var split: String?
   @Option(help: "A new HDF5 file for the results by stream and by target.") var output: String?
   @Flag(help: "Write the hidden states of the uppermost layer there too.") var states = false
+  @Flag(help: "Pass a second time, the model reading what it draws itself: how much worse is it then?")
+  var freeRunning = false
   @Flag(help: "Of a run, take the best checkpoint, not the newest.") var best = false
   @Flag(help: "Print JSON.") var json = false
 
@@ -26,7 +28,7 @@ struct EvalCommand: ParallelCommand {
   func run(_ communicator: Communicator) throws -> ExitStatus {
     var job = EvaluationJob(path: path)
     (job.best, job.dataPath, job.split) = (best, data, split)
-    (job.outputPath, job.states) = (output, states)
+    (job.outputPath, job.states, job.runsFree) = (output, states, freeRunning)
     let console = communicator.rank == 0 && !json ? Console() : nil
     let result = try job.run(communicator) { done, all in
       if done * 100 / all > (done - 1) * 100 / all { console?.progress("evaluated \(done * 100 / all) %") }

@@ -45,6 +45,31 @@ import Testing
     }
   }
 
+  @Test(arguments: ["contiguous", "whole"])
+  func `a model that reads what it draws is measured alike on any number of ranks`(mode: String) throws {
+    try SampleRun.with(mode: mode, settings: ["evaluation.free_running=true"]) { run in
+      let plain = try run.seqtrain(ranks: 1, ["eval", run.path, "--split", "validation", "--json"]).output
+      let free = try [1, 3].map { ranks in
+        let result = try run.seqtrain(
+          ranks: ranks, ["eval", run.path, "--split", "validation", "--json", "--free-running"])
+        #expect(result.status == 0, "\(result)")
+        return result.output
+      }
+      #expect(free[0] == free[1])
+      let numbers = try #require(
+        free[0].firstMatch(
+          of: /"loss":([0-9.]+).*("free_running_loss":([0-9.]+),"exposure_bias":([-0-9.e]+),)/))
+      let (loss, whileFree, bias) = (Double(numbers.1), Double(numbers.3), Double(numbers.4))
+      #expect(try #require(loss) + #require(bias) - #require(whileFree) < 1e-12)
+      #expect(abs(try #require(bias)) > 1e-6)
+      // The rest is as it was.
+      #expect(free[0].replacing(numbers.2, with: "") == plain)
+      // The last validation of the run, of the same weights.
+      let row = try #require(try lines("\(run.path)/metrics.jsonl").last { $0.contains("validation") })
+      #expect(row.contains("\"free_running_loss\":\(numbers.3),"), "\(row)")
+    }
+  }
+
   /// In contiguous mode too, since a lane is led in to a stream of which it has the rest; what leads in counts nowhere.
   @Test(arguments: [
     ("contiguous", 8, 4, "test"), ("contiguous", 5, 256, "test"), ("contiguous", 5, 266, "train"),

@@ -79,10 +79,6 @@ import Testing
       })
   }
 
-  private func lines(_ path: String) throws -> [Substring] {
-    String(decoding: try readBytes(path), as: UTF8.self).split(separator: "\n")
-  }
-
   @Test func `labels are predicted by name, without targets, as an evaluation finds them`() throws {
     try withTemporaryDirectory { place in
       try Self.makeTags("\(place)/d.h5")
@@ -336,6 +332,14 @@ import Testing
           "train", "--run", "\(place)/other", "--set", "data.path=\(place)/d.h5", "--set",
           "model.objective=gaussian"),
         "model.objective gaussian can't use targets of 4 labels; expected auto or cross_entropy")
+      try expectRefusal(
+        try seqtrain(
+          "train", "--run", "\(place)/other", "--set", "data.path=\(place)/d.h5", "--set",
+          "training.sampling.decay=linear"),
+        "training.sampling.decay linear is for models that read the tokens they say")
+      try expectRefusal(
+        try seqtrain("eval", run, "--free-running"),
+        "--free-running is for models that read the tokens they say")
       #expect(try directoryEntries(place) == before)
     }
   }

@@ -72,3 +72,8 @@ func numbers(in path: String, under group: String? = nil) throws -> [String: [Do
   return try Dictionary(
     uniqueKeysWithValues: group.datasetPaths().map { ($0, try group.dataset($0).readArray(of: Double.self)) })
 }
+
+/// The lines of a file of text.
+func lines(_ path: String) throws -> [Substring] {
+  String(decoding: try readBytes(path), as: UTF8.self).split(separator: "\n")
+}

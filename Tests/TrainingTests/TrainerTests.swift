@@ -47,6 +47,14 @@ import Training
       "transition",
       ["model.transition_layers=1", "model.output_layers=1", "model.variational_dropout.recurrent=0.2"]
     ),
+    ("sampling", ["training.sampling.decay=linear", "training.sampling.steps=3", "training.accumulate=2"]),
+    (
+      "sampling-whole",
+      [
+        "training.sampling.decay=inverse_sigmoid", "training.sampling.steps=3", "training.sampling.limit=0.6",
+        "data.mode=whole", "model.cell=attention", "training.precision=bfloat16",
+      ]
+    ),
     ("bidirectional", ["model.bidirectional=true", "data.mode=whole"]),
     ("attention", ["model.cell=[attention, gru]", "model.attention.memory=11", "data.mode=packed"]),
     (
@@ -113,6 +121,7 @@ import Training
       let settings = [
         "training.steps=40", "data.mode=packed", "model.dropout=0.2", "training.accumulate=2",
         "training.schedule.name=inverse_sqrt", "training.schedule.warmup=8",
+        "training.sampling.decay=exponential", "training.sampling.steps=30",
       ]
       let (lines, result) = try train(
         base, ranks: 2,

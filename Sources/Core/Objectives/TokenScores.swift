@@ -15,11 +15,11 @@ package final class TokenScores {
     largest = Buffer(count: lanes)
     normalizers = Buffer(count: lanes)
     ones = Buffer(count: lanes)
-    ones.elements.update(repeating: 1)
   }
 
   /// Measures logits [B, V].
   package func measure(_ logits: Matrix) {
+    ones.elements.update(repeating: 1)
     st_largest_in_rows(logits.rows, logits.columns, logits.base, largest.base)
     // The loss of a token is what its logit lacks.
     st_softmax_cross_entropy(

@@ -32,6 +32,10 @@ package enum Measure: String, Sendable, CaseIterable, SettingValue {
   case corr
   /// The negative log likelihood of a position, in nats, as a density in the data's units.
   case nll
+  /// The loss where the model reads what it draws itself, not the true tokens.
+  case freeRunningLoss = "free_running_loss"
+  /// How much that is above the loss.
+  case exposureBias = "exposure_bias"
 
   /// How values are written for people.
   package enum Form: Sendable {
@@ -55,12 +59,14 @@ package enum Measure: String, Sendable, CaseIterable, SettingValue {
     case .rse: "relative squared error"
     case .corr: "correlation"
     case .nll: "negative log likelihood"
+    case .freeRunningLoss: "loss, running free"
+    case .exposureBias: "exposure bias"
     }
   }
 
   package var form: Form {
     switch self {
-    case .nll: .nats
+    case .nll, .freeRunningLoss, .exposureBias: .nats
     case .accuracy, .precisionMacro, .recallMacro, .f1Macro, .precisionEntities, .recallEntities, .f1Entities:
       .share
     case .loss, .perplexity, .bitsPerTarget, .mse, .mae, .r2, .rse, .corr: .number
@@ -70,7 +76,7 @@ package enum Measure: String, Sendable, CaseIterable, SettingValue {
   /// Whether higher values are better.
   package var isBetterHigher: Bool {
     switch self {
-    case .loss, .perplexity, .bitsPerTarget, .mse, .mae, .rse, .nll: false
+    case .loss, .perplexity, .bitsPerTarget, .mse, .mae, .rse, .nll, .freeRunningLoss, .exposureBias: false
     case .accuracy, .precisionMacro, .recallMacro, .f1Macro, .precisionEntities, .recallEntities, .f1Entities,
       .r2,
       .corr:

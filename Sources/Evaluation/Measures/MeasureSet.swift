@@ -29,12 +29,19 @@ extension Tally {
 package struct MeasureSet {
   private let judgements: Set<Judgement>
   private let description: TargetDescription
+  private let runsFree: Bool
 
   /// More labels are not told apart, since their confusions are counted in a matrix.
   private static let mostLabels = 1024
 
   /// Those of a configuration, checked against the tracks.
-  package init(_ configuration: ModelConfiguration, tracks: TrackSet, _ description: TargetDescription) {
+  ///
+  /// - Parameter runsFree: Whether the model also reads what it draws itself.
+  package init(
+    _ configuration: ModelConfiguration, tracks: TrackSet, _ description: TargetDescription,
+    runsFree: Bool = false
+  ) {
+    self.runsFree = runsFree
     judgements = configuration.judgements(for: tracks)
     self.description = description
   }
@@ -54,6 +61,7 @@ package struct MeasureSet {
     if hasEntities { measures += [.precisionEntities, .recallEntities, .f1Entities] }
     if judgements.contains(.error) { measures += [.mse, .mae, .r2, .rse, .corr] }
     if judgements.contains(.density) { measures.append(.nll) }
+    if runsFree { measures += [.freeRunningLoss, .exposureBias] }
     return measures
   }
 

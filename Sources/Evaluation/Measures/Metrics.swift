@@ -35,6 +35,12 @@ package struct Metrics: Sendable, Equatable {
   /// The mean loss.
   package var loss: Double { self[.loss] ?? .nan }
 
+  /// Adds what came of a pass in which the model read what it had drawn itself.
+  mutating func add(freeRunning: Metrics) {
+    add(.freeRunningLoss, freeRunning.loss)
+    add(.exposureBias, freeRunning.loss - loss)
+  }
+
   mutating func add(_ measure: Measure, _ value: Double) {
     values.append(Value(measure: measure, value: value))
   }

@@ -55,6 +55,9 @@ extension Configuration {
 }
 
 extension Configuration {
+  /// The seed with which validations let the model run free; nil where they don't.
+  package var freeRunningSeed: UInt64? { evaluation.freeRunning ? training.seedBits : nil }
+
   /// How a training plays the split `train`.
   ///
   /// - Throws: `DataError` where it can't; it names what works.

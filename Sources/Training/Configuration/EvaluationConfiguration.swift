@@ -11,6 +11,8 @@ package struct EvaluationConfiguration: Sendable, Equatable {
   package var patience = 0
   /// What decides which validation is the best.
   package var measure = Measure.loss
+  /// Whether validations also measure the model where it reads what it draws itself.
+  package var freeRunning = false
 
   /// The defaults.
   package init() {}
@@ -32,6 +34,9 @@ extension EvaluationConfiguration {
       "By what validations are compared, for the best checkpoint, evaluation.patience and the schedule plateau; which "
         + "measures there are depends on the data and model.objective",
       synonyms: "metric monitor metricforbestmodel bestmetric"),
+    Setting(
+      "free_running", \.freeRunning, mayChange: true,
+      "Validate a second time, the model reading what it draws itself: free_running_loss, exposure_bias"),
   ]
 }
 
@@ -41,7 +46,22 @@ extension Configuration {
   /// - Throws: `ConfigurationError`.
   package func check(_ tracks: TrackSet, _ description: TargetDescription) throws {
     try model.check(tracks)
-    let measures = MeasureSet(model, tracks: tracks, description).measures
+    let runsFree = InputSampler.applies(to: model, tracks: tracks, description)
+    let drawing = [
+      (
+        "training.sampling.decay \(training.sampling.decay.rawValue)", training.sampling.decay != .none,
+        "none"
+      ),
+      ("evaluation.free_running true", evaluation.freeRunning, "false"),
+    ].first { $0.1 }
+    if let (setting, _, other) = drawing, !runsFree {
+      throw ConfigurationError(
+        "\(setting) is for models that read the tokens they say, of texts or of pairs, in one direction; set \(other)"
+      )
+    }
+    let measures = MeasureSet(
+      model, tracks: tracks, description, runsFree: evaluation.freeRunning && evaluation.every > 0
+    ).measures
     guard measures.contains(evaluation.measure) else {
       throw ConfigurationError(
         "evaluation.measure \(evaluation.measure.rawValue) is not measured of these targets; expected "

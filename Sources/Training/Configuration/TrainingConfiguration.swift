@@ -42,6 +42,8 @@ package struct TrainingConfiguration: Sendable, Equatable {
   package var logEvery = 10
   /// The seconds that a rank waits for others before the job is ended; 0 for any time.
   package var timeout = 300
+  /// Which inputs the model draws itself.
+  package var sampling = SamplingConfiguration()
   /// How weights are updated.
   package var optimizer = OptimizerConfiguration()
   /// How the learning rate moves.
@@ -61,6 +63,7 @@ extension TrainingConfiguration {
   /// Its settings, and those of its parts.
   package static let settings =
     own
+    + SamplingConfiguration.settings.lifted("sampling", \.sampling)
     + OptimizerConfiguration.settings.lifted("optimizer", \.optimizer)
     + ScheduleConfiguration.settings.lifted("schedule", \.schedule)
 

@@ -1,6 +1,8 @@
 import Chunks
 import Core
+import Evaluation
 import MPI
+import Random
 
 /// How a resolved configuration lays a training out over the ranks; takes no memory to speak of.
 package struct StepPlan {
@@ -47,6 +49,8 @@ struct StepParts {
   let ranges: [UpdateRange]
   let optimizer: any Optimizer
   let report: StepReport
+  /// What replaces inputs, where any are drawn.
+  let sampling: ScheduledSampling?
   /// Room for the carried states before a step, in the order of the model's; none where they are never put back.
   let entering: [Buffer<Float>]
 
@@ -55,13 +59,22 @@ struct StepParts {
   ) {
     let training = plan.configuration.training
     let rank = communicator.rank
+    let shape = ChunkShape(
+      steps: plan.steps, sourceSteps: plan.sourceSteps, shards: plan.shards.shards(of: rank).count,
+      lanesPerShard: training.lanes / training.shards)
+    let firstLane = plan.lanesOfRank[rank].lowerBound
     model = Model(
-      plan.configuration.model, tracks: plan.tracks, memory: memory,
-      shape: ChunkShape(
-        steps: plan.steps, sourceSteps: plan.sourceSteps, shards: plan.shards.shards(of: rank).count,
-        lanesPerShard: training.lanes / training.shards),
-      precision: training.precision, sharing: packing, firstLane: plan.lanesOfRank[rank].lowerBound,
+      plan.configuration.model, tracks: plan.tracks, memory: memory, shape: shape,
+      precision: training.precision, sharing: packing, firstLane: firstLane,
       dropoutSeed: training.seedBits, accumulates: training.accumulate > 1)
+    sampling =
+      training.sampling.decay == .none
+      ? nil
+      : ScheduledSampling(
+        training.sampling,
+        InputSampler(
+          plan.configuration.model, tracks: plan.tracks, memory: memory, shape: shape, firstLane: firstLane,
+          key: RandomKey(seed: training.seedBits, purpose: .sampling)))
     let slices = Ownership(plan.layout, hosts: communicator.hosts).ranges(of: rank)
     ranges = [UpdateRange](plan.layout, slices: slices, group: training.optimizer.group)
     optimizer = training.optimizer.makeOptimizer(ranges)

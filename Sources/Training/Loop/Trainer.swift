@@ -64,8 +64,7 @@ package final class Trainer {
         configuration.model, memory: step.exchange.memory, dataset: dataset,
         split: dataset.split("validation"),
         mode: configuration.data.mode, longest: configuration.data.longest, lanes: training.lanes,
-        chunk: training.chunk,
-        communicator: communicator)
+        chunk: training.chunk, freeRunning: configuration.freeRunningSeed, communicator: communicator)
     learningRate = try LearningRate(
       peak: training.optimizer.learningRate, schedule: training.schedule,
       steps: communicator.agree { try training.totalSteps(chunksPerEpoch: schedule.chunks(inEpoch: 0)) })

@@ -27,6 +27,8 @@ package struct StepOutcome {
 ///
 ///     chunks -> forward, backward -> exchange -> losses, norms and flags to all -> clip -> update -> publish
 ///
+/// With scheduled sampling, the model first draws some inputs of each chunk itself.
+///
 /// Every rank makes the same collective calls in the same order.
 package final class TrainingStep {
   package let model: Model
@@ -38,6 +40,7 @@ package final class TrainingStep {
   private let report: StepReport
   private let accumulate: Int
   private let clipNorm: Double
+  private let sampling: ScheduledSampling?
   private let entering: [Buffer<Float>]
   private var position = (epoch: 0, chunk: 0)
   /// The seconds that this rank has waited in the last step after it had reported.
@@ -57,6 +60,7 @@ package final class TrainingStep {
     model = parts.model
     optimizer = parts.optimizer
     report = parts.report
+    sampling = parts.sampling
     entering = parts.entering
   }
 
@@ -80,7 +84,7 @@ package final class TrainingStep {
     meter.measure(.optimizer) { model.clearGradients() }
     try meter.measure(.exchange) { try exchange.awaitPackedWeights() }
     report.begin()
-    let failure = trainOnChunks(firstChunk: firstChunk, nextChunk)
+    let failure = trainOnChunks(step: step, firstChunk: firstChunk, nextChunk)
     report.check(model.states)
     let gradients = try meter.measure(.exchange) { try exchange.reduce() }
     meter.measure(.optimizer) { report.add(gradients: gradients) }
@@ -118,12 +122,16 @@ package final class TrainingStep {
 
   /// Adds the gradients of the step's chunks. A rank that cannot read its data still takes part in the exchange, where
   /// all ranks learn of it.
-  private func trainOnChunks(firstChunk: Int, _ nextChunk: () throws -> Chunk) -> (any Error)? {
+  private func trainOnChunks(
+    step: Int, firstChunk: Int, _ nextChunk: () throws -> Chunk
+  ) -> (any Error)? {
+    sampling?.prepareWeights(step: step)
     for index in 0..<accumulate {
       do {
         let chunk = try model.meter.measure(.data) { try nextChunk() }
         position = (chunk.epoch, chunk.index)
         chunk.number = UInt32(truncatingIfNeeded: firstChunk + index)
+        sampling?.replaceInputs(of: chunk, step: step, from: model.states)
         model.train(chunk, isLast: index + 1 == accumulate) { piece in
           model.meter.measure(.exchange) { exchange.finished(piece: piece) }
         }

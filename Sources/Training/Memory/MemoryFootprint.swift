@@ -78,7 +78,8 @@ extension Configuration {
       guard evaluation.every > 0 else { return nil }
       let evaluator = try Evaluator(
         model, memory: memory, dataset: dataset, split: dataset.split("validation"), mode: data.mode,
-        longest: data.longest, lanes: training.lanes, chunk: training.chunk, communicator: communicator)
+        longest: data.longest, lanes: training.lanes, chunk: training.chunk,
+        freeRunning: freeRunningSeed, communicator: communicator)
       feeders.append((evaluator.schedule, lanes: evaluator.lanes(of: communicator.rank).count))
       return evaluator
     }
