@@ -5,13 +5,15 @@ import Glibc
 import Training
 
 /// A row of a logging step.
-package struct TrainingRow: Sendable, Equatable {
+package struct TrainingRow: Sendable {
   /// Updates made so far.
   package var step: Int
   /// Complete passes over the data.
   package var epoch: Int
   /// The mean over all targets since the previous row, without skipped steps, in nats a target.
   package var loss: Double
+  /// Where there is a discriminator: its mean loss in this step, and the model's of being told apart.
+  package var adversarial: (discriminator: Double, model: Double)?
   /// The global norm of this step's gradient, before clipping.
   package var norm: Double
   /// Whether this step's gradient was clipped.
@@ -27,12 +29,14 @@ package struct TrainingRow: Sendable, Equatable {
 
   /// A row with these values.
   package init(
-    step: Int, epoch: Int, loss: Double, norm: Double, clipped: Bool, learningRate: Double,
-    tokensPerSecond: Double, slowestRank: Int, waitShare: Double
+    step: Int, epoch: Int, loss: Double, adversarial: (discriminator: Double, model: Double)? = nil,
+    norm: Double, clipped: Bool, learningRate: Double, tokensPerSecond: Double, slowestRank: Int,
+    waitShare: Double
   ) {
     self.step = step
     self.epoch = epoch
     self.loss = loss
+    self.adversarial = adversarial
     self.norm = norm
     self.clipped = clipped
     self.learningRate = learningRate
@@ -42,12 +46,21 @@ package struct TrainingRow: Sendable, Equatable {
   }
 
   var members: JSON.Members {
-    [
+    var members: JSON.Members = [
       "kind": .string("train"), "step": .integer(step), "epoch": .integer(epoch), "loss": .number(loss),
+    ]
+    if let adversarial {
+      members.append([
+        "discriminator_loss": .number(adversarial.discriminator),
+        "professor_loss": .number(adversarial.model),
+      ])
+    }
+    members.append([
       "norm": .number(norm), "clipped": .bool(clipped), "learning_rate": .number(learningRate),
       "tokens_per_second": .number(tokensPerSecond), "slowest_rank": .integer(slowestRank),
       "wait_share": .number(waitShare),
-    ]
+    ])
+    return members
   }
 
   /// The row as a line for people.

@@ -92,7 +92,8 @@ package final class RunReporter: TrainingObserver {
     let now = ContinuousClock.now
     let seconds = (now - last) / .seconds(1)
     let row = TrainingRow(
-      step: progress.step, epoch: progress.epoch, loss: progress.meanLossSinceRow, norm: outcome.norm,
+      step: progress.step, epoch: progress.epoch, loss: progress.meanLossSinceRow,
+      adversarial: outcome.adversarial, norm: outcome.norm,
       clipped: outcome.clipped, learningRate: learningRate,
       tokensPerSecond: targets / seconds, slowestRank: waits.slowestRank, waitShare: waits.seconds / seconds)
     stopIfFails { try report(row) }

@@ -70,6 +70,25 @@ import Testing
     }
   }
 
+  @Test
+  func `professor forcing tells both losses, and a checkpoint of it is evaluated without a discriminator`()
+    throws
+  {
+    let settings = ["model.discriminator.hidden=4", "training.log_every=3"]
+    try SampleRun.with(mode: "packed", settings: settings) { run in
+      let rows = try lines("\(run.path)/metrics.jsonl").filter { $0.contains("\"train\"") }
+      #expect(rows.count == 4)
+      for row in rows {
+        let losses = try #require(
+          row.firstMatch(of: /"discriminator_loss":([0-9.]+),"professor_loss":([0-9.]+),/))
+        // Nobody is told apart yet.
+        for loss in [losses.1, losses.2] { #expect(abs(try #require(Double(loss)) - log(2)) < 0.2, "\(row)") }
+      }
+      let outputs = try [1, 2].map { try run.seqtrain(ranks: $0, ["eval", run.path, "--json"]).output }
+      #expect(outputs[0] == outputs[1] && outputs[0].contains("\"loss\":"))
+    }
+  }
+
   /// In contiguous mode too, since a lane is led in to a stream of which it has the rest; what leads in counts nowhere.
   @Test(arguments: [
     ("contiguous", 8, 4, "test"), ("contiguous", 5, 256, "test"), ("contiguous", 5, 266, "train"),

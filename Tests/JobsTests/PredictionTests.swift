@@ -338,6 +338,11 @@ import Testing
           "training.sampling.decay=linear"),
         "training.sampling.decay linear is for models that read the tokens they say")
       try expectRefusal(
+        try seqtrain(
+          "train", "--run", "\(place)/other", "--set", "data.path=\(place)/d.h5", "--set",
+          "model.discriminator.hidden=8"),
+        "model.discriminator.hidden 8 is for models that read the tokens they say")
+      try expectRefusal(
         try seqtrain("eval", run, "--free-running"),
         "--free-running is for models that read the tokens they say")
       #expect(try directoryEntries(place) == before)

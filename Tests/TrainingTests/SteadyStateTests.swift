@@ -10,6 +10,7 @@ import Testing
     ["model.cell=[mingru, lru]", "model.initial_state=learnt", "model.residual=true", "model.embedding=16"],
     ["model.cell=attention", "model.attention.memory=5"],
     ["model.cell=[gru, attention]", "training.sampling.decay=linear", "training.sampling.steps=10"],
+    ["model.cell=lstm", "model.discriminator.hidden=6"],
     ["training.accumulate=2", "training.non_finite=skip", "training.optimizer.name=sgd"],
   ])
   func aStepAllocatesNothing(settings: [String]) throws {

@@ -55,6 +55,17 @@ import Training
         "data.mode=whole", "model.cell=attention", "training.precision=bfloat16",
       ]
     ),
+    (
+      "professor",
+      ["model.discriminator.hidden=5", "model.discriminator.weight=0.5", "model.initial_state=learnt"]
+    ),
+    (
+      "professor-sampling",
+      [
+        "model.discriminator.hidden=3", "training.accumulate=2", "training.sampling.decay=linear",
+        "training.sampling.steps=4", "model.cell=[attention, lru]", "data.mode=packed",
+      ]
+    ),
     ("bidirectional", ["model.bidirectional=true", "data.mode=whole"]),
     ("attention", ["model.cell=[attention, gru]", "model.attention.memory=11", "data.mode=packed"]),
     (
@@ -121,7 +132,7 @@ import Training
       let settings = [
         "training.steps=40", "data.mode=packed", "model.dropout=0.2", "training.accumulate=2",
         "training.schedule.name=inverse_sqrt", "training.schedule.warmup=8",
-        "training.sampling.decay=exponential", "training.sampling.steps=30",
+        "training.sampling.decay=exponential", "training.sampling.steps=30", "model.discriminator.hidden=4",
       ]
       let (lines, result) = try train(
         base, ranks: 2,

@@ -123,6 +123,8 @@ package struct ModelConfiguration: Sendable, Equatable {
   package var labelSmoothing = 0.0
   /// What the targets of each token count in training; empty where all count the same.
   package var classWeights: [Double] = []
+  /// What tells a model that reads true inputs from one that reads what it draws.
+  package var discriminator = DiscriminatorOptions()
   /// How the weights are filled.
   package var initialization = Initialization()
 
@@ -142,6 +144,7 @@ extension ModelConfiguration {
     own
     + Catalog.layers.flatMap { $0.settings }
     + SourceAttentionOptions.settings.lifted("attention", \.sourceAttention)
+    + DiscriminatorOptions.settings.lifted("discriminator", \.discriminator)
     + VariationalDropout.settings.lifted("variational_dropout", \.variationalDropout)
     + Initialization.settings.lifted("initialization", \.initialization)
 

@@ -6,7 +6,7 @@ import Preconditions
 ///     x <- x + layer(norm(x))     x <- x + mlp(norm(x))
 ///
 /// where dropout falls on what is added, and the head reads norm(x) (Xiong et al. 2020). GELU and a gated linear unit follow
-/// layers that are linear. A perceptron may stand before the head.
+/// layers that are linear. A perceptron may stand before the head, and a discriminator read what it reads.
 ///
 /// The stem of tokens is their embedding, that of frames a linear map of the same width. The first layers' parameters are
 /// named as those of a `torch.nn` module with `embedding = Embedding`, `rnn = LSTM | GRU | RNN`, `head = Linear`.
@@ -44,6 +44,9 @@ struct Stack: ModelFamily {
       probability: configuration.variationalDropout.output, isVariational: true)
     for index in 0..<configuration.outputLayers {
       x = MLPLayer.add(to: builder, configuration, name: "output.\(index)", reading: x)
+    }
+    if builder.discriminates && configuration.discriminator.hidden > 0 {
+      builder.discriminator = Discriminator(builder, configuration, reading: x)
     }
     let objective = configuration.makeObjective(builder)
     guard !configuration.tied else {

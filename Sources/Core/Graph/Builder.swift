@@ -47,6 +47,8 @@ package struct BuildOptions {
   var firstLane = 0
   /// The seed of the dropout masks in training; nil for evaluation, which drops nothing.
   var dropoutSeed: UInt64?
+  /// Whether a discriminator belongs to the model, where there is one: its parameters do, but only training computes it.
+  var discriminates = true
 }
 
 /// Hands out to modules what they need while a family puts a model together.
@@ -57,6 +59,10 @@ package final class Builder {
   private(set) var context: ModuleContext
   private(set) var tracks: TrackSet
   let dropoutSeed: UInt64?
+  /// Whether a discriminator belongs to the model.
+  let discriminates: Bool
+  /// That discriminator, once it is added.
+  var discriminator: Discriminator?
 
   private(set) var modules: [(module: any Module, axis: TimeAxis)] = []
   private(set) var states: [CarriedState] = []
@@ -88,7 +94,7 @@ package final class Builder {
       shape: options.shape, firstLane: options.firstLane, products: products,
       gradients: GradientSums(nothing, shape: options.shape, products: products, accumulates: false),
       meter: meter)
-    (tracks, dropoutSeed) = (options.tracks, options.dropoutSeed)
+    (tracks, dropoutSeed, discriminates) = (options.tracks, options.dropoutSeed, options.discriminates)
     plan = nil
   }
 
@@ -103,7 +109,7 @@ package final class Builder {
       shape: options.shape, firstLane: options.firstLane, products: products,
       gradients: GradientSums(memory, shape: options.shape, products: products, accumulates: accumulates),
       meter: meter)
-    (tracks, dropoutSeed) = (options.tracks, options.dropoutSeed)
+    (tracks, dropoutSeed, discriminates) = (options.tracks, options.dropoutSeed, options.discriminates)
     plan = Plan(
       blueprint: blueprint, signalGradients: Buffer(count: blueprint.gradientCount),
       scratch: Buffer(count: blueprint.scratchCount))

@@ -17,6 +17,8 @@ package final class Model {
   package let hidden: Matrix
   /// Losses, weights and measures of the last chunk, by lane.
   package var sums: LaneSums { head.sums }
+  /// What tells true inputs from drawn ones, in training with professor forcing.
+  package let discriminator: Discriminator?
   /// Where the time of its passes goes.
   package let meter = StepMeter()
 
@@ -36,7 +38,8 @@ package final class Model {
   ///   - sharing: Memory for the packed weights that the models of several ranks share. They wait for each other before
   ///     and after `prepareWeights`, and after this.
   ///   - firstLane: The number of the rank's first lane among all lanes of the run, a part of the key of dropout masks.
-  ///   - dropoutSeed: The seed of the dropout masks in training; nil for evaluation, which drops nothing.
+  ///   - dropoutSeed: The seed of the dropout masks in training; nil for evaluation, which drops nothing and has no
+  ///     discriminator.
   ///   - accumulates: Whether gradients of several chunks make one update. Each shard of the rank then has a vector of
   ///     gradients of its own.
   package init(
@@ -44,7 +47,9 @@ package final class Model {
     precision: Precision, bfloat16: BFloat16Products = .preferred, sharing: SharedPacking? = nil,
     firstLane: Int = 0, dropoutSeed: UInt64? = nil, accumulates: Bool = false
   ) {
-    let options = BuildOptions(shape: shape, tracks: tracks, firstLane: firstLane, dropoutSeed: dropoutSeed)
+    let options = BuildOptions(
+      shape: shape, tracks: tracks, firstLane: firstLane, dropoutSeed: dropoutSeed,
+      discriminates: dropoutSeed != nil)
     let blueprint = Blueprint(configuration, options)
     let builder = Builder(
       placing: blueprint, options, memory: memory,
@@ -59,6 +64,7 @@ package final class Model {
     pieces = blueprint.pieces
     states = builder.states
     signals = builder.signals
+    discriminator = builder.discriminator
     memories = builder.memories
     hidden = head.input.value
     if MemoryMeasurement.current == nil { prepareWeights() }
@@ -83,6 +89,21 @@ package final class Model {
         gradients.finish(piece: piece)
         finished(piece)
       }
+    }
+  }
+
+  /// Computes what the discriminator says of a chunk whose inputs the model has drawn itself, and adds to the gradients of
+  /// the parameters: to its own those of its loss, to all others those of the model's loss of being told apart. `train` of
+  /// the same chunk with its true inputs comes next, from the same states.
+  package func trainOnDrawnInputs(_ chunk: Chunk) {
+    guard let discriminator else { preconditionFailure("the model has a discriminator") }
+    meter.measure(.pointwise) {
+      discriminator.readsDrawnInputs = true
+      defer { discriminator.readsDrawnInputs = false }
+      forward(chunk)
+      head.input.gradient.prefix(chunk.rows).clear()
+      for state in states { state.gradient.clear() }
+      for (module, axis) in modules.reversed() { module.backward(axis.part(of: chunk)) }
     }
   }
 

@@ -78,7 +78,8 @@ package final class InputSampler {
 
   private func begin(_ chunk: Chunk, from states: [CarriedState]) {
     if carries {
-      precondition(states.count == model.states.count, "the states are those of such a model")
+      // Those of a discriminator stand behind them.
+      precondition(states.count >= model.states.count, "the states are those of such a model")
       for (own, state) in zip(model.states, states) { own.values.copy(from: state.values) }
     } else {
       model.clearStates()

@@ -48,9 +48,10 @@ extension Configuration {
     try model.check(tracks)
     let runsFree = InputSampler.applies(to: model, tracks: tracks, description)
     let drawing = [
+      ("training.sampling.decay \(training.sampling.decay)", training.sampling.decay != .none, "none"),
       (
-        "training.sampling.decay \(training.sampling.decay.rawValue)", training.sampling.decay != .none,
-        "none"
+        "model.discriminator.hidden \(model.discriminator.hidden)", model.discriminator.hidden > 0,
+        "0, for no professor forcing"
       ),
       ("evaluation.free_running true", evaluation.freeRunning, "false"),
     ].first { $0.1 }

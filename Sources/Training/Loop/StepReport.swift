@@ -9,6 +9,8 @@ package struct StepSummary {
   package var loss = 0.0
   /// The sum of the weights of all targets.
   package var targets = 0.0
+  /// The sums of the discriminator's losses, and of the model's of being told apart, where there is a discriminator.
+  var adversarialLosses: (discriminator: Double, model: Double)?
   /// The sum of squares of the summed gradients.
   package var squares = 0.0
   /// Whether any rank has been asked to stop.
@@ -22,6 +24,13 @@ package struct StepSummary {
 
   /// The mean loss, in nats a target; 0 where there are no targets.
   package var meanLoss: Double { targets > 0 ? loss / targets : 0 }
+
+  /// The means of the adversarial losses; 0 where there are no targets. The discriminator has two losses a target.
+  package var adversarial: (discriminator: Double, model: Double)? {
+    adversarialLosses.map {
+      targets > 0 ? ($0.discriminator / (2 * targets), $0.model / targets) : (0, 0)
+    }
+  }
 }
 
 /// Something that is not finite, and where.
@@ -56,7 +65,8 @@ package struct RankWaits: Equatable {
 /// Gathers what each rank contributes to a step's summary, in one exchange.
 ///
 /// Each rank sends: whether it stops, whether it failed, which state is not finite, which element of the gradient is
-/// not finite, how long it has waited; the loss and the sum of target weights of each of its lanes; the sum of squares of each of its blocks of
+/// not finite, how long it has waited; the loss and the sum of target weights of each of its lanes, with a discriminator its
+/// losses too; the sum of squares of each of its blocks of
 /// the gradient. All sums are taken in the order of lanes and of blocks in the flat vector, in Double, so that they
 /// do not depend on the number of ranks.
 final class StepReport {
@@ -68,13 +78,21 @@ final class StepReport {
   private let slicesOfRank: [[Range<Int>]]
   private let stateNames: [String]
   private let ranks: RankBlocks
+  private let hasDiscriminator: Bool
+  /// The numbers of a lane.
+  private let laneCount: Int
   private let buffer: Buffer<Double>
   private let blockSquares: Buffer<Double>
   /// The seconds that each rank has waited since the last `takeWaits`.
   private let waited: Buffer<Double>
 
-  init(_ communicator: Communicator, layout: ParameterLayout, lanesOfRank: [Range<Int>], stateNames: [String])
-  {
+  init(
+    _ communicator: Communicator, layout: ParameterLayout, lanesOfRank: [Range<Int>], stateNames: [String],
+    hasDiscriminator: Bool = false
+  ) {
+    let laneCount = hasDiscriminator ? 4 : 2
+    self.laneCount = laneCount
+    self.hasDiscriminator = hasDiscriminator
     let ownership = Ownership(layout, hosts: communicator.hosts)
     self.communicator = communicator
     self.layout = layout
@@ -83,7 +101,8 @@ final class StepReport {
     slicesOfRank = (0..<communicator.size).map(ownership.ranges(of:))
     ranks = RankBlocks(
       counts: zip(lanesOfRank, slicesOfRank).map { lanes, slices in
-        Self.headerCount + 2 * lanes.count + slices.reduce(0) { $0 + $1.count } / ParameterLayout.alignment
+        Self.headerCount + laneCount * lanes.count + slices.reduce(0) { $0 + $1.count }
+          / ParameterLayout.alignment
       })
     buffer = Buffer(count: ranks.count)
     blockSquares = Buffer(count: layout.count / ParameterLayout.alignment)
@@ -111,11 +130,15 @@ final class StepReport {
     return waits
   }
 
-  /// Adds the losses of a chunk.
-  func add(_ sums: LaneSums) {
+  /// Adds the losses of a chunk, and those of the discriminator where there is one.
+  func add(_ sums: LaneSums, _ discriminator: Discriminator?) {
     for lane in 0..<lanesOfRank[communicator.rank].count {
-      own[Self.headerCount + 2 * lane] += sums[lane, LaneSums.loss]
-      own[Self.headerCount + 2 * lane + 1] += sums[lane, LaneSums.weight]
+      let place = own + Self.headerCount + laneCount * lane
+      place[0] += sums[lane, LaneSums.loss]
+      place[1] += sums[lane, LaneSums.weight]
+      guard let losses = discriminator?.losses(lane: lane) else { continue }
+      place[2] += losses.own
+      place[3] += losses.model
     }
   }
 
@@ -132,7 +155,7 @@ final class StepReport {
 
   /// Adds the squares of the summed gradients, which are indexed like the flat vector.
   func add(gradients: UnsafePointer<Float>) {
-    var place = own + Self.headerCount + 2 * lanesOfRank[communicator.rank].count
+    var place = own + Self.headerCount + laneCount * lanesOfRank[communicator.rank].count
     for slice in slicesOfRank[communicator.rank] {
       for start in stride(from: slice.lowerBound, to: slice.upperBound, by: ParameterLayout.alignment) {
         place.pointee = st_sum_of_squares(ParameterLayout.alignment, gradients + start)
@@ -149,6 +172,7 @@ final class StepReport {
   func gather() throws -> StepSummary {
     try communicator.allgather(buffer.elements, ranks)
     var summary = StepSummary()
+    var adversarial = (discriminator: 0.0, model: 0.0)
     for rank in 0..<communicator.size {
       var place = buffer.base + ranks.offsets[rank]
       summary.stops = summary.stops || place[0] != 0
@@ -159,7 +183,11 @@ final class StepReport {
       for _ in lanesOfRank[rank] {
         summary.loss += place[0]
         summary.targets += place[1]
-        place += 2
+        if hasDiscriminator {
+          adversarial.discriminator += place[2]
+          adversarial.model += place[3]
+        }
+        place += laneCount
       }
       for slice in slicesOfRank[rank] {
         let count = slice.count / ParameterLayout.alignment
@@ -167,13 +195,15 @@ final class StepReport {
         place += count
       }
     }
+    if hasDiscriminator { summary.adversarialLosses = adversarial }
     for block in blockSquares.elements { summary.squares += block }
     return summary
   }
 
   private func nonFinite(_ rank: Int, _ report: UnsafeMutablePointer<Double>) -> NonFinite? {
     let lanes = lanesOfRank[rank]
-    for lane in lanes.indices where !report[Self.headerCount + 2 * (lane - lanes.lowerBound)].isFinite {
+    for lane in lanes.indices where !report[Self.headerCount + laneCount * (lane - lanes.lowerBound)].isFinite
+    {
       return .loss(rank: rank, lane: lane)
     }
     if report[2] != 0 {

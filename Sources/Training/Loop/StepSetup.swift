@@ -51,6 +51,8 @@ struct StepParts {
   let report: StepReport
   /// What replaces inputs, where any are drawn.
   let sampling: ScheduledSampling?
+  /// What trains on drawn inputs besides, where there is a discriminator.
+  let professor: ProfessorForcing?
   /// Room for the carried states before a step, in the order of the model's; none where they are never put back.
   let entering: [Buffer<Float>]
 
@@ -66,21 +68,25 @@ struct StepParts {
     model = Model(
       plan.configuration.model, tracks: plan.tracks, memory: memory, shape: shape,
       precision: training.precision, sharing: packing, firstLane: firstLane,
-      dropoutSeed: training.seedBits, accumulates: training.accumulate > 1)
+      dropoutSeed: training.seedBits,
+      accumulates: training.accumulate > 1 || plan.configuration.model.discriminator.hidden > 0)
+    func sampler(_ purpose: Purpose) -> InputSampler {
+      InputSampler(
+        plan.configuration.model, tracks: plan.tracks, memory: memory, shape: shape, firstLane: firstLane,
+        key: RandomKey(seed: training.seedBits, purpose: purpose))
+    }
     sampling =
-      training.sampling.decay == .none
-      ? nil
-      : ScheduledSampling(
-        training.sampling,
-        InputSampler(
-          plan.configuration.model, tracks: plan.tracks, memory: memory, shape: shape, firstLane: firstLane,
-          key: RandomKey(seed: training.seedBits, purpose: .sampling)))
+      training.sampling.decay == .none ? nil : ScheduledSampling(training.sampling, sampler(.sampling))
+    professor =
+      model.discriminator == nil
+      ? nil : ProfessorForcing(model, tracks: plan.tracks, sampler(.freeRunning))
     let slices = Ownership(plan.layout, hosts: communicator.hosts).ranges(of: rank)
     ranges = [UpdateRange](plan.layout, slices: slices, group: training.optimizer.group)
     optimizer = training.optimizer.makeOptimizer(ranges)
     entering = training.nonFinite == .skip ? model.states.map { Buffer(count: $0.values.count) } : []
     report = StepReport(
-      communicator, layout: plan.layout, lanesOfRank: plan.lanesOfRank, stateNames: model.states.map(\.name))
+      communicator, layout: plan.layout, lanesOfRank: plan.lanesOfRank, stateNames: model.states.map(\.name),
+      hasDiscriminator: model.discriminator != nil)
   }
 }
 

@@ -11,6 +11,8 @@ package struct StepOutcome {
   package let loss: Double
   /// The sum of the targets' weights.
   package let targets: Double
+  /// Where there is a discriminator, its mean loss over both kinds of inputs, and the model's of being told apart.
+  package let adversarial: (discriminator: Double, model: Double)?
   /// The global norm of the gradient of the mean loss, before clipping.
   package let norm: Double
   /// Whether the gradient was clipped.
@@ -27,7 +29,8 @@ package struct StepOutcome {
 ///
 ///     chunks -> forward, backward -> exchange -> losses, norms and flags to all -> clip -> update -> publish
 ///
-/// With scheduled sampling, the model first draws some inputs of each chunk itself.
+/// With scheduled sampling, the model first draws some inputs of each chunk itself; with professor forcing, it is also trained
+/// on the chunk with inputs of which it has drawn all.
 ///
 /// Every rank makes the same collective calls in the same order.
 package final class TrainingStep {
@@ -41,6 +44,7 @@ package final class TrainingStep {
   private let accumulate: Int
   private let clipNorm: Double
   private let sampling: ScheduledSampling?
+  private let professor: ProfessorForcing?
   private let entering: [Buffer<Float>]
   private var position = (epoch: 0, chunk: 0)
   /// The seconds that this rank has waited in the last step after it had reported.
@@ -61,6 +65,7 @@ package final class TrainingStep {
     optimizer = parts.optimizer
     report = parts.report
     sampling = parts.sampling
+    professor = parts.professor
     entering = parts.entering
   }
 
@@ -105,7 +110,8 @@ package final class TrainingStep {
     waitedAfterReport = WaitClock.own.seconds - waited
     model.prepareWeights()
     return StepOutcome(
-      loss: summary.meanLoss, targets: summary.targets, norm: scale.norm, clipped: scale.clipped,
+      loss: summary.meanLoss, targets: summary.targets, adversarial: summary.adversarial, norm: scale.norm,
+      clipped: scale.clipped,
       nonFinite: summary.nonFinite, stops: summary.stops, position: position)
   }
 
@@ -125,17 +131,19 @@ package final class TrainingStep {
   private func trainOnChunks(
     step: Int, firstChunk: Int, _ nextChunk: () throws -> Chunk
   ) -> (any Error)? {
+    professor?.prepareWeights()
     sampling?.prepareWeights(step: step)
     for index in 0..<accumulate {
       do {
         let chunk = try model.meter.measure(.data) { try nextChunk() }
         position = (chunk.epoch, chunk.index)
         chunk.number = UInt32(truncatingIfNeeded: firstChunk + index)
+        professor?.train(model, on: chunk)
         sampling?.replaceInputs(of: chunk, step: step, from: model.states)
         model.train(chunk, isLast: index + 1 == accumulate) { piece in
           model.meter.measure(.exchange) { exchange.finished(piece: piece) }
         }
-        report.add(model.sums)
+        report.add(model.sums, model.discriminator)
       } catch {
         report.fail()
         return error
