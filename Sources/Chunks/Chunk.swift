@@ -132,7 +132,8 @@ package final class Chunk: @unchecked Sendable {
 
   /// Whether any lane's state is reset before step t.
   package func hasReset(_ t: Int) -> Bool {
-    for lane in 0..<lanes where isReset(t, lane: lane) { return true }
+    let flags = resets + t * lanes
+    for lane in 0..<lanes where flags[lane] != 0 { return true }
     return false
   }
 }

@@ -46,11 +46,12 @@ package struct RandomKey: Sendable, Hashable {
 
 /// One counter-based sequence of random numbers (Philox-4x32-10, Salmon et al. 2011).
 package struct RandomStream: RandomNumberGenerator, Sendable {
-  private let key: RandomKey
-  private let place: (UInt32, UInt32, UInt32)
-  private var block: UInt32 = 0
-  private var numbers = st_random4()
-  private var used = 4
+  // What the next number takes is inlined where it is drawn, millions of times for an epoch's order.
+  @usableFromInline let key: RandomKey
+  @usableFromInline let place: (UInt32, UInt32, UInt32)
+  @usableFromInline var block: UInt32 = 0
+  @usableFromInline var numbers = st_random4()
+  @usableFromInline var used = 4
 
   /// The sequence of `key` at `place`.
   package init(_ key: RandomKey, at place: (UInt32, UInt32, UInt32) = (0, 0, 0)) {
@@ -59,6 +60,7 @@ package struct RandomStream: RandomNumberGenerator, Sendable {
   }
 
   /// The next 32 bits.
+  @inlinable
   package mutating func next32() -> UInt32 {
     if used == 4 {
       numbers = st_philox(key.value, block, place.0, place.1, place.2)
@@ -75,17 +77,20 @@ package struct RandomStream: RandomNumberGenerator, Sendable {
   }
 
   /// The next 64 bits.
+  @inlinable
   package mutating func next() -> UInt64 {
     let low = UInt64(next32())
     return low | UInt64(next32()) << 32
   }
 
   /// A number in [0, 1), uniform, of 53 bits.
+  @inlinable
   package mutating func uniform() -> Double {
     Double(next() >> 11) * 0x1p-53
   }
 
   /// A number below `bound`, uniform and without bias (Lemire 2019, "Fast random integer generation in an interval").
+  @inlinable
   package mutating func below(_ bound: Int) -> Int {
     precondition(bound > 0, "an empty range has no random number")
     let bound = UInt64(bound)

@@ -231,16 +231,19 @@ struct LaneLoads: Sendable {
   /// Gives pairs to the lane that has the fewest; returns which it is, and how many it had.
   @inline(__always)
   mutating func place(pairs: Int) -> (lane: Int, start: Int) {
-    let key = keys[1]
-    let lane = key & (leaves - 1)
-    var node = leaves + lane
-    var winner = key + pairs << bits
-    keys[node] = winner
-    while node > 1 {
-      winner = min(winner, keys[node ^ 1])
-      node >>= 1
+    // One check of the array's owner for all of its levels.
+    keys.withUnsafeMutableBufferPointer { keys in
+      let key = keys[1]
+      let lane = key & (leaves - 1)
+      var node = leaves + lane
+      var winner = key + pairs << bits
       keys[node] = winner
+      while node > 1 {
+        winner = min(winner, keys[node ^ 1])
+        node >>= 1
+        keys[node] = winner
+      }
+      return (lane, key >> bits)
     }
-    return (lane, key >> bits)
   }
 }
