@@ -27,7 +27,8 @@ nonisolated(unsafe) let trainingScenarios: [String: (Communicator) throws -> Voi
 /// Besides settings there are `@stop=RANK:STEP`, for the rank to ask in that step that all stop; `@break=RANK:STEP`, for it
 /// to ask when the step has been made; `@nan=STEP:COUNT`,
 /// for a weight that is not a number in so many steps from that one on; `@hosts=COUNT:COUNT...`, for ranks that exchange as
-/// if so many were on each host; `@slow=RANK`, for a rank that takes 50 ms between steps, and a line for the ranks' waits;
+/// if so many were on each host; `@flip=RANK:STEP`, for a bit of a weight to flip in the memory of the rank's host after that
+/// step; `@slow=RANK`, for a rank that takes 50 ms between steps, and a line for the ranks' waits;
 /// `@suspend=RANK:STEP`, for a rank that suspends itself after a step; `@hold=STEP:COUNT`, for the checkpoint of a step to be written when so many more have been made; and `@trace`, for a line for every step and validation.
 struct TrainingCommand {
   private let dataset: String
@@ -38,6 +39,7 @@ struct TrainingCommand {
   private var damage: Range<Int>?
   private var traces = false
   private var slowRank: Int?
+  private var flip: (rank: Int, step: Int)?
   private var suspension: (rank: Int, step: Int)?
   private var held: Range<Int>?
   private var ranksOfHosts: [Int] = []
@@ -53,6 +55,7 @@ struct TrainingCommand {
       case "@break": stop = (numbers[0], numbers[1])
       case "@nan": damage = numbers[0]..<numbers[0] + numbers[1]
       case "@hosts": ranksOfHosts = numbers
+      case "@flip": flip = (numbers[0], numbers[1])
       case "@slow": slowRank = numbers[0]
       case "@suspend": suspension = (numbers[0], numbers[1])
       case "@hold": held = numbers[0]..<numbers[0] + numbers[1]
@@ -92,6 +95,7 @@ struct TrainingCommand {
     let observer = ScenarioObserver(trainer, world, damage: damage, traces: traces && world.rank == 0)
     observer.slowRank = slowRank
     observer.held = held
+    if let flip, flip.rank == world.rank { observer.flippedStep = flip.step }
     if let suspension, suspension.rank == world.rank { observer.suspendedStep = suspension.step }
     trainer.observer = observer
     try observer.damageWeights(beforeStep: trainer.progress.step + 1)
@@ -116,6 +120,7 @@ private final class ScenarioObserver: TrainingObserver {
   var slowRank: Int?
   var held: Range<Int>?
   var suspendedStep: Int?
+  var flippedStep: Int?
   private let made = Atomic(0)
 
   init(_ trainer: Trainer, _ world: Communicator, damage: Range<Int>?, traces: Bool) {
@@ -130,6 +135,11 @@ private final class ScenarioObserver: TrainingObserver {
   {
     made.store(progress.step, ordering: .relaxed)
     if suspendedStep == progress.step { raise(SIGSTOP) }
+    if flippedStep == progress.step {
+      // The lowest bit of one that is not zero.
+      let weight = trainer.step.model.memory.weights + 3
+      weight.pointee = Float(bitPattern: weight.pointee.bitPattern ^ 1)
+    }
     if slowRank == world.rank { usleep(50_000) }
     if slowRank != nil, let waits, world.rank == 0 { print("waits \(waits.slowestRank) \(waits.seconds)") }
     if traces {

@@ -61,6 +61,32 @@ import Training
     }
   }
 
+  /// In weights that the host owns, and in those that it has from another; told by most hosts, or by two that differ.
+  @Test(arguments: [
+    ("1:1", 0, "the hosts of rank 0 and of rank 1 differ from each other"),
+    ("1:1", 1, "the hosts of rank 0 and of rank 1 differ from each other"),
+    ("1:2:1", 0, "the host of rank 0 differ from the other hosts'"),
+    ("1:2:1", 2, "the host of ranks 1 to 2 differ from the other hosts'"),
+  ])
+  func `a bit that flips in a host's memory ends the job before anything is updated`(
+    _ hosts: String, _ rank: Int, _ expected: String
+  ) throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      let ranks = hosts.split(separator: ":").reduce(0) { $0 + (Int($1) ?? 0) }
+      let settings = ["training.steps=9", "training.shards=4", "checkpoint.every=2", "@hosts=\(hosts)"]
+      let (lines, result) = try train(base, ranks: ranks, [("run", settings + ["@flip=\(rank):5"])])
+      #expect(result.status == 2 && !result.timedOut && lines.isEmpty, "\(result)")
+      #expect(
+        messages(result).map { String($0.prefix(expected.count + 52)) } == [
+          "rank 0: step 6: the weights in the memory of \(expected) (train"
+        ], "\(result)")
+      #expect(try CheckpointStore(directory: "\(base)/run").steps() == [2, 4])
+      let (resumed, _) = try train(base, ranks: ranks, [("run", settings), ("whole", settings)])
+      #expect(resumed.count == 2 && resumed[0].digest == resumed[1].digest, "\(resumed)")
+    }
+  }
+
   /// On one host, on one with another rank, and on one of its own, which only the others can tell of.
   @Test(arguments: ["3", "1:2", "2:1"])
   func `a rank that does not come any more is named once`(_ hosts: String) throws {

@@ -40,6 +40,8 @@ package struct TrainingConfiguration: Sendable, Equatable {
   package var nonFiniteLimit = 10
   /// The steps between two rows of metrics.
   package var logEvery = 10
+  /// The steps between two comparisons of the hosts' weights; 0 for none.
+  package var checkEvery = 1
   /// The seconds that a rank waits for others before the job is ended; 0 for any time.
   package var timeout = 300
   /// Which inputs the model draws itself.
@@ -108,6 +110,10 @@ extension TrainingConfiguration {
     Setting(
       "log_every", \.logEvery, .within(1, mostSteps), mayChange: true,
       "Steps between two rows of metrics", synonyms: "loginterval logsteps loggingsteps logfreq printevery"),
+    Setting(
+      "check_every", \.checkEvery, .within(0, mostSteps), mayChange: true,
+      "On several hosts: steps between two comparisons of their copies of the weights, which find a bit that has flipped in "
+        + "the step before; 0: never"),
     Setting(
       "timeout", \.timeout, .within(0, 1 << 24), mayChange: true,
       "Seconds that a rank waits for others before the job is ended; 0: any time"),

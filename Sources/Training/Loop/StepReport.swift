@@ -19,6 +19,8 @@ package struct StepSummary {
   var failed = false
   /// The first thing that is not finite, if any.
   var nonFinite: NonFinite?
+  /// The parts of the digests of the hosts' weights, where they were reported, by rank.
+  var weightDigests: [UInt64] = []
 
   package init() {}
 
@@ -65,12 +67,12 @@ package struct RankWaits: Equatable {
 /// Gathers what each rank contributes to a step's summary, in one exchange.
 ///
 /// Each rank sends: whether it stops, whether it failed, which state is not finite, which element of the gradient is
-/// not finite, how long it has waited; the loss and the sum of target weights of each of its lanes, with a discriminator its
+/// not finite, how long it has waited, a part of the digest of its host's weights; the loss and the sum of target weights of each of its lanes, with a discriminator its
 /// losses too; the sum of squares of each of its blocks of
 /// the gradient. All sums are taken in the order of lanes and of blocks in the flat vector, in Double, so that they
 /// do not depend on the number of ranks.
 final class StepReport {
-  private static let headerCount = 5
+  private static let headerCount = 6
 
   private let communicator: Communicator
   private let layout: ParameterLayout
@@ -123,6 +125,9 @@ final class StepReport {
   /// Reports how many seconds this rank has waited for others in steps since it last reported.
   func add(waited seconds: Double) { own[4] = seconds }
 
+  /// Reports the rank's part of the digest of its host's weights.
+  func add(weights digest: UInt64) { own[5] = Double(bitPattern: digest) }
+
   /// How long the ranks have waited, by all reports since this was last called.
   func takeWaits() -> RankWaits {
     let waits = RankWaits(waited.elements)
@@ -169,7 +174,9 @@ final class StepReport {
   }
 
   /// Exchanges the reports; every rank gets the same summary.
-  func gather() throws -> StepSummary {
+  ///
+  /// - Parameter hasDigests: Whether the ranks have reported digests.
+  func gather(hasDigests: Bool) throws -> StepSummary {
     try communicator.allgather(buffer.elements, ranks)
     var summary = StepSummary()
     var adversarial = (discriminator: 0.0, model: 0.0)
@@ -179,6 +186,7 @@ final class StepReport {
       summary.failed = summary.failed || place[1] != 0
       summary.nonFinite = summary.nonFinite ?? nonFinite(rank, place)
       waited.elements[rank] += place[4]
+      if hasDigests { summary.weightDigests.append(place[5].bitPattern) }
       place += Self.headerCount
       for _ in lanesOfRank[rank] {
         summary.loss += place[0]

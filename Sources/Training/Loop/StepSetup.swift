@@ -116,7 +116,7 @@ package struct StepSetup {
       plan, memory: exchange.memory, packing: exchange.packing, communicator: communicator)
     step = TrainingStep(
       communicator, parts, exchange: exchange, accumulate: configuration.training.accumulate,
-      clipNorm: configuration.training.clipNorm)
+      clipNorm: configuration.training.clipNorm, checkEvery: configuration.training.checkEvery)
     transfer = StateTransfer(
       communicator: communicator, exchange: exchange, optimizer: parts.optimizer, ranges: parts.ranges,
       model: parts.model, lanesOfRank: lanesOfRank)

@@ -41,6 +41,7 @@ package final class TrainingStep {
 
   private let communicator: Communicator
   private let report: StepReport
+  private let weightCheck: WeightCheck
   private let accumulate: Int
   private let clipNorm: Double
   private let sampling: ScheduledSampling?
@@ -53,10 +54,12 @@ package final class TrainingStep {
   /// - Parameters:
   ///   - accumulate: The number of chunks whose gradients make one update.
   ///   - clipNorm: The norm above which the gradient is scaled down to it; 0 for never.
+  ///   - checkEvery: The steps between two comparisons of the hosts' weights; 0 for none.
   init(
     _ communicator: Communicator, _ parts: StepParts, exchange: GradientExchange, accumulate: Int,
-    clipNorm: Double
+    clipNorm: Double, checkEvery: Int
   ) {
+    weightCheck = WeightCheck(every: checkEvery, communicator, exchange.memory.layout)
     self.communicator = communicator
     self.exchange = exchange
     self.accumulate = accumulate
@@ -76,7 +79,7 @@ package final class TrainingStep {
   ///   - firstChunk: The number of its first chunk in the run, from 0.
   ///   - shouldStop: Whether this rank has been asked to stop; called once, as late as the other ranks can still learn of it.
   ///   - nextChunk: Gives the next chunk, which stands until it is called again.
-  /// - Throws: `JobError` where `nextChunk` has thrown on any rank; `MPIError`.
+  /// - Throws: `JobError` where `nextChunk` has thrown on any rank, or the weights of the hosts differ; `MPIError`.
   package func run(
     step: Int, firstChunk: Int, learningRate: Double, shouldStop: () -> Bool,
     nextChunk: () throws -> Chunk
@@ -96,8 +99,14 @@ package final class TrainingStep {
     report.add(stop: shouldStop())
     let waited = WaitClock.own.seconds
     report.add(waited: waitedAfterReport + waited - waitedBefore)
-    let summary = try meter.measure(.exchange) { try report.gather() }
+    let checksWeights = weightCheck.isDue(step: step)
+    if checksWeights { report.add(weights: weightCheck.digest(exchange.memory.weights)) }
+    let summary = try meter.measure(.exchange) { try report.gather(hasDigests: checksWeights) }
     if summary.failed { try communicator.agree { if let failure { throw failure } } }
+    let differing = checksWeights ? weightCheck.differingHosts(summary.weightDigests) : []
+    if !differing.isEmpty {
+      try communicator.agree { throw TrainingError(weightCheck.message(step: step, differing)) }
+    }
 
     let scale = GradientScale(summary, clipNorm: clipNorm)
     if summary.nonFinite == nil && summary.targets > 0 {
