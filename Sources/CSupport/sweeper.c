@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -36,21 +37,28 @@ static int runs(pid_t process) {
   return readlink(path, program, sizeof program) >= 0 || errno != ENOENT;
 }
 
+// Begins a process out of reach of signals to the job, and of its output, whose end mpirun waits for; it keeps the file
+// `kept`, as 0. Returns what fork does.
+static pid_t begin_apart(const char *name, int kept) {
+  pid_t process = fork();
+  if (process != 0) return process;
+  setsid();
+  prctl(PR_SET_NAME, name);
+  dup2(kept, 0);
+  close_range(1, ~0U, 0);
+  return 0;
+}
+
 void st_begin_sweeper(const char *folder, const char *directory, const char *name) {
   int ends[2];
   if (pipe(ends) != 0) return;
   pid_t launcher = getppid();
-  sweeper = fork();
+  sweeper = begin_apart("seqtrain-sweep", ends[0]);
   if (sweeper != 0) {
     close(ends[0]);
     alive = ends[1];
     return;
   }
-  // Out of reach of signals to the job, and of its output, whose end mpirun waits for.
-  setsid();
-  prctl(PR_SET_NAME, "seqtrain-sweep");
-  dup2(ends[0], 0);
-  close_range(1, ~0U, 0);
   char byte;
   while (read(0, &byte, 1) < 0 && errno == EINTR) {
   }
@@ -67,4 +75,12 @@ void st_end_sweeper(void) {
   while (waitpid(sweeper, NULL, 0) < 0 && errno == EINTR) {
   }
   sweeper = -1;
+}
+
+void st_end_launcher_after(int seconds) {
+  pid_t launcher = getppid();
+  if (begin_apart("seqtrain-end", 0) != 0) return;
+  for (int tenth = 0; tenth < 10 * seconds && runs(launcher); tenth++) usleep(100000);
+  if (runs(launcher)) kill(launcher, SIGKILL);
+  _exit(0);
 }

@@ -68,13 +68,15 @@ package enum Environment {
   private static let reporter = Mutex<(@Sendable (any Error) -> Void)?>(nil)
 
   /// Reports an error of this rank alone and ends the process, so that `mpirun` ends the job with status 1. For a thread
-  /// besides the one that uses MPI, which may be waiting in it for ever.
+  /// besides the one that uses MPI, which may be waiting in it for ever. `mpirun` and its daemons wait for ever, too, for one
+  /// that is suspended or cut off: they are killed if they do.
   static func end(reporting error: any Error) -> Never {
     reporter.withLock { $0?(error) }
     fflush(nil)
     st_remove_temporaries()
     // What mpirun has not read when it stops the failed job may be lost.
     usleep(100_000)
+    if rankFromLauncher != nil { st_end_launcher_after(10) }
     _exit(1)
   }
 

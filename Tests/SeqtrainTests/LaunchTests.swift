@@ -65,6 +65,21 @@ import Testing
     #expect(try restarts(9, [(64, false), (0, true)]) == (64, 1), "wrong options")
   }
 
+  @Test func `kills at random leave the state as it is`() throws {
+    let result = try runProcess("bash", [script("torture"), "--rounds", "3"], timeout: 180)
+    #expect(result.status == 0, "\(result)")
+    #expect(
+      result.output.matches(of: /\nround \d: (mpirun|rank \d) of \d ranks killed at step \d+/).count == 3,
+      "\(result)")
+    #expect(result.output.contains("torture: after 3 kills the state of step "), "\(result)")
+  }
+
+  @Test(arguments: [["--rounds", "0"], ["--seed", "x"], ["--directory", "/tmp"], ["now"]])
+  func `options of kills at random that are none are refused`(_ options: [String]) throws {
+    let result = try runProcess("bash", [script("torture")] + options)
+    #expect(result.status == 1 && result.errors.contains("torture: ") && result.output.isEmpty, "\(result)")
+  }
+
   /// The path of a script in `launch`, which lies beside `Tests`.
   private func script(_ name: String) -> String {
     #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined() + "/launch/\(name)"

@@ -37,6 +37,9 @@ void st_begin_sweeper(const char *folder, const char *directory, const char *nam
 /// Ends that process, where there is one.
 void st_end_sweeper(void);
 
+/// Starts a process that kills the launcher of this one unless it ends by itself within so many seconds.
+void st_end_launcher_after(int seconds);
+
 /// Lowers the POSIX semaphore (`sem_t`), waiting up to so many seconds, whatever happens to the time of day. Returns whether it
 /// has.
 bool st_wait_for(void *semaphore, double seconds);
