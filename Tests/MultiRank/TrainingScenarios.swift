@@ -9,6 +9,7 @@ import Training
 nonisolated(unsafe) let trainingScenarios: [String: (Communicator) throws -> Void] = [
   "exchanges": exchanges,
   "exchange-without-room": exchangeWithoutRoom,
+  "plan-for-many-ranks": planForManyRanks,
   "train": { world in
     for words in CommandLine.arguments.dropFirst(2).split(separator: "--") {
       try TrainingCommand(Array(words)).run(world)

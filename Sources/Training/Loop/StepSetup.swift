@@ -7,8 +7,8 @@ import Random
 /// How a resolved configuration lays a training out over the ranks; takes no memory to speak of.
 package struct StepPlan {
   let configuration: Configuration
-  let layout: ParameterLayout
-  let shards: ShardPlan
+  package let layout: ParameterLayout
+  package let shards: ShardPlan
   /// The lanes of each rank: those of its shards.
   let lanesOfRank: [Range<Int>]
   /// The floats of the packed weights that ranks can share.
