@@ -25,6 +25,9 @@ struct Bench: ParallelCommand {
 
       --breakdown adds where rank 0 spends the step, by part; how fast it computes its matrix products beside the fastest that \
       one core of this machine can multiply and add; and the bytes of the products' operands and results.
+
+      --plan says what a step would take on a cluster, --lanes being those of all its ranks: it measures the part of one rank \
+      here, and computes the rest. mpirun -n R seqtrain bench --plan ... has R ranks compute at a time, as they do on a host.
       """)
 
   @Option(help: "The kind of layer.") var cell: LayerNames = "lstm"
@@ -45,6 +48,11 @@ struct Bench: ParallelCommand {
   @Option(help: "The steps that are timed.") var steps = 20
   @Option(help: "The steps before them that are not.") var warmup = 3
   @Flag(help: "Print where the time of a step goes.") var breakdown = false
+  @Option(
+    help: ArgumentHelp(
+      "Say what a step would take on a cluster: hosts=H,ranks=R,bandwidth=25Gbit,latency=10us, and cores=C where hosts have "
+        + "more than ranks.", valueName: "cluster"))
+  var plan: String?
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
@@ -54,9 +62,11 @@ struct Bench: ParallelCommand {
     where value < least {
       throw ValidationError("--\(name) \(value): expected at least \(least)")
     }
+    do { _ = try plan.map(Cluster.init) } catch { throw ValidationError("\(error)") }
   }
 
   func run(_ communicator: Communicator) throws -> ExitStatus {
+    if let plan { return try self.plan(on: communicator.agree { try Cluster(plan) }, communicator) }
     let configuration = try communicator.agree { try self.configuration(ranks: communicator.size) }
     if communicator.rank == 0 {
       for note in machineNotes(for: configuration.training.precision) { report(warning: note) }
@@ -66,6 +76,17 @@ struct Bench: ParallelCommand {
       guard communicator.rank == 0 else { return }
       let peak = breakdown ? configuration.training.precision.measurePeakRate() : nil
       try printLine(json ? result.json(peak: peak).text : result.text(peak: peak))
+    }
+    return .finished
+  }
+
+  private func plan(on cluster: Cluster, _ communicator: Communicator) throws -> ExitStatus {
+    let planned = try communicator.agree { try configuration(ranks: cluster.hosts * cluster.ranks) }
+    let plan = try Benchmark.plan(
+      planned, on: cluster, data: data, steps: steps, warmup: warmup, communicator)
+    try communicator.agree {
+      guard communicator.rank == 0 else { return }
+      try printLine(json ? plan.json.text : plan.text)
     }
     return .finished
   }
@@ -142,5 +163,55 @@ extension BenchmarkResult {
         + "that a core can (\(Int((100 * rate / most).rounded())) %)",
       "products' memory   \(Wording.decimal(bytes / 1e6, places: 1)) MB of operands and results a step",
     ]
+  }
+}
+
+extension ClusterPlan {
+  private var parts: [(name: String, seconds: Double)] {
+    [
+      ("compute", compute), ("update", update), ("sums", sums), ("exchange", exchange),
+      ("latencies", latencies),
+    ]
+  }
+
+  fileprivate var json: JSON {
+    .object([
+      "hosts": .integer(cluster.hosts), "ranks_per_host": .integer(cluster.ranks),
+      "lanes": .integer(configuration.training.lanes), "shards": .integer(configuration.training.shards),
+      "step_seconds": .number(step),
+      "parts": .array(parts.map { .object(["part": .string($0.name), "seconds": .number($0.seconds)]) }),
+      "tokens_per_second": .number(tokensPerSecond), "efficiency": .number(efficiency),
+      "memory_bytes_per_rank": .integer(memoryOfRank), "memory_bytes_per_host": .integer(memoryOfHost),
+      "checkpoint_bytes": .integer(checkpoint), "checkpoint_gathering_seconds": .number(gathering),
+    ])
+  }
+
+  fileprivate var text: String {
+    func milliseconds(_ seconds: Double) -> String { "\(Wording.decimal(seconds * 1000, places: 2)) ms" }
+    let rows =
+      [
+        (
+          "cluster",
+          "\(Wording.counted(cluster.hosts, "host")) of \(Wording.counted(cluster.ranks, "rank")), "
+            + "\(Wording.counted(configuration.training.lanes, "lane")), "
+            + Wording.counted(configuration.training.shards, "shard")
+        ),
+        ("step", milliseconds(step)),
+      ]
+      + parts.map { part in
+        (
+          "  \(part.name)",
+          "\(milliseconds(part.seconds)), \(Wording.decimal(100 * part.seconds / step, places: 1)) %"
+        )
+      } + [
+        ("positions a second", Wording.count(tokensPerSecond)),
+        ("efficiency", "\(Wording.decimal(100 * efficiency, places: 1)) % of one rank's speed, a rank"),
+        ("memory", "\(Wording.bytes(memoryOfRank)) a rank, \(Wording.bytes(memoryOfHost)) a host"),
+        (
+          "checkpoint",
+          "\(Wording.bytes(checkpoint)), gathered in \(Wording.decimal(gathering, places: 2)) s, written meanwhile"
+        ),
+      ]
+    return alignedText(rows)
   }
 }

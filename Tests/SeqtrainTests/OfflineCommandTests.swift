@@ -254,6 +254,64 @@ import Testing
     }
   }
 
+  @Test func `a plan of a cluster has the parts of a step, and what they come to`() throws {
+    struct Plan: Decodable {
+      struct Part: Decodable { let part: String, seconds: Double }
+      let hosts: Int, ranks_per_host: Int, lanes: Int, shards: Int
+      let step_seconds: Double, parts: [Part], tokens_per_second: Double, efficiency: Double
+      let memory_bytes_per_rank: Int, memory_bytes_per_host: Int, checkpoint_bytes: Int
+      let checkpoint_gathering_seconds: Double
+    }
+    try Workspace.with { place in
+      func plan(_ cluster: String, _ options: [String], ranks: Int = 1) throws -> Plan {
+        let command = [
+          "bench", "--hidden", "32", "--embedding", "16", "--chunk", "8", "--steps", "3", "--warmup", "1",
+          "--json",
+          "--plan", cluster,
+        ]
+        return try decode(Plan.self, try place.seqtrain(ranks: ranks, command + options).output)
+      }
+      let alone = try plan("hosts=1,ranks=1,bandwidth=1Gbit,latency=1ms", ["--lanes", "2"])
+      #expect(alone.parts.map(\.part) == ["compute", "update", "sums", "exchange", "latencies"])
+      #expect(alone.parts.dropFirst(2).allSatisfy { $0.seconds == 0 })
+      #expect(abs(alone.efficiency - 1) < 1e-9 && alone.checkpoint_gathering_seconds == 0)
+
+      let many = try plan("hosts=64,ranks=4,bandwidth=8Mbit,latency=2ms", ["--lanes", "512"], ranks: 2)
+      #expect([many.hosts, many.ranks_per_host, many.lanes, many.shards] == [64, 4, 512, 256])
+      #expect(abs(many.parts.reduce(0) { $0 + $1.seconds } - many.step_seconds) < 1e-9)
+      #expect(abs(many.tokens_per_second * many.step_seconds - 512 * 8) < 1e-6)
+      // Weights once and their gradient once, of 63 of 64 parts, at a million bytes a second.
+      let bytes = Double(many.checkpoint_bytes) / 3
+      let exchange = many.parts[3].seconds
+      #expect(abs(exchange - 2 * bytes * 63 / 64 / 1e6) < 0.1 * exchange, "\(many)")
+      #expect(many.efficiency < 0.5 && many.memory_bytes_per_host > 3 * many.memory_bytes_per_rank)
+      // With cores to spare gradients go meanwhile.
+      let spare = try plan("hosts=64,ranks=4,cores=8,bandwidth=8Mbit,latency=2ms", ["--lanes", "512"])
+      #expect(spare.parts[3].seconds < exchange)
+      #expect(try place.entries.isEmpty)
+    }
+  }
+
+  @Test(arguments: [
+    ("hosts=2,ranks=1,bandwidth=1Gbit", "latency missing"),
+    ("hosts=0,ranks=1", "hosts=0: expected a number from 1"),
+    (
+      "hosts=2,ranks=2,bandwidth=1GB,latency=1us",
+      "bandwidth=1GB: expected a number and one of Gbit, Kbit, Mbit"
+    ),
+    (
+      "hosts=2,ranks=2,cores=1,bandwidth=1Gbit,latency=1us",
+      "cores=1: expected at least the ranks of a host, 2"
+    ),
+    ("hosts", "'hosts': expected key=value"), ("host=1", "'host': expected hosts, ranks"),
+  ])
+  func `a plan of no cluster is refused`(_ cluster: String, _ message: String) throws {
+    try Workspace.with { place in
+      let result = try place.seqtrain(["bench", "--plan", cluster])
+      #expect(result.status == 64 && result.errors.contains("--plan: \(message)"), "\(result)")
+    }
+  }
+
   @Test(arguments: [
     ("data.path=d.h5", "--set data.path=d.h5: expected a setting of model or training"),
     ("training.optimizer.rate=1", "training.optimizer.rate is not a setting; the nearest is"),

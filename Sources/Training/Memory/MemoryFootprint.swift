@@ -50,6 +50,26 @@ extension StepPlan {
     return footprint
   }
 
+  /// The bytes that the first rank of a planned job takes of its own, and that all ranks of its host take together with what
+  /// they share: by what was measured of a job of other ranks, each with as many lanes.
+  package func bytesOfFirstHost(
+    measured footprint: MemoryFootprint, by other: StepPlan
+  ) -> (rank: Int, host: Int) {
+    let stride = MemoryLayout<Float>.stride
+    let states = type(of: configuration.training.optimizer.makeOptimizer([])).stateNames.count
+    func ownFloats(_ plan: StepPlan) -> Int {
+      let owned = Ownership(plan.layout, hosts: plan.shards.hosts).ranges(of: 0).reduce(0) { $0 + $1.count }
+      return states * owned + PieceReducer.receivedCount(of: 0, layout: plan.layout, plan: plan.shards)
+    }
+    // The first rank of the job gathers checkpoints, which the others don't.
+    let own = footprint.own + stride * (ownFloats(self) - ownFloats(other))
+    let ranks = shards.hosts.ranks[0]
+    let shared = ranks.reduce(0) {
+      $0 + GradientExchange.sharedByteCount(of: $1, layout: layout, packedCount: packedCount, plan: shards)
+    }
+    return (own, ranks.count * (own - footprint.checkpoint) + footprint.checkpoint + shared)
+  }
+
   /// Views of what lies in shared memory, which the exchange counts.
   private func sharedViews(rank: Int) -> (ParameterMemory, SharedPacking?) {
     MemoryMeasurement.uncounted {
