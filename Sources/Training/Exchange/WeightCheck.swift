@@ -25,22 +25,13 @@ struct WeightCheck {
   /// Whether the weights that a step begins with are compared.
   func isDue(step: Int) -> Bool { every > 0 && step % every == 0 }
 
-  /// This rank's part of its host's digest: the parts of a host's ranks, however many, have the same sum.
+  /// This rank's part of its host's digest, the sum of the bits of all weights: no flip of a bit leaves it as it is, and however
+  /// many ranks a host has, their parts have the same sum.
   func digest(_ weights: UnsafePointer<Float>) -> UInt64 {
-    stride(from: elements.lowerBound, to: elements.upperBound, by: ParameterLayout.alignment)
-      .reduce(0) { $0 &+ Self.digest(block: $1, weights + $1) }
-  }
-
-  /// Another number for any other bits of a block: each of four chains of multiplications is one to one in each word.
-  private static func digest(block start: Int, _ weights: UnsafePointer<Float>) -> UInt64 {
-    let factor: UInt64 = 0x9e37_79b9_7f4a_7c15
-    let words = UnsafeRawPointer(weights).assumingMemoryBound(to: UInt64.self)
-    var chains = SIMD4<UInt64>(0, 1, 2, 3) &+ UInt64(start)
-    for index in stride(from: 0, to: ParameterLayout.alignment / 2, by: 4) {
-      chains = (chains ^ SIMD4(words[index], words[index + 1], words[index + 2], words[index + 3])) &* factor
-      chains ^= chains &>> 32
-    }
-    return (0..<4).reduce(0) { ($0 ^ chains[$1]) &* factor }
+    let words = UnsafeRawPointer(weights + elements.lowerBound).assumingMemoryBound(to: UInt64.self)
+    var sum: UInt64 = 0
+    for index in 0..<elements.count / 2 { sum &+= words[index] }
+    return sum
   }
 
   /// Which hosts have other weights than most; all where there is no majority. None where all have the same.
