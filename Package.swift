@@ -117,7 +117,7 @@ let package = Package(
     tests(
       of: "Training",
       ["Chunks", "Core", "Sequences", "Settings", "FileSystem", "HDF5", "MPI", "MultiRank", crypto]),
-    tests(of: "Evaluation", ["Chunks", "Core", "Random"]),
+    tests(of: "Evaluation", ["Chunks", "Core", "Random"], exclude: ["Fixtures"]),
     tests(of: "Reports", ["MPI", "Training"]),
     tests(of: "Jobs", ["Chunks", "Training", "Evaluation", "Sequences", "HDF5", "MultiRank"]),
     .testTarget(

@@ -126,6 +126,25 @@ package final class Chunk: @unchecked Sendable {
     }
   }
 
+  /// Makes one of its lanes that of another chunk of the same tracks, which has as many steps or fewer.
+  package func copy(lane: Int, of other: Chunk, to place: Int) {
+    precondition(other.steps <= steps && tracks == other.tracks, "the chunks hold the same")
+    for t in 0..<other.steps {
+      let (own, position) = (t * lanes + place, t * other.lanes + lane)
+      weights[own] = other.weights[position]
+      resets[own] = other.resets[position]
+      for (own, track) in zip(storage, other.storage) {
+        switch (own, track) {
+        case (.tokens(let own), .tokens(let values)):
+          own.base[t * lanes + place] = values.base[position]
+        case (.frames(let own, let width), .frames(let values, _)):
+          (own.base + (t * lanes + place) * width).update(from: values.base + position * width, count: width)
+        default: break
+        }
+      }
+    }
+  }
+
   /// Whether the lane's state is reset before step t.
   @inlinable
   package func isReset(_ t: Int, lane: Int) -> Bool { resets[t * lanes + lane] != 0 }

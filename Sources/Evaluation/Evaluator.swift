@@ -17,8 +17,6 @@ package final class Evaluator {
   package let chunks: Int
   /// What there is of each position of a chunk.
   package var records: [Record] { model.records }
-  /// The chunks of all passes.
-  package var chunksOfPasses: Int { sampler == nil ? chunks : 2 * chunks }
   /// How the targets are named and scaled.
   package var description: TargetDescription { dataset.description.targets }
   /// H, the width of the uppermost layer.
@@ -30,8 +28,10 @@ package final class Evaluator {
   /// On a rank without lanes one that plays none.
   private let model: Model
   private let sums: MeasureSums
-  /// What draws inputs in the second pass, where there is one.
+  /// What draws inputs in a second pass, where there is one.
   private let sampler: InputSampler?
+  /// What says targets in a last pass, where there is one.
+  private let decoder: TargetDecoder?
 
   /// An evaluator for one split.
   ///
@@ -43,12 +43,14 @@ package final class Evaluator {
   ///   - longest: The most steps of a stream that is played whole, and of its source.
   ///   - freeRunning: The seed of a second pass, in which the model reads what it draws itself in place of the true tokens, as
   ///     far as `InputSampler` replaces them; nil for none.
+  ///   - decoding: How targets of pairs are looked for in a last pass, in which the model says them by itself; nil for none. The
+  ///     weights may not change then.
   /// - Throws: `DataError` where the split holds no targets.
   package init(
     _ configuration: ModelConfiguration, memory: ParameterMemory, dataset: SequenceDataset,
     split: DatasetSplit,
     mode: ScheduleMode, longest: Int, lanes: Int, chunk: Int, freeRunning: UInt64? = nil,
-    communicator: Communicator
+    decoding: DecodingOptions? = nil, communicator: Communicator
   ) throws {
     let most =
       mode.forStreams(split.streams) == .whole
@@ -73,6 +75,9 @@ package final class Evaluator {
         configuration, tracks: dataset.tracks, memory: memory, shape: shape, firstLane: firstLane,
         key: RandomKey(seed: seed, purpose: .freeRunning))
     }
+    decoder = decoding.map {
+      TargetDecoder(configuration, memory: memory, dataset.description, shape: shape, $0)
+    }
     sums = MeasureSums(
       MeasureSet(configuration, tracks: dataset.tracks, dataset.description.targets), model)
   }
@@ -87,14 +92,14 @@ package final class Evaluator {
   /// - Parameters:
   ///   - observe: Called on each rank for each chunk, with the rank's results. The calls are as many on all ranks, whatever
   ///     fails, so collectives may be made in them.
-  ///   - observeFreeRunning: Called for each chunk of the second pass, with its number.
+  ///   - progress: Called with the number of chunks done, of all passes, and of all.
   /// - Throws: `JobError` where on any rank the data could not be read or `observe` has thrown, `MPIError` where the
   ///   ranks cannot communicate.
   package func evaluate(
     observe: (_ chunk: EvaluatedChunk) throws -> Void = { _ in },
-    observeFreeRunning: (_ chunk: Int) -> Void = { _ in }
+    progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
   ) throws -> Metrics {
-    guard let metrics = try evaluate(shouldStop: nil, observe, observeFreeRunning) else {
+    guard let metrics = try evaluate(shouldStop: nil, observe, progress) else {
       preconditionFailure("nobody asks to stop")
     }
     return metrics
@@ -104,37 +109,65 @@ package final class Evaluator {
   ///
   /// - Returns: nil where the pass was broken off.
   package func evaluate(unless shouldStop: () -> Bool) throws -> Metrics? {
-    try withoutActuallyEscaping(shouldStop) { try evaluate(shouldStop: $0, { _ in }, { _ in }) }
+    try withoutActuallyEscaping(shouldStop) { try evaluate(shouldStop: $0, { _ in }, { _, _ in }) }
   }
 
   private func evaluate(
     shouldStop: (() -> Bool)?, _ observe: (_ chunk: EvaluatedChunk) throws -> Void,
-    _ observeFreeRunning: (_ chunk: Int) -> Void
+    _ progress: (_ done: Int, _ of: Int) -> Void
   ) throws -> Metrics? {
-    guard var metrics = try pass(shouldStop, compute, observe) else { return nil }
-    guard let sampler else { return metrics }
-    sampler.prepareWeights()
-    let free = try pass(shouldStop) { chunk in
-      sampler.replaceInputs(
-        of: chunk, number: UInt32(truncatingIfNeeded: chunk.index), share: 1, from: model.states)
-      compute(chunk)
-    } _: {
-      observeFreeRunning($0.index)
+    let all = chunks * (1 + (sampler == nil ? 0 : 1) + (decoder == nil ? 0 : 1))
+    var done = 0
+    func advance() {
+      done += 1
+      progress(done, all)
     }
-    guard let free else { return nil }
-    metrics.add(freeRunning: free)
+    let measured = try measure(shouldStop, compute) { chunk in
+      try observe(results(ofChunk: chunk))
+      advance()
+    }
+    guard var metrics = measured else { return nil }
+    if let sampler {
+      sampler.prepareWeights()
+      let free = try measure(shouldStop) { chunk in
+        sampler.replaceInputs(
+          of: chunk, number: UInt32(truncatingIfNeeded: chunk.index), share: 1, from: model.states)
+        compute(chunk)
+      } _: { _ in
+        advance()
+      }
+      guard let free else { return nil }
+      metrics.add(freeRunning: free)
+    }
+    if let decoder {
+      var scores = TextScores()
+      let isWhole = try pass(shouldStop) {
+        decoder.decode($0, &scores)
+      } _: { _ in
+        advance()
+      }
+      guard isWhole else { return nil }
+      metrics.add(try sum(scores))
+    }
     return metrics
   }
 
-  private func pass(
-    _ shouldStop: (() -> Bool)?, _ compute: (Chunk) -> Void,
-    _ observe: (_ chunk: EvaluatedChunk) throws -> Void
+  /// Passes over the split; nil where any rank asked to stop.
+  private func measure(
+    _ shouldStop: (() -> Bool)?, _ compute: (Chunk) -> Void, _ observe: (_ chunk: Int) throws -> Void
   ) throws -> Metrics? {
-    var poll = shouldStop == nil ? nil : StopPoll(communicator)
-    var isBrokenOff = false
     model.clearStates()
     model.prepareWeights()
     sums.begin()
+    return try pass(shouldStop, compute, observe) ? sums.conclude(gather: gather) : nil
+  }
+
+  /// Has `compute` take each chunk of the rank's lanes; returns whether it came to the end, since no rank asked to stop.
+  private func pass(
+    _ shouldStop: (() -> Bool)?, _ compute: (Chunk) -> Void, _ observe: (_ chunk: Int) throws -> Void
+  ) throws -> Bool {
+    var poll = shouldStop == nil ? nil : StopPoll(communicator)
+    var isBrokenOff = false
     // A rank that fails goes through the motions to the end, where all learn of it: none waits for it in vain.
     var failure: (any Error)?
     var feeder: ChunkFeeder?
@@ -150,10 +183,23 @@ package final class Evaluator {
       if let feeder, failure == nil {
         do { compute(try feeder.nextChunk()) } catch { failure = error }
       }
-      do { try observe(results(ofChunk: index)) } catch { failure = failure ?? error }
+      do { try observe(index) } catch { failure = failure ?? error }
     }
     try communicator.agree { if let failure { throw failure } }
-    return isBrokenOff ? nil : try sums.conclude(gather: gather)
+    return !isBrokenOff
+  }
+
+  /// The sum of the scores of all ranks.
+  private func sum(_ own: TextScores) throws -> TextScores {
+    let count = own.numbers.count
+    var all = [Int](repeating: 0, count: count * communicator.size)
+    all.replaceSubrange(communicator.rank * count..<(communicator.rank + 1) * count, with: own.numbers)
+    let blocks = RankBlocks(counts: [Int](repeating: count, count: communicator.size))
+    try all.withUnsafeMutableBufferPointer { try communicator.allgather($0, blocks) }
+    return TextScores(
+      numbers: (0..<count).map { number in
+        stride(from: number, to: all.count, by: count).reduce(0) { $0 + all[$1] }
+      })
   }
 
   private func compute(_ chunk: Chunk) {

@@ -23,6 +23,9 @@ package struct EvaluationJob: Sendable {
   package var outputPath: String?
   /// Whether the model is also measured where it reads what it draws itself.
   package var runsFree = false
+  /// The hypotheses that are followed side by side where the model also says the targets of pairs by itself; nil where it
+  /// doesn't.
+  package var beam: Int?
   /// Whether hidden states are written there too.
   package var states = false
 
@@ -50,17 +53,10 @@ package struct EvaluationJob: Sendable {
         configuration.model, memory: memory, dataset: dataset, split: split, mode: configuration.data.mode,
         longest: configuration.data.longest,
         lanes: configuration.training.lanes, chunk: configuration.training.chunk,
-        freeRunning: runsFree ? configuration.training.seedBits : nil, communicator: communicator)
+        freeRunning: runsFree ? configuration.training.seedBits : nil, decoding: decoding(of: split),
+        communicator: communicator)
     }
-    try communicator.agree {
-      let targets = dataset.description.targets
-      guard runsFree, !InputSampler.applies(to: configuration.model, tracks: dataset.tracks, targets) else {
-        return
-      }
-      throw TrainingError(
-        "\(path): --free-running is for models that read the tokens they say, of texts or of pairs, in one direction; leave "
-          + "it out")
-    }
+    try communicator.agree { try check(configuration.model, dataset) }
     let holdsTokens = try checkMemory(configuration, trained, dataset, communicator, makeEvaluator)
     let tokens = holdsTokens ? try dataset.holdTokens(communicator) : nil
     let memory = try shareWeights(of: trained, configuration.model, dataset.tracks, communicator)
@@ -74,28 +70,45 @@ package struct EvaluationJob: Sendable {
         split: split.name, mode: evaluator.schedule.mode.rawValue, lanes: evaluator.schedule.lanes,
         metrics: metrics)
     }
-    func evaluate(_ evaluator: Evaluator, _ observe: (EvaluatedChunk) throws -> Void) throws -> Metrics {
-      try evaluator.evaluate { chunk in
-        progress(chunk.index + 1, evaluator.chunksOfPasses)
-        try observe(chunk)
-      } observeFreeRunning: {
-        progress(evaluator.chunks + $0 + 1, evaluator.chunksOfPasses)
-      }
-    }
     let metrics: Metrics
     if let outputPath {
       metrics = try Self.creating(outputPath, communicator) { file in
         let recorder = try communicator.agree {
           try EvaluationRecorder(evaluator, file, states: states, communicator: communicator)
         }
-        let metrics = try evaluate(evaluator) { try recorder.record($0) }
+        let metrics = try evaluator.evaluate(observe: recorder.record, progress: progress)
         return (metrics, { try recorder.finish(header(metrics)) })
       }
     } else {
-      metrics = try evaluate(evaluator) { _ in }
+      metrics = try evaluator.evaluate(progress: progress)
     }
     try tokens?.free()
     return EvaluationReport(header: header(metrics), floor: split.floor, damaged: trained?.damaged ?? [])
+  }
+
+  /// Throws where the model can't be measured in the ways that are asked for.
+  private func check(_ model: ModelConfiguration, _ dataset: SequenceDataset) throws {
+    let targets = dataset.description.targets
+    if runsFree, !InputSampler.applies(to: model, tracks: dataset.tracks, targets) {
+      throw TrainingError(
+        "\(path): --free-running is for models that read the tokens they say, of texts or of pairs, in one direction; leave "
+          + "it out")
+    }
+    guard beam != nil else { return }
+    guard dataset.tracks.source != nil, case .tokens(let said) = dataset.description.target, said.ends != nil
+    else {
+      throw TrainingError("\(path): --decode is for models of pairs that say texts; leave it out")
+    }
+  }
+
+  /// How targets are looked for, up to twice as long as the longest of the split.
+  private func decoding(of split: DatasetSplit) -> DecodingOptions? {
+    guard let beam else { return nil }
+    var options = DecodingOptions()
+    options.beam = beam
+    let streams = split.streams
+    options.longest = 2 * (0..<streams.count).reduce(1) { max($0, streams.pairs(of: $1)) }
+    return options
   }
 
   /// Throws if the hosts lack memory for the evaluation; returns whether they can also hold all tokens. Collective.

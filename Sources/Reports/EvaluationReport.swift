@@ -70,6 +70,7 @@ extension Metrics {
   package var members: JSON.Members {
     var members: JSON.Members = [:]
     for value in values { members.append([value.measure.rawValue: .number(value.value)]) }
+    if !signatures.isEmpty { members.append(["signatures": .array(signatures.map(JSON.string))]) }
     members.append(["targets": .integer(targets)])
     if !labels.isEmpty {
       members.append([
@@ -83,7 +84,9 @@ extension Metrics {
 
   /// As rows for people: the measures, then the labels or the units one by one.
   package var rows: [(String, String)] {
-    values.map { ($0.measure.title, text($0)) } + [("targets", "\(targets)")]
+    values.map { ($0.measure.title, text($0)) }
+      + (signatures.isEmpty ? [] : [("BLEU, chrF2 of", "sacreBLEU, \(signatures.joined(separator: ", "))")])
+      + [("targets", "\(targets)")]
       + labels.map { ("  \($0.name)", $0.text) }
       + (units.count > 1 ? units.map { ("  \($0.name)", $0.text) } : [])
   }

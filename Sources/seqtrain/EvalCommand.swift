@@ -18,17 +18,29 @@ struct EvalCommand: ParallelCommand {
   @Flag(help: "Write the hidden states of the uppermost layer there too.") var states = false
   @Flag(help: "Pass a second time, the model reading what it draws itself: how much worse is it then?")
   var freeRunning = false
+  @Flag(help: "Of pairs, have the model say the targets too: BLEU and chrF, exact matches, edits.")
+  var decode = false
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "With --decode: the most probable beginnings that are followed; 1 by default.", valueName: "k"))
+  var beam: Int?
   @Flag(help: "Of a run, take the best checkpoint, not the newest.") var best = false
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
     if states && output == nil { throw ValidationError("--states needs --output, where they are written") }
+    if let beam {
+      try require((1...4096).contains(beam), "--beam \(beam): expected 1 to 4096")
+      try require(decode, "--beam is for --decode")
+    }
   }
 
   func run(_ communicator: Communicator) throws -> ExitStatus {
     var job = EvaluationJob(path: path)
     (job.best, job.dataPath, job.split) = (best, data, split)
     (job.outputPath, job.states, job.runsFree) = (output, states, freeRunning)
+    job.beam = decode ? beam ?? 1 : nil
     let console = communicator.rank == 0 && !json ? Console() : nil
     let result = try job.run(communicator) { done, all in
       if done * 100 / all > (done - 1) * 100 / all { console?.progress("evaluated \(done * 100 / all) %") }

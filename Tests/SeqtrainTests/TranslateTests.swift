@@ -21,6 +21,66 @@ import Testing
     }
   }
 
+  private struct DecodingScores: Decodable {
+    let bleu: Double, chrf: Double, exact_match: Double, edit_rate: Double, signatures: [String]
+  }
+
+  /// What is measured is what `translate` says, on any number of ranks.
+  @Test func `an evaluation says targets as a translation does, and scores them`() throws {
+    try Workspace.with { place in
+      let words = (0..<40).map { number in
+        (0...number % 4).map { ["a", "b", "c"][(number / (1 + $0)) % 3] }.joined()
+      }
+      try place.write("train.tsv", words.map { "\($0)\t\($0)\n" }.joined())
+      try place.write("test.tsv", words.reversed().dropFirst(3).map { "\($0)\t\($0)\n" }.joined())
+      try place.output([
+        "data", "import", "pairs", "--train", "train.tsv", "--validation", "test.tsv", "--level", "char",
+        "--shared",
+        "--output", "d.h5",
+      ])
+      let learning = set(["data.path=d.h5", "training.steps=60", "training.optimizer.learning_rate=0.02"])
+      try place.output(ranks: 1, ["train", "--run", "run"] + settings + learning)
+      try place.write("in.txt", words.reversed().dropFirst(3).map { "\($0)\n" }.joined())
+      let said = try place.output(["translate", "run", "--input", "in.txt"])
+        .split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+      let wanted = Array(words.reversed().dropFirst(3))
+      let exact = zip(said, wanted).count { $0 == $1 }
+
+      let outputs = try [1, 2, 3].map {
+        try place.output(ranks: $0, ["eval", "run", "--decode", "--json", "--split", "validation"])
+      }
+      #expect(Set(outputs).count == 1)
+      let scores = try decode(DecodingScores.self, outputs[0])
+      #expect(said.count == wanted.count && scores.exact_match == Double(exact) / Double(wanted.count))
+      #expect(exact > 0 && exact < wanted.count && scores.edit_rate > 0 && scores.edit_rate < 1)
+      #expect(scores.chrf > 0 && scores.chrf < 100 && scores.signatures.count == 2)
+      let shown = try place.output(["eval", "run", "--decode", "--beam", "3"])
+      for title in ["loss", "BLEU  ", "chrF2  ", "exact match", "edits a token", "sacreBLEU, nrefs:1"] {
+        #expect(shown.contains(title), "\(shown)")
+      }
+    }
+  }
+
+  @Test func `sources of frames are decoded on any number of ranks`() throws {
+    try Workspace.with { place in
+      try place.output(["data", "generate", "grid-captions", "--streams", "60", "--output", "d.h5"])
+      try place.output(ranks: 2, ["train", "--run", "run", "--set", "data.path=d.h5"] + settings)
+      let outputs = try [1, 3].map { try place.output(ranks: $0, ["eval", "run", "--decode", "--json"]) }
+      #expect(outputs[0] == outputs[1])
+      #expect(try decode(DecodingScores.self, outputs[0]).edit_rate > 0)
+    }
+  }
+
+  @Test func `only models of pairs are decoded`() throws {
+    try Workspace.with { place in
+      try place.makeTales()
+      try place.output(["train", "--run", "run", "--set", "data.path=tales.h5"] + settings)
+      expectRefusal(try place.seqtrain(["eval", "run", "--decode"]), ["--decode is for models of pairs"])
+      let beam = try place.seqtrain(["eval", "run", "--beam", "2"])
+      #expect(beam.status == 64 && beam.errors.contains("--beam is for --decode"), "\(beam)")
+    }
+  }
+
   @Test func `lines are translated in order, an empty one to an empty one`() throws {
     try withRun { place in
       let translate = ["translate", "run", "--input", "in.txt", "--max-length", "5"]

@@ -40,18 +40,11 @@ final class DecodingEngine {
     self.beam = beam
   }
 
-  /// Encodes sources, each for all lanes of its beam.
-  func encode(_ sources: [[Int32]]) {
-    source.clear(steps: sources.reduce(1) { max($0, $1.count) })
-    for (index, tokens) in sources.enumerated() {
-      for lane in index * beam..<(index + 1) * beam {
-        for (s, token) in tokens.enumerated() {
-          let position = s * chunk.lanes + lane
-          source.tokens(.input)[position] = token
-          source.weights[position] = 1
-          source.resets[position] = s == 0 ? 1 : 0
-        }
-      }
+  /// Encodes the sources of some lanes of a chunk of sources, each for all lanes of its beam.
+  func encode(_ lanes: some Collection<Int>, of sources: Chunk) {
+    source.clear(steps: sources.steps)
+    for (index, lane) in lanes.enumerated() {
+      for place in index * beam..<(index + 1) * beam { source.copy(lane: lane, of: sources, to: place) }
     }
     model.encode(chunk)
     isAtStart = true

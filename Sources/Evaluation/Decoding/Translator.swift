@@ -54,6 +54,8 @@ package final class Translator {
   /// The sources that are decoded side by side.
   private let group: Int
   private var engine: DecodingEngine?
+  /// Sources of tokens, on their way to it.
+  private var sources: Chunk?
 
   /// Hypotheses that are followed side by side, about.
   private static let lanes = 64
@@ -83,20 +85,69 @@ package final class Translator {
       (sources[$0].count, $0) < (sources[$1].count, $1)
     }
     var found = [[Translation]](repeating: [], count: sources.count)
-    let engine = engine(longest: order.last.map { sources[$0].count } ?? 1)
+    let longest = order.last.map { sources[$0].count } ?? 1
     for start in stride(from: 0, to: order.count, by: group) {
       let group = order[start..<min(start + group, order.count)]
-      var searches = group.map { TargetSearch(options, ends, number: first + $0) }
-      engine.encode(group.map { sources[$0] })
-      while searches.contains(where: { !$0.isDone }) {
-        let logits = engine.step(searches.map { $0.lanes })
-        for index in searches.indices where !searches[index].isDone {
-          searches[index].extend(logits, engine.scores, firstLane: index * options.beam)
-        }
-      }
-      for (index, search) in zip(group, searches) { found[index] = search.translations }
+      let chunk = chunk(of: group.map { sources[$0] }, longest: longest)
+      let translations = translate(
+        0..<group.count, of: chunk, longest: longest, numbers: group.map { first + $0 })
+      for (index, translations) in zip(group, translations) { found[index] = translations }
     }
     return found
+  }
+
+  /// The translations of the source of each lane of a chunk that has one, best first.
+  ///
+  /// - Parameter first: The number of the first lane among all sources, the key of its draws.
+  package func translate(_ sources: Chunk, first: Int) -> [[Translation]] {
+    let lanes = (0..<sources.lanes).filter { sources.weights[$0] > 0 }
+    var found = [[Translation]](repeating: [], count: sources.lanes)
+    for start in stride(from: 0, to: lanes.count, by: group) {
+      let group = lanes[start..<min(start + group, lanes.count)]
+      let translations = translate(
+        group, of: sources, longest: sources.capacity, numbers: group.map { first + $0 })
+      for (lane, translations) in zip(group, translations) { found[lane] = translations }
+    }
+    return found
+  }
+
+  /// Makes room for sources of so many positions.
+  package func reserve(longest: Int) { _ = engine(longest: longest) }
+
+  /// The translations of the sources of at most `group` lanes.
+  private func translate(
+    _ lanes: some Collection<Int>, of sources: Chunk, longest: Int, numbers: [Int]
+  ) -> [[Translation]] {
+    let engine = engine(longest: longest)
+    var searches = numbers.map { TargetSearch(options, ends, number: $0) }
+    engine.encode(lanes, of: sources)
+    while searches.contains(where: { !$0.isDone }) {
+      let logits = engine.step(searches.map { $0.lanes })
+      for index in searches.indices where !searches[index].isDone {
+        searches[index].extend(logits, engine.scores, firstLane: index * options.beam)
+      }
+    }
+    return searches.map(\.translations)
+  }
+
+  /// Sources as a chunk, a lane each.
+  private func chunk(of tokens: [[Int32]], longest: Int) -> Chunk {
+    guard let tracks = tracks.ofSource else { preconditionFailure("the model reads pairs") }
+    let chunk =
+      if let sources, sources.capacity >= longest { sources } else {
+        Chunk(steps: longest, lanes: group, tracks: tracks)
+      }
+    sources = chunk
+    chunk.clear(steps: tokens.reduce(1) { max($0, $1.count) })
+    for (lane, tokens) in tokens.enumerated() {
+      for (s, token) in tokens.enumerated() {
+        let position = s * chunk.lanes + lane
+        chunk.tokens(.input)[position] = token
+        chunk.weights[position] = 1
+        chunk.resets[position] = s == 0 ? 1 : 0
+      }
+    }
+    return chunk
   }
 
   /// A model for sources of that length.

@@ -36,6 +36,12 @@ package enum Measure: String, Sendable, CaseIterable, SettingValue {
   case freeRunningLoss = "free_running_loss"
   /// How much that is above the loss.
   case exposureBias = "exposure_bias"
+  /// How far texts that the model says are from their targets: BLEU and chrF in percent, as sacreBLEU counts them.
+  case bleu, chrf
+  /// The share of texts that are their targets.
+  case exactMatch = "exact_match"
+  /// The tokens to insert, delete or replace for each token of the targets.
+  case editRate = "edit_rate"
 
   /// How values are written for people.
   package enum Form: Sendable {
@@ -61,25 +67,31 @@ package enum Measure: String, Sendable, CaseIterable, SettingValue {
     case .nll: "negative log likelihood"
     case .freeRunningLoss: "loss, running free"
     case .exposureBias: "exposure bias"
+    case .bleu: "BLEU"
+    case .chrf: "chrF2"
+    case .exactMatch: "exact match"
+    case .editRate: "edits a token"
     }
   }
 
   package var form: Form {
     switch self {
     case .nll, .freeRunningLoss, .exposureBias: .nats
-    case .accuracy, .precisionMacro, .recallMacro, .f1Macro, .precisionEntities, .recallEntities, .f1Entities:
+    case .accuracy, .precisionMacro, .recallMacro, .f1Macro, .precisionEntities, .recallEntities, .f1Entities,
+      .exactMatch:
       .share
-    case .loss, .perplexity, .bitsPerTarget, .mse, .mae, .r2, .rse, .corr: .number
+    case .loss, .perplexity, .bitsPerTarget, .mse, .mae, .r2, .rse, .corr, .bleu, .chrf, .editRate: .number
     }
   }
 
   /// Whether higher values are better.
   package var isBetterHigher: Bool {
     switch self {
-    case .loss, .perplexity, .bitsPerTarget, .mse, .mae, .rse, .nll, .freeRunningLoss, .exposureBias: false
+    case .loss, .perplexity, .bitsPerTarget, .mse, .mae, .rse, .nll, .freeRunningLoss, .exposureBias,
+      .editRate:
+      false
     case .accuracy, .precisionMacro, .recallMacro, .f1Macro, .precisionEntities, .recallEntities, .f1Entities,
-      .r2,
-      .corr:
+      .r2, .corr, .bleu, .chrf, .exactMatch:
       true
     }
   }

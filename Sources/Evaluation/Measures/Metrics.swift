@@ -24,6 +24,8 @@ package struct Metrics: Sendable, Equatable {
   package var labels: [LabelScore] = []
   /// How often each label, by rows, was held to be each label, by columns.
   package var confusion: [[Int]] = []
+  /// The settings of BLEU and chrF, as sacreBLEU names them, where they were measured.
+  package var signatures: [String] = []
   /// The errors of each unit of frames.
   package var units: [UnitScore] = []
 
@@ -34,6 +36,15 @@ package struct Metrics: Sendable, Equatable {
 
   /// The mean loss.
   package var loss: Double { self[.loss] ?? .nan }
+
+  /// Adds what texts that the model said are worth.
+  mutating func add(_ scores: TextScores) {
+    add(.bleu, scores.bleu)
+    add(.chrf, scores.chrf)
+    add(.exactMatch, scores.exactMatch)
+    add(.editRate, scores.editRate)
+    signatures = [TextScores.bleuSignature, TextScores.chrfSignature]
+  }
 
   /// Adds what came of a pass in which the model read what it had drawn itself.
   mutating func add(freeRunning: Metrics) {

@@ -1,0 +1,43 @@
+import Chunks
+import Core
+import Preconditions
+import Sequences
+
+/// Says the targets of the pairs in chunks, and compares them with those that stand there.
+final class TargetDecoder {
+  private let translator: Translator
+  private let vocabulary: Vocabulary
+
+  /// For chunks of that shape.
+  init(
+    _ configuration: ModelConfiguration, memory: ParameterMemory, _ description: DataDescription,
+    shape: ChunkShape, _ options: DecodingOptions
+  ) {
+    guard case .tokens(let vocabulary) = description.target, let ends = vocabulary.ends else {
+      preconditionFailure("the targets are texts")
+    }
+    self.vocabulary = vocabulary
+    translator = Translator(
+      configuration, tracks: description.tracks, memory: memory, ends: ends, options)
+    translator.reserve(longest: shape.sourceSteps)
+  }
+
+  /// Adds what is said of each lane's source.
+  func decode(_ chunk: Chunk, _ scores: inout TextScores) {
+    guard let sources = chunk.source else { preconditionFailure("the chunk is of pairs") }
+    for (lane, translations) in translator.translate(sources, first: 0).enumerated() {
+      guard let said = translations.first?.tokens else { continue }
+      let reference = (0..<chunk.steps).compactMap { t -> Int32? in
+        let position = t * chunk.lanes + lane
+        let token = chunk.tokens(.target)[position]
+        return chunk.weights[position] > 0 && token != vocabulary.ends?.end ? token : nil
+      }
+      scores.add(text(of: said), text(of: reference), tokens: said, ofReference: reference)
+    }
+  }
+
+  private func text(of tokens: [Int32]) -> String {
+    var speller = TokenSpeller(vocabulary)
+    return String(decoding: tokens.flatMap { speller.spell($0) }, as: UTF8.self)
+  }
+}
