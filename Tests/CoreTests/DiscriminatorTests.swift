@@ -38,7 +38,7 @@ import Testing
       }
       let layer = ReferenceCell.gru.layer
       let discriminator = ReferenceModel(
-        configuration: configuration, layer: layer, parameters: Dictionary(uniqueKeysWithValues: own))
+        configuration: configuration, layers: [layer], parameters: Dictionary(uniqueKeysWithValues: own))
       var states = [Vector.zero(configuration.hidden)]
       let g = layer.run(
         hidden, chunks[lane], &states, ReferenceLayer.Context(model: discriminator, index: 0))

@@ -10,9 +10,27 @@ struct PairCase: Sendable, CustomTestStringConvertible {
   var attend = AttentionMoment.after
   var bidirectional = false
   var layers = 1
+  /// What a case is called that is told by more than these.
+  var name: String?
+  var configure: @Sendable (inout ModelConfiguration) -> Void = { _ in }
 
   var testDescription: String {
-    "\(cell) \(score) \(attend)" + (bidirectional ? " bidirectional" : "") + " of \(layers)"
+    name ?? "\(cell) \(score) \(attend)" + (bidirectional ? " bidirectional" : "") + " of \(layers)"
+  }
+
+  /// Residual blocks with perceptrons, in encoder and decoder.
+  private static func blocks(
+    _ name: String, encoder: LayerNames, decoder: DecoderLayers = .same, bidirectional: Bool = true,
+    layers: Int = 2, configure: @escaping @Sendable (inout ModelConfiguration) -> Void = { _ in }
+  ) -> PairCase {
+    PairCase(
+      cell: encoder, bidirectional: bidirectional, layers: layers, name: name,
+      configure: {
+        ($0.hidden, $0.decoder, $0.residual, $0.mlp) = (4, decoder, true, 2)
+        ($0[AttentionOptions.self].heads, $0[AttentionOptions.self].memory) = (2, 20)
+        $0[MambaOptions.self].states = 2
+        configure(&$0)
+      })
   }
 
   /// Every score, moment and direction of one cell; every cell; several layers of one and of several cells.
@@ -31,6 +49,25 @@ struct PairCase: Sendable, CustomTestStringConvertible {
       PairCase(cell: ["lstm", "gru"], score: .dot, attend: .before, bidirectional: true, layers: 2),
       PairCase(cell: ["gru", "lstm"], score: .none, attend: .before, layers: 2),
       PairCase(cell: ["lstm", "gru"], score: .cosine, attend: .after, layers: 3),
+      PairCase(
+        cell: "attention", score: .general, bidirectional: true, name: "encoder of attention, decoder of gru",
+        configure: { ($0.hidden, $0[AttentionOptions.self].heads, $0.decoder) = (4, 2, .named("gru")) }),
+      blocks("transformer", encoder: "attention"),
+      blocks("transformer of one direction with a short memory", encoder: "attention", bidirectional: false) {
+        $0[AttentionOptions.self].memory = 2
+      },
+      blocks("transformer with sinusoidal positions and norms behind", encoder: "attention") {
+        ($0.normFirst, $0[AttentionOptions.self].positions) = (false, .sinusoidal)
+      },
+      blocks("encoder of gru, decoder of attention", encoder: "gru", decoder: .named("attention")) {
+        ($0.mlpKind, $0.norm) = (.gated, .rms)
+      },
+      blocks(
+        "encoder of mamba, decoder of attention", encoder: "mamba", decoder: .named("attention"), layers: 1),
+      blocks(
+        "encoder of attention, decoder of mamba and conv", encoder: "attention",
+        decoder: .named(["mamba", "conv"])),
+      blocks("decoder of gru and attention", encoder: "mingru", decoder: .named(["gru", "attention"])),
     ]
 
   var configuration: ModelConfiguration {
@@ -38,6 +75,8 @@ struct PairCase: Sendable, CustomTestStringConvertible {
     (configuration.cell, configuration.layers, configuration.bidirectional) = (cell, layers, bidirectional)
     (configuration.hidden, configuration.embedding) = (3, 4)
     (configuration.sourceAttention.score, configuration.sourceAttention.attend) = (score, attend)
+    configure(&configuration)
+    configuration.fitEmbedding()
     return configuration
   }
 }
@@ -156,6 +195,7 @@ struct PairCase: Sendable, CustomTestStringConvertible {
   func `four shards in one model give the bits of four models`(_ way: PairCase, _ arithmetic: Arithmetic) {
     var configuration = way.configuration
     (configuration.hidden, configuration.embedding) = (20, 9)
+    configuration.fitEmbedding()
     (configuration.dropout, configuration.variationalDropout.input) = (0.3, 0.2)
     func model(shards: Int, firstLane: Int) -> PairsUnderTest {
       PairsUnderTest(
@@ -183,7 +223,7 @@ struct PairCase: Sendable, CustomTestStringConvertible {
   func `a step allocates nothing`(_ way: PairCase, _ arithmetic: Arithmetic) {
     var configuration = way.configuration
     (configuration.dropout, configuration.residual) = (0.2, true)
-    configuration.embedding = configuration.hidden * (way.bidirectional ? 2 : 1)
+    configuration.fitEmbedding()
     let tested = PairsUnderTest(
       configuration, vocabulary: Self.vocabulary,
       shape: ChunkShape(steps: 11, sourceSteps: 12, shards: 2, lanesPerShard: 3), arithmetic: arithmetic)
@@ -207,6 +247,7 @@ struct PairCase: Sendable, CustomTestStringConvertible {
   func `what a model will take is known without taking it`(_ way: PairCase) {
     var configuration = way.configuration
     (configuration.hidden, configuration.embedding) = (48, 32)
+    configuration.fitEmbedding()
     let layout = Blueprint(configuration, tracks: .pairs(vocabulary: 40)).layout
     func make() -> (ParameterMemory, Model) {
       let memory = ParameterMemory(layout: layout, shards: 2)

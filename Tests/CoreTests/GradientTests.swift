@@ -73,6 +73,11 @@ struct GradientCase: Sendable, CustomTestStringConvertible {
       configure: {
         ($0.residual, $0.embedding, $0.mlp, $0.mlpKind, $0.tied) = (true, $0.hidden, 1, .gated, true)
       }),
+    GradientCase(
+      testDescription: "residual with norms behind", steps: 3, capacity: 5,
+      configure: {
+        ($0.residual, $0.embedding, $0.mlp, $0.normFirst, $0.dropout) = (true, $0.hidden, 2, false, 0.3)
+      }, isReset: { t, lane in t == 2 && lane == 1 }),
     GradientCase(testDescription: "output layers", configure: { $0.outputLayers = 2 }),
     GradientCase(
       testDescription: "transition layers", shards: 2, configure: { $0.transitionLayers = 2 },

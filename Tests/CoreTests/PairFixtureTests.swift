@@ -3,29 +3,39 @@ import Core
 import HDF5
 import Testing
 
-/// Encoder-decoders against what PyTorch computed; Fixtures/make_pair_fixtures.py says what the file holds.
+/// Encoder-decoders against what PyTorch computed; Fixtures/make_pair_fixtures.py and make_transformer_fixtures.py say what the
+/// files hold.
 @Suite struct PairFixtureTests {
-  static let names =
-    ["dot", "scaled", "general", "additive", "cosine"].flatMap { score in
+  /// The fixtures of each file.
+  static let names = [
+    "pairs.h5": ["dot", "scaled", "general", "additive", "cosine"].flatMap { score in
       ["after", "before"].map { "gru_\(score)_\($0)_bidirectional" }
-    } + ["lstm_dot_after_forward", "lstm_general_before_bidirectional", "gru_additive_after_forward"]
+    } + ["lstm_dot_after_forward", "lstm_general_before_bidirectional", "gru_additive_after_forward"],
+    "transformers.h5": ["norm_first", "norm_last"],
+  ]
 
-  private static func open() throws -> File {
+  private static func open(_ name: String) throws -> File {
     let folder = #filePath.prefix(through: #filePath.lastIndex(of: "/") ?? #filePath.startIndex)
-    return try File.open("\(folder)Fixtures/pairs.h5")
+    return try File.open("\(folder)Fixtures/\(name)")
   }
 
-  @Test func `every fixture is compared with`() throws {
-    #expect(try Self.open().childNames() == Self.names.sorted())
-  }
-
-  @Test(arguments: names)
-  func `losses and gradients are PyTorch's, and parameters have its names and shapes`(_ name: String) throws {
-    let file = try Self.open()
+  /// The model of a fixture of that file.
+  private func configuration(of name: String, _ file: File, isTransformer: Bool) throws -> ModelConfiguration
+  {
     let attributes = try file.group(name).attributes
     var configuration = ModelConfiguration()
-    let vocabulary = try file.dataset("\(name)/weights/source.weight").shape[0]
     configuration.embedding = try file.dataset("\(name)/weights/source.weight").shape[1]
+    guard !isTransformer else {
+      (configuration.cell, configuration.bidirectional, configuration.hidden) = (
+        "attention", true, configuration.embedding
+      )
+      configuration.layers = Int(try attributes.number("layers"))
+      configuration[AttentionOptions.self].heads = Int(try attributes.number("heads"))
+      configuration[AttentionOptions.self].positions = .sinusoidal
+      (configuration.residual, configuration.mlp) = (true, 2)
+      configuration.normFirst = try attributes.number("norm_first") == 1
+      return configuration
+    }
     configuration.hidden = try file.dataset("\(name)/weights/encoder.rnn.weight_hh_l0").shape[1]
     configuration.layers = 1
     configuration.bidirectional = try attributes.number("bidirectional") == 1
@@ -34,7 +44,21 @@ import Testing
       AttentionScoreKind(rawValue: try attributes.string("score")))
     configuration.sourceAttention.attend = try #require(
       AttentionMoment(rawValue: try attributes.string("attend")))
+    return configuration
+  }
 
+  @Test(arguments: names)
+  func `every fixture is compared with`(_ name: String, _ fixtures: [String]) throws {
+    #expect(try Self.open(name).childNames() == fixtures.sorted())
+  }
+
+  @Test(arguments: names.flatMap { file, names in names.map { (file, $0) } })
+  func `losses and gradients are PyTorch's, and parameters have its names and shapes`(
+    _ fileName: String, _ name: String
+  ) throws {
+    let file = try Self.open(fileName)
+    let configuration = try configuration(of: name, file, isTransformer: fileName == "transformers.h5")
+    let vocabulary = try file.dataset("\(name)/weights/source.weight").shape[0]
     let pairs = try pairs(of: file, name)
     let data = PairData(pairs, vocabulary: vocabulary, capacity: (9, 9))
     let tested = PairsUnderTest(

@@ -14,6 +14,7 @@ func message<T>(_ body: () throws -> T) -> String {
     let candidates = [
       "true", "3", "0.25", "packed", "gru", "relu", "learnt", "rms", "gated", "uniform", "bfloat16", "skip",
       "sgd", "cosine", "squared_error", "[0.5, 2]", "accuracy", "positive", "inv", "before", "linear",
+      "sinusoidal", "false",
       "[a, \"b: c\"]", "['*.bias 0.5 0.1', 'head.* 2']", "a text: \"quoted\" # \\ \u{e9}",
     ]
     for candidate in candidates {

@@ -109,6 +109,9 @@ package struct ModelConfiguration: Sendable, Equatable {
   package var residual = false
   /// How what a block reads is normalised.
   package var norm = Norm.layer
+  /// Whether each part of a block reads what is normalised (Xiong et al. 2020), or the sum is normalised behind it (Vaswani
+  /// et al. 2017).
+  package var normFirst = true
   /// The units of the perceptron behind each block's layer, as a multiple of the block's width; 0 for none.
   package var mlp = 0
   /// What the perceptron is.
@@ -152,7 +155,10 @@ extension ModelConfiguration {
     Setting(
       "cell", \.cell, "Kind of layer; a list is repeated over the layers",
       synonyms: "celltype rnntype modeltype layertype"),
-    Setting("decoder", \.decoder, "Of pairs: kind of layer of the decoder, recurrent; same: those of cell"),
+    Setting(
+      "decoder", \.decoder,
+      "Of pairs: kind of layer of the decoder; same: those of cell. Others than recurrent ones are residual blocks that "
+        + "attend to the source by heads"),
     Setting("activation", \.activation, "Activation of rnn layers"),
     Setting(
       "embedding", \.embedding, .within(1, 65_536), "Width of the embedding",
@@ -182,6 +188,10 @@ extension ModelConfiguration {
       "Whether each layer reads the normalised sum of all before it and adds to it (embedding = hidden)",
       synonyms: "skip skipconnections residuals"),
     Setting("norm", \.norm, "How what a residual block reads is normalised"),
+    Setting(
+      "norm_first", \.normFirst,
+      "Whether residual blocks normalise what their parts read (pre-norm), or each sum behind them (post-norm)",
+      synonyms: "prenorm normfirst normalizebefore"),
     Setting(
       "mlp", \.mlp, .within(0, 64),
       "Units of the perceptron in each residual block, as a multiple of its width; 0: none"),
@@ -254,6 +264,9 @@ extension ModelConfiguration {
     guard residual || mlp == 0 else {
       throw ConfigurationError("model.mlp \(mlp) is for model.residual true, found false")
     }
+    guard residual || normFirst else {
+      throw ConfigurationError("model.norm_first false is for model.residual true, found false")
+    }
     guard !residual || !layerNorm else {
       throw ConfigurationError(
         "model.layer_norm normalises the outputs of plain layers; with model.residual set model.norm instead")
@@ -314,22 +327,33 @@ extension ModelConfiguration {
   }
 
   private func checkDecoder(arePairs: Bool) throws {
-    guard arePairs else {
-      let defaults = ModelConfiguration()
-      let unused = [
-        ("decoder", decoder != defaults.decoder),
-        ("attention.score", sourceAttention.score != defaults.sourceAttention.score),
-        ("attention.attend", sourceAttention.attend != defaults.sourceAttention.attend),
-      ].first { $0.1 }
-      guard let unused else { return }
-      throw ConfigurationError("model.\(unused.0) is for pairs, which the data are not; leave it out")
+    let defaults = ModelConfiguration()
+    func changed(_ settings: (name: String, isDefault: Bool)...) -> String? {
+      settings.first { !$0.isDefault }.map { "model.\($0.name)" }
     }
-    guard let other = decoderCell.names.first(where: { !(Catalog.layer($0) is any RecurrentCell.Type) })
-    else { return }
-    let cells = Catalog.layers.filter { $0 is any RecurrentCell.Type }.map { $0.name }
-    throw ConfigurationError(
-      "model.\(decoder == .same ? "cell" : "decoder"): a decoder of pairs has layers of \(cells.joined(separator: ", ")), found "
-        + "\(other); set model.decoder to one of them")
+    let reading = changed(
+      ("attention.score", sourceAttention.score == defaults.sourceAttention.score),
+      ("attention.attend", sourceAttention.attend == defaults.sourceAttention.attend))
+    guard arePairs else {
+      guard let unused = changed(("decoder", decoder == defaults.decoder)) ?? reading else { return }
+      throw ConfigurationError("\(unused) is for pairs, which the data are not; leave it out")
+    }
+    guard !hasRecurrentDecoder else { return }
+    let setting = "model.\(decoder == .same ? "cell" : "decoder") \(decoderCell)"
+    let recurrent = Catalog.layers.filter { $0 is any RecurrentCell.Type }.map { $0.name }
+    guard residual else {
+      throw ConfigurationError(
+        "\(setting): a decoder of other layers than \(recurrent.joined(separator: ", ")) is made of residual blocks, "
+          + "found model.residual false; set it to true, or model.decoder to one of these")
+    }
+    if let reading {
+      throw ConfigurationError(
+        "\(reading) is for decoders of \(recurrent.joined(separator: ", ")), found \(setting), whose blocks attend to "
+          + "the source by model.attention.heads; leave it out")
+    }
+    for name in decoderCell.names + [AttentionLayer.name] {
+      try Catalog.layer(name)?.check(ofDecoder(width: layerWidth))
+    }
   }
 
   private func checkDirections() throws {
@@ -355,8 +379,25 @@ extension ModelConfiguration {
       ? 2 * hidden : hidden
   }
 
+  /// Whether each layer of the decoder is recurrent: it then begins with the encoder's last state.
+  package var hasRecurrentDecoder: Bool {
+    decoderCell.names.allSatisfy { Catalog.layer($0) is any RecurrentCell.Type }
+  }
+
+  /// The decoder by itself, as wide as what it reads of the encoder.
+  package func ofDecoder(width: Int) -> ModelConfiguration {
+    var configuration = self
+    (configuration.cell, configuration.bidirectional, configuration.hidden) = (decoderCell, false, width)
+    return configuration
+  }
+
+  /// Whether positions are added to what the first layer reads.
+  var addsPositions: Bool {
+    self[AttentionOptions.self].positions == .sinusoidal && cell.names.contains(AttentionLayer.name)
+  }
+
   /// The kinds of the decoder's layers.
-  var decoderCell: LayerNames {
+  package var decoderCell: LayerNames {
     switch decoder {
     case .same: cell
     case .named(let names): names
@@ -365,7 +406,7 @@ extension ModelConfiguration {
 
   /// What the first weights are multiplied by of maps that write into the sum of all blocks, which is then as large in deep
   /// stacks as in flat ones (Radford et al. 2019, GPT-2).
-  var writerFactor: Double { residual ? 1 / Double(layers * (mlp > 0 ? 2 : 1)).squareRoot() : 1 }
+  var writerFactor: Double { residual && normFirst ? 1 / Double(layers * (mlp > 0 ? 2 : 1)).squareRoot() : 1 }
 
   /// The columns that the head reads.
   private var headWidth: Int { outputLayers > 0 ? hidden : layerWidth }

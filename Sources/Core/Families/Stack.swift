@@ -5,8 +5,12 @@ import Preconditions
 ///
 ///     x <- x + layer(norm(x))     x <- x + mlp(norm(x))
 ///
-/// where dropout falls on what is added, and the head reads norm(x) (Xiong et al. 2020). GELU and a gated linear unit follow
-/// layers that are linear. A perceptron may stand before the head, and a discriminator read what it reads.
+/// where dropout falls on what is added, and the head reads norm(x) (Xiong et al. 2020); or with norms behind the sums
+///
+///     x <- norm(x + layer(x))     x <- norm(x + mlp(x))
+///
+/// (Vaswani et al. 2017). GELU and a gated linear unit follow layers that are linear. A perceptron may stand before the head,
+/// and a discriminator read what it reads.
 ///
 /// The stem of tokens is their embedding, that of frames a linear map of the same width. The first layers' parameters are
 /// named as those of a `torch.nn` module with `embedding = Embedding`, `rnn = LSTM | GRU | RNN`, `head = Linear`.
@@ -14,12 +18,17 @@ struct Stack: ModelFamily {
   /// Adds a layer in one direction; returns its output.
   typealias Adding = (_ index: Int, _ builder: Builder, _ input: LayerInput, _ direction: Direction) -> Signal
 
+  /// Adds what a residual block has between its layer and its perceptron; returns what is added to the sum.
+  typealias AddingCross = (_ index: Int, _ builder: Builder, _ input: Signal) -> Signal
+
   private let configuration: ModelConfiguration
   private let add: Adding
+  private let addCross: AddingCross?
 
   /// The layers that a configuration names, each added as its kind is unless `add` is given.
-  init(_ configuration: ModelConfiguration, add: Adding? = nil) {
+  init(_ configuration: ModelConfiguration, add: Adding? = nil, cross: AddingCross? = nil) {
     self.configuration = configuration
+    addCross = cross
     self.add =
       add ?? { index, builder, input, direction in
         configuration.cell[index].add(
@@ -76,15 +85,29 @@ struct Stack: ModelFamily {
   private func blocks(_ builder: Builder, reading input: LayerInput) -> Signal {
     var x = input.signal(builder)
     for index in 0..<configuration.layers {
-      var y = layer(index, builder, reading: .signal(normalized(x, builder, name: "norm.\(index)")))
-      if configuration.cell[index].isLinear { y = gated(index, builder, reading: y) }
-      x = Sum(builder, name: "block.\(index)", x, dropped(y, builder, name: "dropout.\(index)")).output
-      guard configuration.mlp > 0 else { continue }
-      let z = perceptron(index, builder, reading: normalized(x, builder, name: "mlp_norm.\(index)"))
-      x =
-        Sum(builder, name: "mlp_block.\(index)", x, dropped(z, builder, name: "mlp_dropout.\(index)")).output
+      x = sum("", index, builder, x) { x in
+        let y = layer(index, builder, reading: .signal(x))
+        return configuration.cell[index].isLinear ? gated(index, builder, reading: y) : y
+      }
+      if let addCross { x = sum("cross_", index, builder, x) { addCross(index, builder, $0) } }
+      if configuration.mlp > 0 {
+        x = sum("mlp_", index, builder, x) { perceptron(index, builder, reading: $0) }
+      }
     }
-    return normalized(x, builder, name: "final_norm")
+    return configuration.normFirst ? normalized(x, builder, name: "final_norm") : x
+  }
+
+  /// x + part(norm(x)), or norm(x + part(x)).
+  private func sum(
+    _ prefix: String, _ index: Int, _ builder: Builder, _ x: Signal, part: (Signal) -> Signal
+  ) -> Signal {
+    func normalized(_ x: Signal) -> Signal {
+      self.normalized(x, builder, name: "\(prefix)norm.\(index)")
+    }
+    let y = part(configuration.normFirst ? normalized(x) : x)
+    let added = dropped(y, builder, name: "\(prefix)dropout.\(index)")
+    let sum = Sum(builder, name: "\(prefix)block.\(index)", x, added).output
+    return configuration.normFirst ? sum : normalized(sum)
   }
 
   /// u sigmoid(v) with [u, v] = glu gelu(x).
@@ -156,15 +179,27 @@ struct Stack: ModelFamily {
     return Concatenation(builder, name: "directions.\(index)", reading: [forward, reverse]).output
   }
 
-  /// What the first layer reads: tokens by the embedding `tokens`, frames by the linear map `frames`.
+  /// What the first layer reads: tokens by the embedding `tokens`, frames by the linear map `frames`; with positions where
+  /// attention needs them.
   func stem(_ builder: Builder, tokens: String, frames: String) -> LayerInput {
-    switch builder.tracks[.input] {
-    case .tokens(let count): return .tokens(embedding(tokens, count))
-    case .frames(let width):
-      let input = FrameInput(builder, role: .input, width: width).output
-      return .signal(linear(frames, builder, reading: input, outputs: configuration.embedding))
-    case nil: preconditionFailure("a stack has an input")
-    }
+    let input: LayerInput =
+      switch builder.tracks[.input] {
+      case .tokens(let count): .tokens(embedding(tokens, count))
+      case .frames(let width):
+        .signal(
+          linear(
+            frames, builder, reading: FrameInput(builder, role: .input, width: width).output,
+            outputs: configuration.embedding))
+      case nil: preconditionFailure("a stack has an input")
+      }
+    guard configuration.addsPositions else { return input }
+    // Weights that are the head's too begin small; positions would drown them (Vaswani et al. 2017, section 3.4).
+    let factor = configuration.tied ? Float(configuration.embedding).squareRoot() : 1
+    return .signal(
+      Positions(
+        builder, name: "\(tokens).positions", reading: input.signal(builder), times: factor,
+        carries: configuration.initialState != .zero
+      ).output)
   }
 
   private func embedding(_ name: String, _ count: Int) -> LayerInput.TokenEmbedding {

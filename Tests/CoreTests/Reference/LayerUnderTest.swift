@@ -48,12 +48,14 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
 
   /// Attention of a few wide enough heads.
   private static func attention(
-    _ description: String, heads: Int, memory: Int, fixture: String? = nil
+    _ description: String, heads: Int, memory: Int, positions: AttentionPositions = .rotary,
+    fixture: String? = nil
   ) -> LayerUnderTest {
     LayerUnderTest(
       "attention", .attention, named: description, fixture: fixture, tolerance: 5e-6, isCutExactly: false
     ) {
       ($0[AttentionOptions.self].heads, $0[AttentionOptions.self].memory) = (heads, memory)
+      $0[AttentionOptions.self].positions = positions
       $0.hidden = ($0.hidden + 2 * heads - 1) / (2 * heads) * 2 * heads
       $0.fitEmbedding()
     }
@@ -98,5 +100,6 @@ struct LayerUnderTest: Sendable, CustomTestStringConvertible {
     attention("attention", heads: 2, memory: 5, fixture: "attention"),
     attention("attention of three heads to one position", heads: 3, memory: 1),
     attention("attention of one head over a long memory", heads: 1, memory: 70),
+    attention("attention with sinusoidal positions", heads: 2, memory: 5, positions: .sinusoidal),
   ]
 }

@@ -28,14 +28,16 @@ extension ReferenceLayer {
       keys = order.map { rings[0][$0] } + keys
       values = order.map { rings[1][$0] } + values
     }
+    let isRotary = context.configuration[AttentionOptions.self].positions == .rotary
+    func turned(_ z: Vector, by position: Int) -> Vector { isRotary ? rotated(z, by: position) : z }
     let outputs = inputs.indices.map { t in
       if chunk.resets[t] { start = size + t }
       let end = isTwoWay ? (t + 1..<inputs.count).first { chunk.resets[$0] } ?? inputs.count : size + t + 1
       let seen = max(start, isTwoWay ? 0 : t)..<end
       let answers = (0..<heads).map { head in
-        let q = rotated(projected[t][0].gates(heads)[head], by: size + t)
+        let q = turned(projected[t][0].gates(heads)[head], by: size + t)
         let scores = seen.map { j in
-          (q * rotated(keys[j].gates(heads)[head], by: j)).sum / Double(q.count).squareRoot()
+          (q * turned(keys[j].gates(heads)[head], by: j)).sum / Double(q.count).squareRoot()
         }
         let shares = scores.map { exp($0 - (scores.max() ?? 0)) }
         let sum = shares.reduce(0, +)
@@ -55,6 +57,24 @@ extension ReferenceLayer {
       states[3] = Vector([Double(next)])
     }
     return outputs
+  }
+
+  /// out_proj(concat over heads of sum over s of softmax_s(q . k_s / sqrt(D)) v_s), q = q x, [k_s, v_s] = kv m_s, the names
+  /// beginning with `name`.
+  static func crossAttention(
+    _ x: Vector, to memory: [Vector], heads: Int, _ name: String,
+    linear: (_ name: String, _ x: Vector) -> Vector
+  ) -> Vector {
+    let queries = linear("\(name).q", x).gates(heads)
+    let source = memory.map { linear("\(name).kv", $0).gates(2).map { $0.gates(heads) } }
+    let answers = queries.enumerated().map { head, q in
+      let scores = source.map { (q * $0[0][head]).sum / Double(q.count).squareRoot() }
+      let shares = scores.map { exp($0 - (scores.max() ?? 0)) }
+      return zip(source, shares).reduce(Vector.zero(q.count)) { answer, pair in
+        answer + pair.0[1][head].map { $0 * pair.1 / shares.reduce(0, +) }
+      }
+    }
+    return linear("\(name).out_proj", Vector(answers.flatMap(\.elements)))
   }
 
   /// Each pair (j, j + D / 2) turned by position 10000^(-2j/D).

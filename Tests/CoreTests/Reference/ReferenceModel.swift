@@ -27,7 +27,8 @@ struct LaneChunk {
 /// The language model for one lane, forward only, in Double, by its equations.
 struct ReferenceModel {
   let configuration: ModelConfiguration
-  let layer: ReferenceLayer
+  /// Repeated from the first layer to the last.
+  let layers: [ReferenceLayer]
   var parameters: [String: ReferenceParameter]
   /// nil where nothing is dropped.
   var dropoutSeed: UInt64?
@@ -42,34 +43,77 @@ struct ReferenceModel {
   }
 
   func run(_ chunk: LaneChunk, entering: [Vector]) -> Result {
-    var values = chunk.inputs.map { self["embedding.weight"].row($0) }
-    var states: [Vector] = []
-    let count = layer.states(configuration)
-    for layer in 0..<configuration.layers {
-      var state = Array(entering[layer * count..<(layer + 1) * count])
-      let context = ReferenceLayer.Context(model: self, index: layer)
-      let read = configuration.residual ? normalized(values, "norm.\(layer)") : values
-      var outputs = self.layer.run(
-        masked(
-          read, "input_dropout.\(layer)", configuration.variationalDropout.input, chunk, variational: true),
-        chunk, &state, context)
-      states += state
-      if configuration.layerNorm { outputs = outputs.map { layerNorm($0, "norm.\(layer)") } }
-      if parameters["glu.\(layer).weight"] != nil { outputs = outputs.map { gated($0, layer) } }
-      if configuration.residual || layer + 1 < configuration.layers {
-        outputs = masked(outputs, "dropout.\(layer)", configuration.dropout, chunk)
-      }
-      values = configuration.residual ? zip(values, outputs).map { $0 + $1 } : outputs
-      if configuration.mlp > 0 { values = perceptron(values, layer, chunk) }
-    }
-    if configuration.residual { values = normalized(values, "final_norm") }
+    let factor = configuration.tied ? Double(configuration.embedding).squareRoot() : 1
+    let input = positioned(
+      chunk.inputs.map { self["embedding.weight"].row($0) }, times: factor, chunk, Array(entering))
+    let body = body(input.values, chunk, entering: Array(entering.dropFirst(input.states.count)))
+    var values = body.values
     values = masked(
       values, "output_dropout", configuration.variationalDropout.output, chunk, variational: true)
     for layer in 0..<configuration.outputLayers {
       values = values.map { gelu(linear("output.\(layer)", $0)) }
     }
     let losses = values.indices.map { chunk.weights[$0] * crossEntropy(values[$0], chunk.targets[$0]) }
-    return Result(losses: losses, hidden: values, states: states)
+    return Result(losses: losses, hidden: values, states: input.states + body.states)
+  }
+
+  /// x factor + sines and cosines, where attention has sinusoidal positions; the state is how many the stream has had.
+  func positioned(_ values: [Vector], times factor: Double, _ chunk: LaneChunk, _ entering: [Vector]) -> (
+    values: [Vector], states: [Vector]
+  ) {
+    let options = configuration[AttentionOptions.self]
+    guard options.positions == .sinusoidal else { return (values, []) }
+    var count = entering[0].elements[0].rounded()
+    let sums = values.indices.map { t in
+      if chunk.resets[t] { count = 0 }
+      defer { count += 1 }
+      let width = values[t].count
+      let waves = (0..<width).map { i in
+        let angle = count * pow(10_000, -Double(i / 2 * 2) / Double(width))
+        return i % 2 == 0 ? sin(angle) : cos(angle)
+      }
+      return values[t].map { $0 * factor } + Vector(waves)
+    }
+    return (sums, [Vector([count])])
+  }
+
+  /// The layers; `cross` is what a decoder's block adds between its layer and its perceptron.
+  func body(
+    _ input: [Vector], _ chunk: LaneChunk, entering: [Vector],
+    cross: ((_ index: Int, _ values: [Vector]) -> [Vector])? = nil
+  ) -> (values: [Vector], states: [Vector]) {
+    var (values, states) = (input, [Vector]())
+    for index in 0..<configuration.layers {
+      let layer = layers[index % layers.count]
+      var state = Array(entering[states.count..<states.count + layer.states(configuration)])
+      values = sum("", index, values, chunk) { read in
+        let read = masked(
+          read, "input_dropout.\(index)", configuration.variationalDropout.input, chunk, variational: true)
+        var outputs = layer.run(read, chunk, &state, ReferenceLayer.Context(model: self, index: index))
+        if configuration.layerNorm { outputs = outputs.map { layerNorm($0, "norm.\(index)") } }
+        return parameters["glu.\(index).weight"] == nil ? outputs : outputs.map { gated($0, index) }
+      }
+      states += state
+      if let cross { values = sum("cross_", index, values, chunk) { cross(index, $0) } }
+      if configuration.mlp > 0 { values = sum("mlp_", index, values, chunk) { perceptron($0, index) } }
+    }
+    let isNormed = configuration.residual && configuration.normFirst
+    return (isNormed ? normalized(values, "final_norm") : values, states)
+  }
+
+  /// In residual blocks x + part(norm(x)) or norm(x + part(x)), otherwise the part.
+  private func sum(
+    _ prefix: String, _ index: Int, _ values: [Vector], _ chunk: LaneChunk, part: ([Vector]) -> [Vector]
+  ) -> [Vector] {
+    let name = "\(prefix)norm.\(index)"
+    let isFirst = configuration.residual && configuration.normFirst
+    var outputs = part(isFirst ? normalized(values, name) : values)
+    if configuration.residual || index + 1 < configuration.layers {
+      outputs = masked(outputs, "\(prefix)dropout.\(index)", configuration.dropout, chunk)
+    }
+    guard configuration.residual else { return outputs }
+    let sums = zip(values, outputs).map { $0 + $1 }
+    return isFirst ? sums : normalized(sums, name)
   }
 
   subscript(name: String) -> ReferenceParameter {
@@ -78,7 +122,7 @@ struct ReferenceModel {
   }
 
   /// W x + b
-  private func linear(_ name: String, _ x: Vector) -> Vector {
+  func linear(_ name: String, _ x: Vector) -> Vector {
     self["\(name).weight"] * x + self["\(name).bias"].vector
   }
 
@@ -88,15 +132,14 @@ struct ReferenceModel {
     return halves[0] * sigmoid(halves[1])
   }
 
-  /// x + down(gelu(up norm(x))), or x + down(silu(u) v), [u, v] = up norm(x)
-  private func perceptron(_ values: [Vector], _ layer: Int, _ chunk: LaneChunk) -> [Vector] {
-    let outputs = normalized(values, "mlp_norm.\(layer)").map { x in
+  /// down(gelu(up x)), or down(silu(u) v), [u, v] = up x
+  private func perceptron(_ values: [Vector], _ layer: Int) -> [Vector] {
+    values.map { x in
       let up = linear("up.\(layer)", x)
       guard configuration.mlpKind == .gated else { return linear("down.\(layer)", gelu(up)) }
       let halves = up.gates(2)
       return linear("down.\(layer)", halves[0] * sigmoid(halves[0]) * halves[1])
     }
-    return zip(values, masked(outputs, "mlp_dropout.\(layer)", configuration.dropout, chunk)).map { $0 + $1 }
   }
 
   private func normalized(_ values: [Vector], _ name: String) -> [Vector] {

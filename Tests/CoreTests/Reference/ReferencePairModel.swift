@@ -5,13 +5,71 @@ import Glibc
 struct ReferencePairModel {
   let configuration: ModelConfiguration
   var parameters: [String: ReferenceParameter]
+  /// The states of all layers, by name, with their columns.
+  let states: [(name: String, columns: Int)]
 
   /// What the head reads at each step, and the losses.
   func run(_ pair: LanePair) -> (hidden: [Vector], losses: [Double]) {
+    guard !pair.inputs.isEmpty else { return ([], []) }
+    let hidden = configuration.hasRecurrentDecoder ? decodeRecurrently(pair) : decodeByBlocks(pair)
+    let losses = hidden.indices.map { t in
+      let logits = linear("head", hidden[t]).elements
+      return log(logits.reduce(0) { $0 + exp($1) }) - logits[pair.targets[t]]
+    }
+    return (hidden, losses)
+  }
+
+  /// The Transformer's decoder.
+  private func decodeByBlocks(_ pair: LanePair) -> [Vector] {
+    let memory = encode(pair.source).memory
+    let decoder = stack("decoder", configuration.ofDecoder(width: memory[0].count))
+    let heads = configuration[AttentionOptions.self].heads
+    return body(decoder, "decoder", self["target.weight"], pair.inputs) { index, values in
+      values.map {
+        ReferenceLayer.crossAttention(
+          $0, to: memory, heads: heads, "cross.\(index)", linear: decoder.linear)
+      }
+    }
+  }
+
+  /// A part of the model as a model.
+  private func stack(_ part: String, _ configuration: ModelConfiguration) -> ReferenceModel {
+    let own = parameters.compactMap { name, parameter in
+      name.hasPrefix("\(part).") ? (String(name.dropFirst(part.count + 1)), parameter) : nil
+    }
+    let layers: [ReferenceLayer] = configuration.cell.names.map { name in
+      switch name {
+      case "attention": .attention
+      case "mamba": .mamba
+      case "mingru": .minGRU
+      case "conv": .conv
+      default: Self.cell(name).layer
+      }
+    }
+    return ReferenceModel(
+      configuration: configuration, layers: layers,
+      parameters: Dictionary(uniqueKeysWithValues: own), dropoutSeed: nil)
+  }
+
+  /// The layers of a part over a stream from its beginning.
+  private func body(
+    _ model: ReferenceModel, _ part: String, _ embedding: ReferenceParameter, _ tokens: [Int],
+    cross: ((_ index: Int, _ values: [Vector]) -> [Vector])? = nil
+  ) -> [Vector] {
+    let chunk = LaneChunk(
+      inputs: tokens, targets: tokens, weights: tokens.map { _ in 1 }, resets: tokens.indices.map { $0 == 0 },
+      initial: tokens.map { _ in Vector([Double]()) }, lane: 0, number: 0)
+    let entering = states.filter { $0.name.hasPrefix("\(part).") }.map { Vector.zero($0.columns) }
+    let input = model.positioned(
+      tokens.map { embedding.row($0) }, times: 1, chunk, [Vector([0])])
+    return model.body(input.values, chunk, entering: entering, cross: cross).values
+  }
+
+  private func decodeRecurrently(_ pair: LanePair) -> [Vector] {
     let (memory, last) = encode(pair.source)
     var bridges = 0
     var states: [[Vector]] = (0..<configuration.layers).map { layer in
-      cell(layer).states.map { letter in
+      decoderCell(layer).states.map { letter in
         defer { bridges += 1 }
         return tanh(linear("bridge.\(bridges)", last[letter] ?? last["h"] ?? Vector([Double]())))
       }
@@ -26,21 +84,21 @@ struct ReferencePairModel {
         x = Vector(x.elements + context.elements)
       }
       for layer in 0..<configuration.layers {
-        states[layer] = cell(layer).step(x, states[layer], weights("decoder", "l\(layer)"))
+        states[layer] = decoderCell(layer).step(x, states[layer], weights("decoder", "l\(layer)"))
         x = states[layer][0]
       }
       if !attendsBefore { context = read(memory, last, by: x) }
       hidden.append(tanh(linear("combine", Vector(context.elements + x.elements))))
     }
-    let losses = hidden.indices.map { t in
-      let logits = linear("head", hidden[t]).elements
-      return log(logits.reduce(0) { $0 + exp($1) }) - logits[pair.targets[t]]
-    }
-    return (hidden, losses)
+    return hidden
   }
 
   /// h_s of each position, and the last states by letter.
   private func encode(_ source: [Int]) -> (memory: [Vector], last: [String: Vector]) {
+    guard !configuration.residual && configuration.cell.names.allSatisfy(Self.isRecurrent) else {
+      let values = body(stack("encoder", configuration), "encoder", self["source.weight"], source)
+      return (values, ["h": values[values.count - 1]])
+    }
     var values = source.map { self["source.weight"].row($0) }
     var last: [String: Vector] = [:]
     for layer in 0..<configuration.layers {
@@ -95,7 +153,18 @@ struct ReferencePairModel {
   }
 
   private func cell(_ layer: Int) -> ReferenceCell {
-    switch configuration.cell.names[layer % configuration.cell.names.count] {
+    Self.cell(configuration.cell.names[layer % configuration.cell.names.count])
+  }
+
+  private func decoderCell(_ layer: Int) -> ReferenceCell {
+    let names = configuration.decoderCell.names
+    return Self.cell(names[layer % names.count])
+  }
+
+  private static func isRecurrent(_ name: String) -> Bool { ["rnn", "gru", "lstm", "lstm2"].contains(name) }
+
+  private static func cell(_ name: String) -> ReferenceCell {
+    switch name {
     case "gru": .gru
     case "lstm": .lstm
     case "lstm2": .lstm2

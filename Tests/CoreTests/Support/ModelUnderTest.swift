@@ -57,7 +57,8 @@ final class ModelUnderTest {
         columns: parameter.shape.count > 1 ? parameter.shape.dropFirst().reduce(1, *) : parameter.count)
     }
     return ReferenceModel(
-      configuration: configuration, layer: cell.equations, parameters: parameters, dropoutSeed: dropoutSeed)
+      configuration: configuration, layers: [cell.equations], parameters: parameters, dropoutSeed: dropoutSeed
+    )
   }
 
   /// Random states, carried into the next chunk; whole numbers where they count.

@@ -92,9 +92,11 @@ final class PairsUnderTest {
     for parameter in memory.layout.parameters {
       parameters[parameter.name] = ReferenceParameter(
         elements: values(parameter, in: memory.weights).map(Double.init),
-        columns: parameter.shape.count > 1 ? parameter.shape[1] : parameter.count)
+        columns: parameter.shape.count > 1 ? parameter.shape.dropFirst().reduce(1, *) : parameter.count)
     }
-    return ReferencePairModel(configuration: configuration, parameters: parameters)
+    return ReferencePairModel(
+      configuration: configuration, parameters: parameters,
+      states: model.states.map { ($0.name, $0.values.columns) })
   }
 
   /// The elements of a parameter in a vector of the layout.

@@ -106,7 +106,7 @@ final class AttentionMemory {
   private func slot(_ place: Int, _ lane: Int) -> Int {
     (whole(enteringNext[lane][0], atMost: size - 1) + place) % size
   }
-
-  /// A whole number that a state holds; a checkpoint may hold anything.
-  private func whole(_ value: Float, atMost most: Int) -> Int { value > 0 ? Int(min(value, Float(most))) : 0 }
 }
+
+/// A whole number that a state holds; a checkpoint may hold anything.
+func whole(_ value: Float, atMost most: Int) -> Int { value > 0 ? Int(min(value, Float(most))) : 0 }

@@ -23,8 +23,10 @@ final class SelfAttention: Module {
   /// - Parameters:
   ///   - memory: M; nil for attention both ways.
   ///   - carries: Whether the memory is carried into the next chunk.
+  ///   - isRotary: Whether queries and keys are turned by their positions.
   init(
-    _ builder: Builder, name: String, reading input: Signal, heads: Int, memory size: Int?, carries: Bool
+    _ builder: Builder, name: String, reading input: Signal, heads: Int, memory size: Int?, carries: Bool,
+    isRotary: Bool
   ) {
     let (width, steps) = (input.value.columns / 3, builder.shape.steps)
     let places = (size ?? 0) + steps
@@ -34,7 +36,7 @@ final class SelfAttention: Module {
     memory = size.map { AttentionMemory(builder, name: name, size: $0, width: width) }
     self.heads = AttentionHeads(
       builder, heads: heads, width: width, queries: steps, keys: places,
-      rotary: Rotary(width: width / heads, positions: places))
+      rotary: isRotary ? Rotary(width: width / heads, positions: places) : nil)
     lowest = Buffer(count: builder.shape.lanes)
     output = builder.signal(name, columns: width)
     builder.add(self)
