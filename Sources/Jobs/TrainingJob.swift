@@ -1,3 +1,4 @@
+import Core
 import Evaluation
 import FileSystem
 import Glibc
@@ -53,6 +54,10 @@ package struct TrainingJob: Sendable {
     try communicator.agree { try plan?.checkpoint.map { try requireData(dataset, of: $0) } }
     try communicator.agree { try plan?.checkpoint.map { try requireStepsLeft($0, configuration, schedule) } }
     let resumes = try communicator.any(plan?.checkpoint != nil)
+    if !resumes {
+      let layout = Blueprint(configuration.model, tracks: dataset.tracks).layout
+      try communicator.agree { try configuration.training.optimizer.checkPatterns(layout) }
+    }
     let (demand, holdsTokens) = try checkMemory(configuration, dataset, resumes: resumes, communicator)
     let room = try communicator.agree {
       isFirst ? try CheckpointRoom(configuration, bytes: demand.checkpoint, run: run) : nil

@@ -74,6 +74,17 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
         "training.optimizer.groups: weight decay of *.D needs training.optimizer.name adamw or sgd, found adam"
     ),
     BadSettings(
+      "groups of no parameters", set: "model.layers=2",
+      "training.optimizer.groups=['rnn.* 0.5', '*.nu_log 0.1']",
+      expect:
+        "training.optimizer.groups: *.nu_log matches no parameter of this model; expected a pattern over the names "
+        + "embedding.weight, head.bias, head.weight, rnn.bias_hh_l*, rnn.bias_ih_l*, rnn.weight_hh_l*, rnn.weight_ih_l*"
+    ),
+    BadSettings(
+      "no parameters to keep from decay", set: "training.optimizer.no_decay=['norm.*', embeding.*]",
+      expect: "training.optimizer.no_decay: embeding.* matches no parameter of this model", "embedding.weight"
+    ),
+    BadSettings(
       "no states of lru", set: "model.lru.states=0",
       expect: "model.lru.states=0: expected an integer from 1 to 65536"),
     BadSettings(

@@ -130,12 +130,26 @@ extension OptimizerConfiguration {
     }
   }
 
+  /// Checks that each pattern of `groups` and `noDecay`, but for the default ones, matches some parameter of a model.
+  ///
+  /// - Throws: `ConfigurationError` with the names of the parameters, in which `*` stands for each number.
+  package func checkPatterns(_ layout: ParameterLayout) throws {
+    let patterns =
+      groups.map { ("groups", $0.pattern) }
+      + noDecay.filter { !Self().noDecay.contains($0) }.map { ("no_decay", $0) }
+    for (setting, pattern) in patterns where !layout.parameters.contains(where: { $0.matches(pattern) }) {
+      let names = Set(layout.parameters.map { $0.name.replacing(/[0-9]+/, with: "*") }).sorted()
+      throw ConfigurationError(
+        "training.optimizer.\(setting): \(pattern) matches no parameter of this model; expected a pattern over the names "
+          + names.joined(separator: ", "))
+    }
+  }
+
   /// How a parameter is updated: as the first of `groups` that matches its name says, otherwise by its own rule. It decays
   /// unless a pattern of `noDecay` matches its name.
   package func group(of parameter: Parameter) -> UpdateGroup {
-    func matches(_ pattern: String) -> Bool { fnmatch(pattern, parameter.name, 0) == 0 }
-    let group = groups.first { matches($0.pattern) }
-    let decays = (group != nil || parameter.rule.decays) && !noDecay.contains(where: matches)
+    let group = groups.first { parameter.matches($0.pattern) }
+    let decays = (group != nil || parameter.rule.decays) && !noDecay.contains(where: parameter.matches)
     return UpdateGroup(
       rateFactor: group?.rateFactor ?? parameter.rule.rateFactor,
       weightDecay: group?.weightDecay ?? (decays ? weightDecay : 0))
@@ -148,4 +162,9 @@ extension OptimizerConfiguration {
     case .adam, .adamw: Adam(ranges, beta1: beta1, beta2: beta2, epsilon: epsilon)
     }
   }
+}
+
+extension Parameter {
+  /// Whether a shell pattern matches its name.
+  fileprivate func matches(_ pattern: String) -> Bool { fnmatch(pattern, name, 0) == 0 }
 }
