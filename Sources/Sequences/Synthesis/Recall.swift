@@ -6,13 +6,14 @@ import Settings
 /// Values to be recalled by their keys: multi-query associative recall (Arora et al. 2023); with one query,
 /// associative recall (Ba et al. 2016).
 ///
-/// A stream is `pairs` keys, all different, each followed by its value; then `queries` of these keys, all different,
-/// in any order. The target at a query is the key's value; only the queries count.
+/// A stream is `pairs` keys, all different, each followed by its value; `blanks` blanks; then `queries` of these keys, all
+/// different, in any order. The target at a query is the key's value; only the queries count.
 package struct Recall: StreamTask {
   package static let name = "recall"
   package static let abstract = "Pairs of keys and values, then keys whose values are asked for (MQAR)."
   package static let sizes: [Setting<Recall>] = [
     .streams, Setting("pairs", \.pairs, .within(1, 30_000), "Pairs of a key and its value in a stream"),
+    Setting("blanks", \.blanks, .within(0, 1_000_000), "Blanks between the pairs and the keys asked for"),
     Setting("queries", \.queries, .within(1, 30_000), "Keys asked for, at most the pairs"),
     Setting("keys", \.keys, .within(1, 30_000), "Different keys, at least the pairs"),
     Setting("values", \.values, .within(2, 30_000), "Different values"),
@@ -22,6 +23,8 @@ package struct Recall: StreamTask {
   package var streams = 20_000
   /// The pairs of a key and its value in a stream.
   package var pairs = 8
+  /// The blanks between the pairs and the queries.
+  package var blanks = 0
   /// The keys asked for.
   package var queries = 4
   /// The number of different keys.
@@ -42,9 +45,8 @@ package struct Recall: StreamTask {
   package var tracks: [TrackRole: TrackDescription] {
     get throws {
       let names = (0..<values).map { "value \($0)" }
-      return [
-        .input: try .symbols((0..<keys).map { "key \($0)" } + names), .target: try .symbols(names),
-      ]
+      let read = (0..<keys).map { "key \($0)" } + names + (blanks > 0 ? ["blank"] : [])
+      return [.input: try .symbols(read), .target: try .symbols(names)]
     }
   }
 
@@ -55,7 +57,9 @@ package struct Recall: StreamTask {
       let keys = random.distinct(pairs, below: keys).map { Int32($0) }
       let values = random.tokens(pairs, below: values)
       let queries = random.distinct(queries, below: pairs)
-      let shown = zip(keys, values).flatMap { [$0, Int32(self.keys) + $1] }
+      let blank = Int32(self.keys + self.values)
+      let shown =
+        zip(keys, values).flatMap { [$0, Int32(self.keys) + $1] } + Array(repeating: blank, count: blanks)
       return SyntheticStream(
         input: .tokens(shown + queries.map { keys[$0] }),
         target: .tokens(shown.map { _ in 0 } + queries.map { values[$0] }),

@@ -211,18 +211,26 @@ extension DatasetContent {
     #expect(places.count > 80)
   }
 
-  @Test func `recall asks for the values of keys`() throws {
-    let content = try Recall(sizes: ["streams=100", "pairs=5", "queries=3", "keys=7", "values=4"]).content(
-      seed: 1, command: "a test")
+  @Test(arguments: [0, 1, 20])
+  func `recall asks for the values of keys, behind blanks`(_ blanks: Int) throws {
+    let content = try Recall(
+      sizes: ["streams=100", "pairs=5", "queries=3", "keys=7", "values=4", "blanks=\(blanks)"]
+    ).content(seed: 1, command: "a test")
     for (stream, tokens) in content.tokens(.input).enumerated() {
       let keys = (0..<5).map { tokens[2 * $0] }
       let queries = Array(tokens.suffix(3))
-      #expect(tokens.count == 13 && Set(keys).count == 5 && keys.allSatisfy { (0..<7).contains($0) })
+      #expect(tokens.count == 13 + blanks && Set(keys).count == 5 && keys.allSatisfy { (0..<7).contains($0) })
       #expect(Set(queries).count == 3)
+      #expect(tokens[10..<10 + blanks].allSatisfy { $0 == 11 })
       let known = Dictionary(uniqueKeysWithValues: (0..<5).map { (tokens[2 * $0], tokens[2 * $0 + 1] - 7) })
       #expect(answers(content, stream) == queries.compactMap { known[$0] })
-      #expect(content.weights[stream] == Array(repeating: 0, count: 10) + [1, 1, 1])
+      #expect(content.weights[stream] == Array(repeating: 0, count: 10 + blanks) + [1, 1, 1])
     }
+    guard case .tokens(let vocabulary) = content.description[.input] else {
+      Issue.record("the input of recall is not tokens")
+      return
+    }
+    #expect(vocabulary.count == (blanks > 0 ? 12 : 11))
   }
 
   @Test func `parity labels each bit with the parity so far`() throws {
