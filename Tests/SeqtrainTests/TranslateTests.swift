@@ -128,8 +128,7 @@ import Testing
     }
   }
 
-  @Test func `settings of pairs are refused where data are none, and decoders that are not recurrent`() throws
-  {
+  @Test func `settings of pairs are refused where data are none, and decoders that can't be`() throws {
     try withRun { place in
       try place.makeTales()
       expectRefusal(
@@ -140,7 +139,19 @@ import Testing
       expectRefusal(
         try place.seqtrain(
           ["train", "--run", "other", "--set", "data.path=d.h5"] + settings + ["--set", "model.cell=conv"]),
-        ["model.cell: a decoder of pairs has layers of", "set model.decoder"])
+        ["model.cell conv: a decoder of other layers than", "found model.residual false"])
+      let blocks =
+        ["train", "--run", "other", "--set", "data.path=d.h5"] + settings + [
+          "--set", "model.cell=attention", "--set", "model.residual=true", "--set", "model.embedding=12",
+          "--set", "model.hidden=12", "--set", "model.attention.heads=2",
+        ]
+      expectRefusal(
+        try place.seqtrain(blocks + ["--set", "model.attention.score=general"]),
+        ["model.attention.score is for decoders of rnn", "leave it out"])
+      expectRefusal(
+        try place.seqtrain(
+          blocks + set(["model.cell=gru", "model.decoder=mamba", "model.attention.heads=5"])),
+        ["model.attention.heads 5 cuts a width of 12"])
       try place.output(
         ["train", "--run", "mixed", "--set", "data.path=d.h5"] + settings
           + ["--set", "model.cell=conv", "--set", "model.decoder=gru"])

@@ -156,6 +156,55 @@ import Training
     }
   }
 
+  /// Pairs, by a recurrent decoder and by a Transformer, with inputs and a discriminator that make passes of their own: on other
+  /// numbers of ranks, and in a chain of stops in the middle of epochs.
+  @Test func `models of pairs have the same bits on any ranks and after any stop`() throws {
+    try withTemporaryDirectory { base in
+      try Reverse(sizes: ["streams=200", "shortest=1", "longest=9"]).write(
+        "\(base)/data.h5", seed: 3, command: "a test")
+      let variants: [(name: String, settings: [String])] = [
+        ("recurrent", ["model.cell=gru", "model.attention.score=additive", "model.attention.attend=before"]),
+        (
+          "transformer",
+          [
+            "model.cell=attention", "model.residual=true", "model.embedding=16", "model.mlp=2",
+            "model.tied=true", "model.norm_first=false", "model.attention.positions=sinusoidal",
+          ]
+        ),
+        (
+          "mixed",
+          [
+            "model.cell=mingru", "model.decoder=[attention, gru]", "model.residual=true",
+            "model.embedding=32", "training.precision=bfloat16",
+          ]
+        ),
+      ].map { name, settings in
+        (
+          name,
+          settings + [
+            "model.bidirectional=true", "model.dropout=0.1", "training.accumulate=2", "training.steps=14",
+            "training.sampling.decay=linear", "training.sampling.steps=8", "model.discriminator.hidden=4",
+          ]
+        )
+      }
+      let (alone, result) = try train(base, ranks: 1, variants.map { ("\($0.name)-1", $0.settings) })
+      #expect(alone.allSatisfy { $0.ending == "finished" && $0.skipped == 0 }, "\(result)")
+      #expect(Set(alone.map(\.digest)).count == variants.count)
+      for ranks in [2, 5] {
+        let (lines, result) = try train(
+          base, ranks: ranks, variants.map { ("\($0.name)-\(ranks)", $0.settings) })
+        #expect(lines.map(\.digest) == alone.map(\.digest), "\(ranks) ranks: \(result)")
+      }
+      for (ranks, rank, step) in [(3, 2, 5), (1, 0, 8), (2, 0, 0)] {
+        let stop = step > 0 ? ["@stop=\(rank):\(step)"] : []
+        let (lines, result) = try train(
+          base, ranks: ranks, variants.map { ("\($0.name)-chain", $0.settings + stop) })
+        #expect(lines.map(\.step) == variants.map { _ in step > 0 ? step : 14 }, "\(result)")
+        if step == 0 { #expect(lines.map(\.digest) == alone.map(\.digest)) }
+      }
+    }
+  }
+
   /// The validation at the end of a part is not one of the whole, whose plateau schedule goes by those it has.
   @Test func aPlateauIsTheSameInParts() throws {
     try withTemporaryDirectory { base in

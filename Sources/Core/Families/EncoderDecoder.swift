@@ -32,10 +32,12 @@ struct EncoderDecoder: ModelFamily {
 
   private func blocks(_ builder: Builder) -> Signal {
     let memory = builder.overSource { encode(builder).memory }
-    let decoder = configuration.ofDecoder(width: memory.value.columns)
+    var decoder = configuration.ofDecoder(width: memory.value.columns)
+    // A chunk holds whole targets: nothing is carried.
+    if !builder.goesStepByStep && decoder.initialState == .carried { decoder.initialState = .zero }
     let stack = Stack(
       decoder,
-      cross: { index, builder, input in
+      cross: { [decoder] index, builder, input in
         CrossAttention.add(to: builder, decoder, layer: index, reading: input, of: memory)
       })
     let input = stack.stem(builder, tokens: "target", frames: "target")

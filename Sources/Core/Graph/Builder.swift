@@ -49,6 +49,8 @@ package struct BuildOptions {
   var dropoutSeed: UInt64?
   /// Whether a discriminator belongs to the model, where there is one: its parameters do, but only training computes it.
   var discriminates = true
+  /// Whether each time step of the streams is a chunk, also of pairs, whose chunks hold whole targets otherwise.
+  var goesStepByStep = false
 }
 
 /// Hands out to modules what they need while a family puts a model together.
@@ -61,6 +63,8 @@ package final class Builder {
   let dropoutSeed: UInt64?
   /// Whether a discriminator belongs to the model.
   let discriminates: Bool
+  /// Whether each time step of the streams is a chunk.
+  let goesStepByStep: Bool
   /// That discriminator, once it is added.
   var discriminator: Discriminator?
 
@@ -95,6 +99,7 @@ package final class Builder {
       gradients: GradientSums(nothing, shape: options.shape, products: products, accumulates: false),
       meter: meter)
     (tracks, dropoutSeed, discriminates) = (options.tracks, options.dropoutSeed, options.discriminates)
+    goesStepByStep = options.goesStepByStep
     plan = nil
   }
 
@@ -110,6 +115,7 @@ package final class Builder {
       gradients: GradientSums(memory, shape: options.shape, products: products, accumulates: accumulates),
       meter: meter)
     (tracks, dropoutSeed, discriminates) = (options.tracks, options.dropoutSeed, options.discriminates)
+    goesStepByStep = options.goesStepByStep
     plan = Plan(
       blueprint: blueprint, signalGradients: Buffer(count: blueprint.gradientCount),
       scratch: Buffer(count: blueprint.scratchCount))

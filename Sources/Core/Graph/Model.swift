@@ -42,14 +42,17 @@ package final class Model {
   ///     discriminator.
   ///   - accumulates: Whether gradients of several chunks make one update. Each shard of the rank then has a vector of
   ///     gradients of its own.
+  ///   - stepByStep: Whether each time step of the streams is a chunk, also of pairs, whose chunks hold whole targets
+  ///     otherwise: their decoders then carry what they attend to of the target.
   package init(
     _ configuration: ModelConfiguration, tracks: TrackSet, memory: ParameterMemory, shape: ChunkShape,
     precision: Precision, bfloat16: BFloat16Products = .preferred, sharing: SharedPacking? = nil,
-    firstLane: Int = 0, dropoutSeed: UInt64? = nil, accumulates: Bool = false
+    firstLane: Int = 0, dropoutSeed: UInt64? = nil, accumulates: Bool = false,
+    stepByStep: Bool = false
   ) {
     let options = BuildOptions(
       shape: shape, tracks: tracks, firstLane: firstLane, dropoutSeed: dropoutSeed,
-      discriminates: dropoutSeed != nil)
+      discriminates: dropoutSeed != nil, goesStepByStep: stepByStep)
     let blueprint = Blueprint(configuration, options)
     let builder = Builder(
       placing: blueprint, options, memory: memory,

@@ -30,7 +30,8 @@ final class DecodingEngine {
     // Each step is a chunk.
     model = Model(
       configuration.carryingState, tracks: tracks, memory: memory,
-      shape: ChunkShape(steps: 1, sourceSteps: longest, shards: 1, lanesPerShard: lanes), precision: .float32)
+      shape: ChunkShape(steps: 1, sourceSteps: longest, shards: 1, lanesPerShard: lanes), precision: .float32,
+      stepByStep: true)
     scores = TokenScores(lanes: lanes)
     decoderStates = model.decoderStates.map(\.values)
     let widest = decoderStates.reduce(1) { max($0, $1.columns) }

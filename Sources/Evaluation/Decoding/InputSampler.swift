@@ -32,10 +32,10 @@ package final class InputSampler {
       configuration.carryingState, tracks: tracks, memory: memory.withoutGradients,
       shape: ChunkShape(
         steps: 1, sourceSteps: shape.sourceSteps, shards: shape.shards, lanesPerShard: shape.lanesPerShard),
-      precision: .float32)
+      precision: .float32, stepByStep: true)
     chunk = Chunk(steps: 1, sourceSteps: shape.sourceSteps, lanes: shape.lanes, tracks: tracks)
     scores = TokenScores(lanes: shape.lanes)
-    carries = configuration.initialState != .zero
+    carries = configuration.initialState != .zero && tracks.source == nil
     self.key = key
     self.firstLane = firstLane
   }
@@ -57,7 +57,7 @@ package final class InputSampler {
   ///
   /// - Parameters:
   ///   - number: That of the chunk, a part of the key of draws.
-  ///   - states: Those that enter the chunk, of the model that is to read it.
+  ///   - states: Those that enter the chunk, of the model that is to read it. Chunks of pairs are entered by none.
   package func replaceInputs(
     of chunk: Chunk, number: UInt32, share: Double, from states: [CarriedState]
   ) {

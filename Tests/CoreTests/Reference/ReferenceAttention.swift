@@ -7,7 +7,7 @@ extension ReferenceLayer {
   ///
   /// The states are a ring of M keys and values, how many of them are of the stream, and the place of the oldest.
   static let attention = ReferenceLayer(
-    states: { $0.bidirectional ? 0 : 4 }
+    states: { $0.bidirectional || $0.initialState == .zero ? 0 : 4 }
   ) { inputs, chunk, states, context in
     let (name, isTwoWay) = ("attention.\(context.index)", context.configuration.bidirectional)
     let (heads, size) = (
@@ -20,7 +20,11 @@ extension ReferenceLayer {
     let projected = inputs.map { linear("qkv", $0).gates(3) }
     var (keys, values) = (projected.map { $0[1] }, projected.map { $0[2] })
     var start = 0
-    if !isTwoWay {
+    if !isTwoWay && states.isEmpty {
+      start = size
+      let nothing = [Vector](repeating: .zero(keys[0].count), count: size)
+      (keys, values) = (nothing + keys, nothing + values)
+    } else if !isTwoWay {
       let (known, next) = (Int(states[2].elements[0].rounded()), Int(states[3].elements[0].rounded()))
       start = size - min(known, size)
       let rings = states[..<2].map { $0.gates(size) }
@@ -47,7 +51,7 @@ extension ReferenceLayer {
       }
       return linear("out_proj", Vector(answers.flatMap(\.elements)))
     }
-    if !isTwoWay {
+    if !states.isEmpty {
       let next = (min(Int(states[3].elements[0].rounded()), size - 1) + inputs.count) % size
       for (state, all) in zip([0, 1], [keys, values]) {
         let last = Array(all.suffix(size))

@@ -66,12 +66,14 @@ final class PairsUnderTest {
   let configuration: ModelConfiguration
   let memory: ParameterMemory
   let model: Model
+  private let tracks: TrackSet
 
   init(
     _ configuration: ModelConfiguration, vocabulary: Int, shape: ChunkShape, trees: [Range<Int>]? = nil,
     arithmetic: Arithmetic = .float32, firstLane: Int = 0, dropoutSeed: UInt64? = 7
   ) {
     self.configuration = configuration
+    tracks = .pairs(vocabulary: vocabulary)
     let layout = Blueprint(configuration, tracks: .pairs(vocabulary: vocabulary)).layout
     memory = ParameterMemory(layout: layout, trees: trees ?? (0..<shape.shards).map { $0..<$0 + 1 })
     for (index, parameter) in layout.parameters.enumerated() {
@@ -86,6 +88,15 @@ final class PairsUnderTest {
       dropoutSeed: dropoutSeed)
   }
 
+  /// The states that a model carries of which each step is a chunk.
+  private var stepwiseStates: [(name: String, columns: Int)] {
+    let model = Model(
+      configuration.carryingState, tracks: tracks, memory: memory.withoutGradients,
+      shape: ChunkShape(steps: 1, sourceSteps: 1, shards: 1, lanesPerShard: 1), precision: .float32,
+      stepByStep: true)
+    return model.states.map { ($0.name, $0.values.columns) }
+  }
+
   /// The reference with these weights.
   var reference: ReferencePairModel {
     var parameters: [String: ReferenceParameter] = [:]
@@ -96,7 +107,7 @@ final class PairsUnderTest {
     }
     return ReferencePairModel(
       configuration: configuration, parameters: parameters,
-      states: model.states.map { ($0.name, $0.values.columns) })
+      states: stepwiseStates)
   }
 
   /// The elements of a parameter in a vector of the layout.

@@ -49,14 +49,6 @@ final class AttentionMemory {
     next = carried("next", columns: 1, entering: enteringNext)
   }
 
-  /// Empties the memory.
-  func clear() {
-    keys.clear()
-    values.clear()
-    count.clear()
-    next.clear()
-  }
-
   /// Takes in the keys and values of a chunk of `steps` steps, [T B, W] each.
   func take(_ keys: Matrix, _ values: Matrix, steps: Int) {
     enteringCount.copy(from: count)

@@ -5,7 +5,8 @@ import Chunks
 ///
 /// Causal with a memory: each position sees the M before it and itself, as far as they are of its stream. Every position has
 /// a window of the same size, so that outputs don't depend on where chunks are cut; rotary positions count from the memory's
-/// oldest place. Without one, each position sees all of the chunk that is of its stream.
+/// oldest place. Where nothing is carried the memory stays empty and takes no room. Without one, each position sees all of the
+/// chunk that is of its stream.
 final class SelfAttention: Module {
   /// [T B, W]
   let output: Signal
@@ -13,8 +14,10 @@ final class SelfAttention: Module {
   private let input: Signal
   private let sink: Sink?
   private let heads: AttentionHeads
+  /// M, the places before the chunk's first; 0 for attention both ways.
+  private let size: Int
+  private let isCausal: Bool
   private let memory: AttentionMemory?
-  private let carries: Bool
   /// The first place that any position of the lane sees. [B]
   private let lowest: Buffer<Int>
 
@@ -30,10 +33,11 @@ final class SelfAttention: Module {
   ) {
     let (width, steps) = (input.value.columns / 3, builder.shape.steps)
     let places = (size ?? 0) + steps
+    (self.size, isCausal) = (size ?? 0, size != nil)
     self.input = input
-    self.carries = carries
     sink = builder.read(input)
-    memory = size.map { AttentionMemory(builder, name: name, size: $0, width: width) }
+    memory =
+      size.flatMap { carries ? AttentionMemory(builder, name: name, size: $0, width: width) : nil }
     self.heads = AttentionHeads(
       builder, heads: heads, width: width, queries: steps, keys: places,
       rotary: isRotary ? Rotary(width: width / heads, positions: places) : nil)
@@ -44,10 +48,9 @@ final class SelfAttention: Module {
 
   func forward(_ chunk: Chunk) {
     let x = input.value.prefix(chunk.rows)
-    if !carries { memory?.clear() }
     memory?.take(columns(1, of: x), columns(2, of: x), steps: chunk.steps)
     for lane in 0..<chunk.lanes {
-      if let memory { showBefore(chunk, lane, memory) } else { showAround(chunk, lane) }
+      if isCausal { showBefore(chunk, lane) } else { showAround(chunk, lane) }
     }
     heads.forward(columns(0, of: x), at: size, into: output.value.prefix(chunk.rows)) { read($0, x) }
   }
@@ -69,9 +72,6 @@ final class SelfAttention: Module {
     }
   }
 
-  /// M, the places before the chunk's first.
-  private var size: Int { memory?.size ?? 0 }
-
   /// Queries, keys or values of what lies beside each other.
   private func columns(_ part: Int, of x: Matrix) -> Matrix {
     let width = output.value.columns
@@ -79,15 +79,15 @@ final class SelfAttention: Module {
   }
 
   /// Each position sees those before it.
-  private func showBefore(_ chunk: Chunk, _ lane: Int, _ memory: AttentionMemory) {
-    var start = memory.size - memory.known(lane)
+  private func showBefore(_ chunk: Chunk, _ lane: Int) {
+    var start = size - (memory?.known(lane) ?? 0)
     for t in 0..<chunk.steps {
-      if chunk.isReset(t, lane: lane) { start = memory.size + t }
+      if chunk.isReset(t, lane: lane) { start = size + t }
       let first = max(start, t)
-      heads.show(first..<memory.size + t + 1, to: t, lane: lane)
+      heads.show(first..<size + t + 1, to: t, lane: lane)
       if t == 0 { lowest.base[lane] = first }
     }
-    memory.setKnown(memory.size + chunk.steps - start, lane: lane)
+    memory?.setKnown(size + chunk.steps - start, lane: lane)
   }
 
   /// Each position sees the stream around it: padding is a stream of its own.
