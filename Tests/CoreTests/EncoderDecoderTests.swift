@@ -219,6 +219,30 @@ struct PairCase: Sendable, CustomTestStringConvertible {
     }
   }
 
+  /// As beams do, of which each source is encoded once.
+  @Test(arguments: PairCase.all)
+  func `what another model has encoded serves several lanes each, to the bit`(_ way: PairCase) {
+    let sources = pairs(4)
+    func model(_ pairs: [LanePair]) -> (PairsUnderTest, PairData) {
+      (tested(way.configuration, shards: 1, lanesPerShard: pairs.count), data(pairs))
+    }
+    func decode(_ model: (PairsUnderTest, PairData)) -> [[UInt32]] {
+      let logits = model.0.model.decode(model.1.chunk)
+      return (0..<logits.rows).map { bits(ModelUnderTest.row($0, of: logits)) }
+    }
+    let (once, each) = (model(sources), model(sources.flatMap { [$0, $0, $0] }))
+    once.0.model.encode(once.1.chunk)
+    each.0.model.encode(each.1.chunk)
+    let expected = decode(each)
+    let other = model(sources.flatMap { [$0, $0, $0] })
+    other.0.model.takeEncodings(of: once.0.model, steps: once.1.chunk.source?.steps ?? 0, copies: 3)
+    let found = decode(other)
+    for (lane, pair) in each.1.pairs.enumerated() where !pair.inputs.isEmpty {
+      #expect(found[lane] == expected[lane], "lane \(lane)")
+    }
+    #expect(Set(expected).count > 2)
+  }
+
   @Test(arguments: PairCase.all, Arithmetic.all)
   func `a step allocates nothing`(_ way: PairCase, _ arithmetic: Arithmetic) {
     var configuration = way.configuration

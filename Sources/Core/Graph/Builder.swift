@@ -73,6 +73,8 @@ package final class Builder {
   private(set) var signals: [Signal] = []
   private(set) var declarations: [Blueprint.Declaration] = []
   private(set) var uses: [Blueprint.Use] = []
+  /// Of pairs, the signals of the source that modules along the streams read: all that these know of it.
+  private(set) var encodings: [Signal] = []
   private(set) var packedCount = 0
   private let plan: Plan?
   private var axis = TimeAxis.stream
@@ -154,7 +156,9 @@ package final class Builder {
   /// The same for data, of which nobody wants a gradient.
   func data(_ name: String, columns: Int) -> Signal {
     let values = floats(shape.rows, columns)
-    signals.append(Signal(name: name, value: values, gradient: values, index: signals.count, isData: true))
+    signals.append(
+      Signal(
+        name: name, value: values, gradient: values, index: signals.count, isData: true, axis: axis))
     return signals[signals.count - 1]
   }
 
@@ -165,14 +169,17 @@ package final class Builder {
     uses.append(.makes(signal: index, module: modules.count))
     let base = plan.map { $0.signalGradients.base + $0.blueprint.gradientOffsets[index] } ?? value.base
     let signal = Signal(
-      name: name, value: value, gradient: Matrix(base, rows: value.rows, columns: value.columns), index: index
-    )
+      name: name, value: value, gradient: Matrix(base, rows: value.rows, columns: value.columns),
+      index: index, axis: axis)
     signals.append(signal)
     return signal
   }
 
   /// Registers the module that is added next as a reader; nil where nobody wants the signal's gradient.
   func read(_ signal: Signal) -> Sink? {
+    if axis == .stream, signal.axis == .source, !encodings.contains(where: { $0.index == signal.index }) {
+      encodings.append(signal)
+    }
     guard !signal.isData else { return nil }
     let gradient = signal.gradient
     let earlier = uses.count { if case .reads(signal.index, _) = $0 { true } else { false } }

@@ -27,6 +27,7 @@ package final class Model {
   private let head: Head
   private let pieces: [Int?]
   private let signals: [Signal]
+  private let encodings: [Signal]
   /// Keeps the memory that signals point to.
   private let memories: [AnyObject]
 
@@ -67,6 +68,7 @@ package final class Model {
     pieces = blueprint.pieces
     states = builder.states
     signals = builder.signals
+    encodings = builder.encodings
     discriminator = builder.discriminator
     memories = builder.memories
     hidden = head.input.value
@@ -142,6 +144,24 @@ package final class Model {
 
   /// Of pairs, has the encoder read the sources of a chunk.
   package func encode(_ chunk: Chunk) { forward(chunk, along: .source) }
+
+  /// Takes what another model of the same weights has encoded, in place of encoding: each of its lanes for `copies` lanes of
+  /// this one.
+  ///
+  /// - Parameter steps: Those of the sources.
+  package func takeEncodings(of other: Model, steps: Int, copies: Int) {
+    let (lanes, others) = (shape.lanes, other.shape.lanes)
+    precondition(lanes == others * copies, "\(lanes) lanes take over \(others), each \(copies) times")
+    for (own, encoded) in zip(encodings, other.encodings) {
+      // What there is of a whole source has one step.
+      for step in 0..<min(steps, encoded.value.rows / others) {
+        for lane in 0..<lanes {
+          own.value[step * lanes + lane].update(
+            from: encoded.value[step * others + lane / copies], count: own.value.columns)
+        }
+      }
+    }
+  }
 
   /// Has the decoder read a chunk of the pairs whose sources were encoded; returns what the head makes of the last step
   /// for each lane, [B, O]. Its states are carried on.

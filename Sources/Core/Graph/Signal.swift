@@ -15,6 +15,8 @@ package struct Signal {
   let index: Int
   /// Whether it is data, of which nobody wants a gradient.
   var isData = false
+  /// Whose time steps its rows are.
+  var axis = TimeAxis.stream
 }
 
 /// Where a reader of a signal leaves its part of the signal's gradient.
