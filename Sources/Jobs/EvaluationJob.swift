@@ -59,7 +59,7 @@ package struct EvaluationJob: Sendable {
     try communicator.agree { try check(configuration.model, dataset) }
     let holdsTokens = try checkMemory(configuration, trained, dataset, communicator, makeEvaluator)
     let tokens = holdsTokens ? try dataset.holdTokens(communicator) : nil
-    let memory = try shareWeights(of: trained, configuration.model, dataset.tracks, communicator)
+    let memory = try communicator.broadcastWeights(of: trained, configuration.model, dataset.tracks)
     let evaluator = try communicator.agree { try makeEvaluator(memory) }
 
     let checkpoint = try communicator.broadcast(trained?.path ?? "")
@@ -144,18 +144,6 @@ package struct EvaluationJob: Sendable {
 
   private static func defaultSplit(of dataset: SequenceDataset) -> String {
     dataset.splits.contains { $0.name == "test" } ? "test" : "validation"
-  }
-
-  /// Broadcasts the weights that rank 0 has read. Collective.
-  private func shareWeights(
-    of trained: TrainedModel?, _ model: ModelConfiguration, _ tracks: TrackSet, _ communicator: Communicator
-  ) throws -> ParameterMemory {
-    let memory =
-      trained?.memory
-      ?? ParameterMemory(layout: Blueprint(model, tracks: tracks).layout, shards: 0)
-    try communicator.broadcast(
-      UnsafeMutableBufferPointer(start: memory.weights, count: memory.layout.count))
-    return memory
   }
 
   /// Opens on all ranks the dataset that rank 0 finds. Collective.

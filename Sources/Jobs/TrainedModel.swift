@@ -57,3 +57,15 @@ package struct TrainedModel {
     }
   }
 }
+
+extension Communicator {
+  /// The weights of the model that rank 0 has read, on all ranks. Collective.
+  func broadcastWeights(
+    of trained: TrainedModel?, _ model: ModelConfiguration, _ tracks: TrackSet
+  ) throws -> ParameterMemory {
+    let memory =
+      trained?.memory ?? ParameterMemory(layout: Blueprint(model, tracks: tracks).layout, shards: 0)
+    try broadcast(UnsafeMutableBufferPointer(start: memory.weights, count: memory.layout.count))
+    return memory
+  }
+}

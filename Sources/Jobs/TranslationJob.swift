@@ -1,47 +1,127 @@
+import Chunks
+import Core
 import Evaluation
 import FileSystem
+import MPI
+import Preconditions
 import Sequences
 import Training
 
-/// The job behind `seqtrain translate`: says the target of each line of a text by a checkpoint's model, in one process.
+/// The job behind `seqtrain translate`: says the targets of sources by a checkpoint's model, on any number of ranks.
+///
+/// Rank 0 reads the checkpoint and the sources, and writes. It gives all ranks a block of sources at a time, of which each
+/// decodes as many, of all lengths.
 package struct TranslationJob: Sendable {
   /// A checkpoint's file, or the directory of a run.
   package let path: String
   /// For a run, whether to take the checkpoint with the lowest validation loss instead of the newest sound one.
   package var best = false
-  /// The sources, a line each.
-  package let input: TextSource
+  /// The sources.
+  package let input: TranslationInput
   /// How targets are looked for.
   package var options = DecodingOptions()
 
-  /// Lines that are sorted by their lengths and decoded before the first of them is written.
+  /// Sources that are sorted by their lengths and decoded before the first of them is written.
   private static let block = 2048
 
   /// A job for this checkpoint or run, and these sources.
-  package init(path: String, input: TextSource) { (self.path, self.input) = (path, input) }
+  package init(path: String, input: TranslationInput) { (self.path, self.input) = (path, input) }
 
-  /// Translates.
+  /// Translates. Collective.
   ///
-  /// - Parameter emit: Called with the lines that are written, in the order of the sources: the best target of each; where
-  ///   several are wanted, the number of the source, from 1, the score and the target, with tabs between. A line without
-  ///   tokens gives an empty line.
-  /// - Returns: What is wrong with newer checkpoints of the run.
-  /// - Throws: As `TrainedModel`; `TrainingError` where the model does not read texts and say texts; `DataError` where the
-  ///   sources can't be read, or have tokens that the vocabulary has not; what `emit` throws.
-  package func run(emit: ([UInt8]) throws -> Void) throws -> [String] {
-    let trained = try TrainedModel(path, best: best)
-    let (source, target, ends) = try vocabularies(of: trained)
-    let sources = try source.encodeLines(of: input)
-    let translator = Translator(
-      trained.configuration.model, tracks: trained.description.tracks, memory: trained.memory, ends: ends,
-      options)
-    for first in stride(from: 0, to: sources.count, by: Self.block) {
-      let block = sources[first..<min(first + Self.block, sources.count)]
-      for (number, translations) in translator.translate(Array(block), first: first).enumerated() {
-        try emit(lines(translations, of: first + number + 1, target))
+  /// - Parameter emit: Called on rank 0 with the lines that are written, in the order of the sources: the best target of
+  ///   each; where several are wanted, the number of the source, from 1, the score and the target, with tabs between. A
+  ///   source without tokens gives an empty line. Returns whether more is wanted.
+  /// - Returns: What is wrong with newer checkpoints of the run; on other ranks than 0 nothing.
+  /// - Throws: `JobError` where the ranks agree that the job can't go on: as `TrainedModel` and `TranslationSources` say,
+  ///   where the model does not say texts of pairs, there is too little memory, or `emit` throws.
+  package func run(
+    _ communicator: Communicator, emit: ([UInt8]) throws -> Bool
+  ) throws -> [String] {
+    let isFirst = communicator.rank == 0
+    let trained = try communicator.agree { isFirst ? try TrainedModel(path, best: best) : nil }
+    let texts = try communicator.agree { try trained.map(Texts.init) }
+    let sources = try communicator.agree {
+      try trained.flatMap { trained in
+        try texts.map { try TranslationSources(input, for: trained, source: $0.source) }
       }
     }
-    return trained.damaged
+    let configuration = try Configuration(
+      yaml: communicator.broadcast(trained?.configuration.yaml ?? ""), name: "the configuration of rank 0")
+    let shape = TextShape(try communicator.broadcast(texts?.shape.numbers ?? [Int]()))
+    let translator = try translator(
+      trained, configuration.model, shape, count: communicator.broadcast(sources?.count ?? 0),
+      longest: communicator.broadcast(sources?.longest ?? 1), communicator)
+
+    try forEachBlock(of: sources, shape, translator, communicator) { first, translations in
+      guard let texts else { return true }
+      return try emit(zip(first..., translations).flatMap { lines($1, of: $0 + 1, texts.target) })
+    }
+    return trained?.damaged ?? []
+  }
+
+  /// Translates block by block, and gives rank 0 the translations of each, until it wants no more. Collective.
+  private func forEachBlock(
+    of sources: TranslationSources?, _ shape: TextShape, _ translator: Translator,
+    _ communicator: Communicator,
+    _ body: (_ first: Int, [[Translation]]) throws -> Bool
+  ) throws {
+    let count = try communicator.broadcast(sources?.count ?? 0)
+    var isWanted = true
+    for first in stride(from: 0, to: count, by: Self.block) where isWanted {
+      let numbers = first..<min(first + Self.block, count)
+      let block = try communicator.broadcast(
+        communicator.agree { try sources?.read(numbers) ?? [] }, of: shape.source)
+      let translations = try translate(block, first: first, translator, communicator)
+      let goesOn = try communicator.agree {
+        communicator.rank == 0 ? try body(first, translations) : true
+      }
+      isWanted = try !communicator.any(!goesOn)
+    }
+  }
+
+  /// The translations of all sources of a block, on rank 0. Collective.
+  private func translate(
+    _ block: [StreamValues], first: Int, _ translator: Translator, _ communicator: Communicator
+  ) throws -> [[Translation]] {
+    let order = block.indices.sorted { (block[$0].count, $0) < (block[$1].count, $1) }
+    func share(of rank: Int) -> [Int] {
+      stride(from: rank, to: order.count, by: communicator.size).map { order[$0] }
+    }
+    let own = share(of: communicator.rank)
+    let found = translator.translate(own.map { block[$0] }, numbers: own.map { first + $0 })
+    var translations = [[Translation]](repeating: [], count: block.count)
+    for (rank, numbers) in try communicator.gather(Translation.numbers(of: found)).enumerated() {
+      for (index, found) in zip(share(of: rank), Translation.read(numbers)) { translations[index] = found }
+    }
+    return translations
+  }
+
+  /// What decodes with the weights that rank 0 has read, once all ranks have seen that there is memory for it. Collective.
+  private func translator(
+    _ trained: TrainedModel?, _ model: ModelConfiguration, _ shape: TextShape, count: Int, longest: Int,
+    _ communicator: Communicator
+  ) throws -> Translator {
+    func make(_ memory: ParameterMemory) -> Translator {
+      let translator = Translator(
+        model, tracks: shape.tracks, memory: memory, ends: shape.ends, options,
+        sources: (min(count, Self.block) + communicator.size - 1) / communicator.size)
+      translator.reserve(longest: longest)
+      return translator
+    }
+    try communicator.agree {
+      let layout = Blueprint(model, tracks: shape.tracks).layout
+      let bytes = MemoryMeasurement.peakBytes {
+        // Rank 0 has read its weights.
+        let memory = trained?.memory ?? ParameterMemory(layout: layout, shards: 0)
+        return (memory, make(memory))
+      }
+      try AvailableMemory.require(
+        communicator.hosts.ranks[communicator.hosts.host(of: communicator.rank)].count * bytes,
+        for: "translations of sources of up to \(Wording.counted(longest, "position"))",
+        remedy: "take a narrower beam, fewer ranks, or another machine")
+    }
+    return try make(communicator.broadcastWeights(of: trained, model, shape.tracks))
   }
 
   private func lines(_ translations: [Translation], of number: Int, _ target: Vocabulary) -> [UInt8] {
@@ -53,22 +133,61 @@ package struct TranslationJob: Sendable {
       return Array(place.utf8) + text + Array("\n".utf8)
     }
   }
+}
 
-  private func vocabularies(of trained: TrainedModel) throws -> (
-    source: Vocabulary, target: Vocabulary, ends: Vocabulary.Ends
-  ) {
+/// What a model reads and says that says texts of pairs.
+private struct Texts {
+  let source: TrackDescription
+  let target: Vocabulary
+  let shape: TextShape
+
+  /// - Throws: `TrainingError` where the model is another one.
+  init(_ trained: TrainedModel) throws {
     let description = trained.description
     guard let source = description.source else {
       throw TrainingError(
         "\(trained.path): the model reads \(description.input.text), not pairs; only models of pairs translate, and "
           + "seqtrain generate, predict and forecast do what others can")
     }
-    guard case .tokens(let read) = source, case .tokens(let said) = description.target, let ends = said.ends
+    guard description.stored[.target] == nil, description.horizon == 1,
+      case .tokens(let target) = description.input, let ends = target.ends
     else {
       throw TrainingError(
-        "\(trained.path): the model reads \(source.text) and says \(description.target.text); only models that read text and "
-          + "say text with begin and end tokens translate lines")
+        "\(trained.path): the model reads \(source.text) and says \(description.target.text); only models that say text with "
+          + "begin and end tokens, one token after another, translate")
     }
-    return (read, said, ends)
+    (self.source, self.target) = (source, target)
+    shape = TextShape(source: source.kind, vocabulary: target.count, ends: ends)
+  }
+}
+
+/// As much of that as decoding takes.
+private struct TextShape {
+  let source: TrackKind
+  let vocabulary: Int
+  let ends: Vocabulary.Ends
+
+  var tracks: TrackSet {
+    let target = TrackKind.tokens(count: vocabulary)
+    return TrackSet([.input: target, .target: target], source: source)
+  }
+
+  /// It as numbers, for the other ranks.
+  var numbers: [Int] {
+    let (isFrames, size) =
+      switch source {
+      case .tokens(let count): (0, count)
+      case .frames(let width): (1, width)
+      }
+    return [isFrames, size, vocabulary, Int(ends.begin), Int(ends.end)]
+  }
+}
+
+extension TextShape {
+  /// What the numbers say.
+  init(_ numbers: [Int]) {
+    source = numbers[0] == 0 ? .tokens(count: numbers[1]) : .frames(width: numbers[1])
+    vocabulary = numbers[2]
+    ends = Vocabulary.Ends(begin: Int32(numbers[3]), end: Int32(numbers[4]))
   }
 }

@@ -29,11 +29,36 @@ extension Communicator {
   /// The string that the rank `root` gives; what the others give is not looked at. Collective.
   package func broadcast(_ string: String, from root: Int = 0) throws -> String {
     guard size > 1 else { return string }
-    var bytes = Array(string.utf8)
-    let count = try broadcast(bytes.count, from: root)
-    if rank != root { bytes = [UInt8](repeating: 0, count: count) }
-    try bytes.withUnsafeMutableBufferPointer { try broadcast($0, from: root) }
-    return String(decoding: bytes, as: UTF8.self)
+    return String(decoding: try broadcast(Array(string.utf8), from: root), as: UTF8.self)
+  }
+
+  /// The array that the rank `root` gives; what the others give is not looked at. Collective.
+  package func broadcast<T: MPIDatatype>(_ array: [T], from root: Int = 0) throws -> [T] {
+    guard size > 1 else { return array }
+    let count = try broadcast(array.count, from: root)
+    return try [T](unsafeUninitializedCapacity: count) { buffer, filled in
+      if rank == root { _ = buffer.initialize(fromContentsOf: array) }
+      try broadcast(UnsafeMutableBufferPointer(rebasing: buffer[..<count]), from: root)
+      filled = count
+    }
+  }
+
+  /// The arrays that the ranks give, of any lengths, on the rank `root`; on the others none. Collective.
+  package func gather<T: MPIDatatype>(_ array: [T], at root: Int = 0) throws -> [[T]] {
+    let blocks = RankBlocks(counts: try allgather(array.count))
+    guard rank == root else {
+      try array.withUnsafeBufferPointer {
+        try gather($0, into: UnsafeMutableBufferPointer(start: nil, count: 0), blocks, at: root)
+      }
+      return []
+    }
+    let all = try [T](unsafeUninitializedCapacity: blocks.count) { buffer, filled in
+      try array.withUnsafeBufferPointer {
+        try gather($0, into: UnsafeMutableBufferPointer(rebasing: buffer[..<blocks.count]), blocks, at: root)
+      }
+      filled = blocks.count
+    }
+    return (0..<size).map { Array(all[blocks.range(of: $0)]) }
   }
 
   /// Fills `buffer` on every rank: each has put its own block in place and receives all the others'. Collective.

@@ -13,7 +13,8 @@ struct Seqtrain: ParsableCommand {
     commandName: "seqtrain",
     abstract: "Trains sequence models on CPU clusters.",
     discussion: """
-      On several ranks: mpirun -n 8 seqtrain. Commands that train or evaluate run on all of them, the others on one.
+      On several ranks: mpirun -n 8 seqtrain. Commands that train, evaluate, translate or measure speed run on all of them, the \
+      others on one.
 
       Exit status: 0 done; 1 failed, with a message; 3 stopped by SIGUSR1, SIGTERM, SIGINT or SIGHUP with \
       a checkpoint written, and the same command goes on; 64 wrong arguments.

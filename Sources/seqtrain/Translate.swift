@@ -2,15 +2,16 @@ import ArgumentParser
 import Evaluation
 import FileSystem
 import Jobs
-import Sequences
+import MPI
 
 /// `seqtrain translate`
-struct Translate: ParsableCommand {
+struct Translate: ParallelCommand {
   static let configuration = CommandConfiguration(
     abstract: "Says the targets of sources by a model of pairs.",
     discussion: """
-      Each line of the input is a source; its target is written as a line, in the same order, and an empty line for an empty \
-      one. With --n-best a target's line is the source's number, its score and itself, with tabs between.
+      Each line of the input is a source, or each pair of a dataset has one; its target is written as a line, in the same order, \
+      and an empty line for an empty one. With --n-best a target's line is the source's number, its score and itself, with tabs \
+      between. The lines are the same on any number of ranks.
       """)
 
   @Argument(help: ArgumentHelp("A run's directory, or a checkpoint.", valueName: "run|checkpoint"))
@@ -20,8 +21,18 @@ struct Translate: ParsableCommand {
   var best = false
 
   @Option(
-    help: ArgumentHelp("The sources; - for standard input.", valueName: "file"), completion: .file())
-  var input = "-"
+    help: ArgumentHelp("The sources; - for standard input, the default.", valueName: "file"),
+    completion: .file())
+  var input: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A dataset with the sources, in place of --input; targets in it are not looked at.", valueName: "file"),
+    completion: .file(extensions: ["h5"]))
+  var data: String?
+
+  @Option(help: "Of a dataset, the split; by default all pairs.")
+  var split: String?
 
   @Option(
     help: ArgumentHelp(
@@ -56,6 +67,8 @@ struct Translate: ParsableCommand {
   @OptionGroup var drawing: DrawingOptions
 
   func validate() throws {
+    try require(input == nil || data == nil, "--input and --data: expected one of them")
+    try require(split == nil || data != nil, "--split is for --data")
     try require((1...4096).contains(beam), "--beam \(beam): expected 1 to 4096")
     try require((1...beam).contains(nBest), "--n-best \(nBest): expected 1 to \(beam), the beam")
     try require(
@@ -65,18 +78,28 @@ struct Translate: ParsableCommand {
     try require(sample || !drawing.areChosen, "--temperature, --top-k and --top-p are for --sample")
   }
 
-  func run() throws {
-    if output != "-" { try Files.requirePlace(for: output, existing: .refuse) }
-    var job = TranslationJob(path: path, input: try TextSource.named(input))
+  func run(_ communicator: Communicator) throws -> ExitStatus {
+    let isFirst = communicator.rank == 0
+    try communicator.agree {
+      if isFirst && output != "-" { try Files.requirePlace(for: output, existing: .refuse) }
+    }
+    var job = TranslationJob(
+      path: path, input: data.map { .dataset($0, split: split) } ?? .text(input ?? "-"))
     job.best = best
     (job.options.beam, job.options.best, job.options.longest) = (beam, nBest, maxLength)
     (job.options.lengthPenalty, job.options.seed) = (lengthPenalty, drawing.seed)
     if sample { job.options.sampler = drawing.sampler }
-    guard output != "-" else {
-      return try writeToReader { write in warn(try job.run(emit: write)) }
-    }
     var text: [UInt8] = []
-    warn(try job.run { text += $0 })
-    try Files.create(output, of: text, existing: .refuse)
+    let damaged = try job.run(communicator) { lines in
+      if output == "-" { return try StandardOutput.write(lines) }
+      text += lines
+      return true
+    }
+    try communicator.agree {
+      guard isFirst else { return }
+      warn(damaged)
+      if output != "-" { try Files.create(output, of: text, existing: .refuse) }
+    }
+    return .finished
   }
 }

@@ -222,3 +222,10 @@ import Testing
     }
   }
 }
+
+extension Translator {
+  /// The translations of texts, the first of which has the number `first`.
+  fileprivate func translate(_ texts: [[Int32]], first: Int = 0) -> [[Translation]] {
+    translate(texts.map { .tokens($0) }, numbers: texts.indices.map { first + $0 })
+  }
+}

@@ -79,6 +79,12 @@ private func eachElement<T: MPIDatatype & Equatable>(_ world: Communicator, _ el
     var message = block(rank, count: 10)
     try message.withUnsafeMutableBufferPointer { try world.broadcast($0, from: root) }
     try expectEqual(message, block(root, count: 10))
+    // An array of none from the first, which the others need not know.
+    try expectEqual(
+      try world.broadcast(block(rank, count: 3 * rank), from: root), block(root, count: 3 * root))
+    let arrays = (0..<size).map { block($0, count: blocks.counts[$0]) }
+    try expectEqual(
+      try world.gather(block(rank, count: blocks.counts[rank]), at: root), rank == root ? arrays : [])
   }
 
   // Rank r sends (r + 2 s) % 9 elements to rank s.

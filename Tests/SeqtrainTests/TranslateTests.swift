@@ -1,3 +1,4 @@
+import HDF5
 import TestSupport
 import Testing
 
@@ -101,6 +102,92 @@ import Testing
       #expect(rows.allSatisfy { $0.isEmpty || $0.count { $0 == "\t" } == 2 })
       let drawn = try place.output(translate + ["--sample", "--seed", "3"])
       #expect(try place.output(translate + ["--sample", "--seed", "3"]) == drawn)
+    }
+  }
+
+  @Test func `lines are the same bytes on any number of ranks`() throws {
+    try withRun { place in
+      let letters = "abcdefghijklmnopqrstuvwxyz".map { String($0) }
+      let words = (0..<90).map { (number: Int) -> String in
+        let length = number * 7 % 9
+        return (3..<3 + length).map { letters[(number * $0) % 26] }.joined()
+      }
+      try place.write("words.txt", words.map { "\($0)\n" }.joined())
+      for options in [[], ["--beam", "3", "--n-best", "2", "--length-penalty", "0.5"], ["--sample"]] {
+        let translate = ["translate", "run", "--input", "words.txt", "--max-length", "8"] + options
+        let alone = try place.output(translate)
+        #expect(alone.split(separator: "\n").count > 50)
+        for ranks in [2, 3] { #expect(try place.output(ranks: ranks, translate) == alone) }
+        let file = "out\(options.count).txt"
+        #expect(try place.output(ranks: 2, translate + ["--output", file]).isEmpty)
+        #expect(try readBytes(place(file)) == Array(alone.utf8))
+      }
+      // More ranks than lines.
+      try place.write("few.txt", "ab\n\n")
+      let few = ["translate", "run", "--input", "few.txt", "--max-length", "3"]
+      #expect(try place.output(ranks: 4, few) == place.output(few))
+      try place.write("none.txt", "")
+      #expect(try place.output(ranks: 2, ["translate", "run", "--input", "none.txt"]).isEmpty)
+    }
+  }
+
+  @Test func `the sources of a dataset are translated as their lines are`() throws {
+    try withRun { place in
+      let file = try File.open(place("d.h5"))
+      let (tokens, offsets) = try (
+        file.dataset("source/values").readArray(of: Int.self),
+        file.dataset("source/offsets").readArray(of: Int.self)
+      )
+      let lines = zip(offsets, offsets.dropFirst()).map { first, end in
+        String(tokens[first..<end].map { Character(Unicode.Scalar(UInt8(97 + $0))) })
+      }
+      try place.write("lines.txt", lines.map { "\($0)\n" }.joined())
+      let translate = ["translate", "run", "--max-length", "6"]
+      let all = try place.output(translate + ["--input", "lines.txt"])
+      #expect(try place.output(ranks: 2, translate + ["--data", "d.h5"]) == all)
+      let split = try file.dataset("splits/validation").readArray(of: Int.self)
+      let starts = try file.dataset("offsets").readArray(of: Int.self)
+      let (first, end) = try (
+        #require(starts.firstIndex(of: split[0])), #require(starts.firstIndex(of: split[1]))
+      )
+      #expect(
+        try place.output(translate + ["--data", "d.h5", "--split", "validation"])
+          == all.split(separator: "\n", omittingEmptySubsequences: false)[first..<end].map { "\($0)\n" }
+          .joined())
+    }
+  }
+
+  @Test func `sources of frames are translated on any number of ranks, each by itself`() throws {
+    try Workspace.with { place in
+      try place.output(["data", "generate", "grid-captions", "--streams", "60", "--output", "d.h5"])
+      try place.output(ranks: 2, ["train", "--run", "run", "--set", "data.path=d.h5"] + settings)
+      let translate = ["translate", "run", "--data", "d.h5", "--max-length", "7", "--beam", "2"]
+      let all = try place.output(translate)
+      #expect(all.split(separator: "\n", omittingEmptySubsequences: false).count == 61)
+      #expect(try place.output(ranks: 3, translate) == all)
+      #expect(all.hasPrefix(try place.output(translate + ["--split", "train"])))
+      try place.write("in.txt", "red square\n")
+      expectRefusal(
+        try place.seqtrain(["translate", "run", "--input", "in.txt"]),
+        ["the model reads frames of 29 columns", "name a dataset of sources by --data"])
+    }
+  }
+
+  @Test func `datasets without such sources are refused, once for all ranks`() throws {
+    try withRun { place in
+      try place.makeTales()
+      try place.output(["data", "generate", "grid-captions", "--streams", "20", "--output", "grid.h5"])
+      for (options, message) in [
+        (["--data", "tales.h5"], "tales.h5: its streams are no pairs"),
+        (["--data", "grid.h5"], "grid.h5: not sources such as the model reads: it is frames of 29 columns"),
+        (["--data", "d.h5", "--split", "later"], "there is no split \"later\""),
+        (["--input", "missing.txt"], "missing.txt: cannot be opened"),
+      ] {
+        expectRefusal(try place.seqtrain(ranks: 2, ["translate", "run"] + options), [message])
+      }
+      for options in [["--input", "in.txt", "--data", "d.h5"], ["--split", "train"]] {
+        #expect(try place.seqtrain(["translate", "run"] + options).status == 64)
+      }
     }
   }
 

@@ -2,7 +2,8 @@ import Chunks
 import Core
 import Preconditions
 
-/// An encoder-decoder that goes step by step: some sources side by side, each in as many lanes as its beam is wide.
+/// An encoder-decoder that goes step by step: some sources side by side, each encoded in one lane, and decoded in as many
+/// as its beam is wide.
 final class DecodingEngine {
   /// The longest source that there is room for.
   let longest: Int
@@ -12,6 +13,9 @@ final class DecodingEngine {
   private let model: Model
   private let chunk: Chunk
   private let source: Chunk
+  /// What encodes the sources, a lane each: the model itself where beams are one lane wide.
+  private let encoder: Model
+  private let encoded: Chunk
   private let beam: Int
   private let decoderStates: [Matrix]
   /// A state before lanes took over those of others. [B, W]
@@ -24,14 +28,20 @@ final class DecodingEngine {
     sources: Int,
     beam: Int
   ) {
-    let lanes = sources * beam
-    chunk = Chunk(steps: 1, sourceSteps: longest, lanes: lanes, tracks: tracks)
-    guard let source = chunk.source else { preconditionFailure("the model reads pairs") }
     // Each step is a chunk.
-    model = Model(
-      configuration.carryingState, tracks: tracks, memory: memory,
-      shape: ChunkShape(steps: 1, sourceSteps: longest, shards: 1, lanesPerShard: lanes), precision: .float32,
-      stepByStep: true)
+    func make(lanes: Int) -> (Model, Chunk) {
+      let shape = ChunkShape(steps: 1, sourceSteps: longest, shards: 1, lanesPerShard: lanes)
+      return (
+        Model(
+          configuration.carryingState, tracks: tracks, memory: memory, shape: shape, precision: .float32,
+          stepByStep: true),
+        Chunk(steps: 1, sourceSteps: longest, lanes: lanes, tracks: tracks)
+      )
+    }
+    let lanes = sources * beam
+    (model, chunk) = make(lanes: lanes)
+    (encoder, encoded) = beam == 1 ? (model, chunk) : make(lanes: sources)
+    guard let source = chunk.source else { preconditionFailure("the model reads pairs") }
     scores = TokenScores(lanes: lanes)
     decoderStates = model.decoderStates.map(\.values)
     let widest = decoderStates.reduce(1) { max($0, $1.columns) }
@@ -41,14 +51,18 @@ final class DecodingEngine {
     self.beam = beam
   }
 
-  /// Encodes the sources of some lanes of a chunk of sources, each for all lanes of its beam.
+  /// Encodes the sources of some lanes of a chunk of sources, each once for all lanes of its beam.
   func encode(_ lanes: some Collection<Int>, of sources: Chunk) {
-    source.clear(steps: sources.steps)
-    for (index, lane) in lanes.enumerated() {
-      for place in index * beam..<(index + 1) * beam { source.copy(lane: lane, of: sources, to: place) }
-    }
-    model.encode(chunk)
+    guard let read = encoded.source else { preconditionFailure("the model reads pairs") }
+    read.clear(steps: sources.steps)
+    for (index, lane) in lanes.enumerated() { read.copy(lane: lane, of: sources, to: index) }
+    encoder.encode(encoded)
     isAtStart = true
+    guard encoder !== model else { return }
+    // The decoder is told how long they are.
+    source.clear(steps: sources.steps)
+    for place in 0..<lanes.count * beam { source.copy(lane: place / beam, of: read, to: place) }
+    model.takeEncodings(of: encoder, steps: sources.steps, copies: beam)
   }
 
   /// Has the decoder read a token in each lane of each source, which goes on from its parent; returns the logits of what

@@ -138,8 +138,8 @@ package final class StreamPlayer {
 
   /// Has the model play a chunk; a lane without an input idles.
   private func play(
-    _ steps: Int, lanes: Int, isFirst: Bool, input: (_ t: Int, _ lane: Int) -> PlayedStream.Value?,
-    initial: (_ lane: Int) -> PlayedStream.Value?
+    _ steps: Int, lanes: Int, isFirst: Bool, input: (_ t: Int, _ lane: Int) -> PositionValue?,
+    initial: (_ lane: Int) -> PositionValue?
   ) {
     chunk.clear(steps: steps)
     if isFirst { model.clearStates() }
@@ -186,48 +186,10 @@ extension DataDescription {
 
 /// The inputs of a stream, as a model reads them.
 private struct PlayedStream {
-  enum Value {
-    case token(Int32)
-    case frame(ArraySlice<Float>)
-
-    func write(to chunk: Chunk, _ role: TrackRole, row: Int) {
-      switch self {
-      case .token(let token): chunk.tokens(role)[row] = token
-      case .frame(let frame):
-        for (column, value) in frame.enumerated() { chunk.frames(role)[row][column] = value }
-      }
-    }
-  }
-
   let stream: Int
   let count: Int
-  let initial: Value?
-  private let inputs: Values
-
-  private enum Values {
-    case tokens([Int32])
-    case frames([Float], width: Int)
-
-    /// Rows of a track, frames normalised as the model has learnt to read them.
-    init(_ source: any StreamSource, _ role: TrackRole, _ track: TrackDescription, rows: Range<Int>) throws {
-      switch track {
-      case .tokens: self = .tokens(try source.readTokens(role, rows: rows))
-      case .frames(let columns):
-        var frames = try source.readFrames(role, rows: rows)
-        for index in frames.indices {
-          frames[index] = columns.normalized(frames[index], column: index % columns.width)
-        }
-        self = .frames(frames, width: columns.width)
-      }
-    }
-
-    subscript(row: Int) -> Value {
-      switch self {
-      case .tokens(let tokens): .token(tokens[row])
-      case .frames(let frames, let width): .frame(frames[row * width..<(row + 1) * width])
-      }
-    }
-  }
+  let initial: PositionValue?
+  private let inputs: StreamValues
 
   init(
     _ source: any StreamSource, _ description: DataDescription, _ streams: StreamTable, stream: Int
@@ -235,12 +197,20 @@ private struct PlayedStream {
     let positions = streams.offset(stream)..<streams.offset(stream + 1)
     self.stream = stream
     count = positions.count
-    inputs = try Values(source, .input, description.input, rows: positions)
+    inputs = try Self.values(.input, description.input, source, rows: positions)
     let number = streams.number(of: stream)
     initial = try description.stored[.initial].map {
-      try Values(source, .initial, $0, rows: number..<number + 1)[0]
+      try Self.values(.initial, $0, source, rows: number..<number + 1)[0]
     }
   }
 
-  func input(_ position: Int) -> Value { inputs[position] }
+  private static func values(
+    _ role: TrackRole, _ track: TrackDescription, _ source: any StreamSource, rows: Range<Int>
+  ) throws -> StreamValues {
+    try StreamValues(
+      track, tokens: { try source.readTokens(role, rows: rows) },
+      frames: { try source.readFrames(role, rows: rows) })
+  }
+
+  func input(_ position: Int) -> PositionValue { inputs[position] }
 }

@@ -18,7 +18,8 @@ final class TargetDecoder {
     }
     self.vocabulary = vocabulary
     translator = Translator(
-      configuration, tracks: description.tracks, memory: memory, ends: ends, options)
+      configuration, tracks: description.tracks, memory: memory, ends: ends, options,
+      sources: shape.lanes)
     translator.reserve(longest: shape.sourceSteps)
   }
 

@@ -54,7 +54,7 @@ package final class Translator {
   /// The sources that are decoded side by side.
   private let group: Int
   private var engine: DecodingEngine?
-  /// Sources of tokens, on their way to it.
+  /// Sources on their way to it.
   private var sources: Chunk?
 
   /// Hypotheses that are followed side by side, about.
@@ -63,9 +63,10 @@ package final class Translator {
   /// - Parameters:
   ///   - tracks: Those of the data that the model was trained on.
   ///   - ends: What targets begin and end with.
+  ///   - sources: The most that there are to decode at a time.
   package init(
     _ configuration: ModelConfiguration, tracks: TrackSet, memory: ParameterMemory, ends: Vocabulary.Ends,
-    _ options: DecodingOptions
+    _ options: DecodingOptions, sources: Int = .max
   ) {
     precondition(options.beam > 0 && (1...options.beam).contains(options.best), "a beam has the best in it")
     self.configuration = configuration
@@ -73,15 +74,15 @@ package final class Translator {
     self.memory = memory.withoutGradients
     self.ends = ends
     self.options = options
-    group = max(1, Self.lanes / options.beam)
+    group = max(1, min(sources, Self.lanes / options.beam))
   }
 
   /// The translations of each source, best first; none of an empty one. Sources of like length are decoded together; what is
   /// found of one does not depend on the others.
   ///
-  /// - Parameter first: The number of the first source among all, the key of its draws.
-  package func translate(_ sources: [[Int32]], first: Int = 0) -> [[Translation]] {
-    let order = sources.indices.filter { !sources[$0].isEmpty }.sorted {
+  /// - Parameter numbers: Those of the sources among all, the keys of their draws.
+  package func translate(_ sources: [StreamValues], numbers: [Int]) -> [[Translation]] {
+    let order = sources.indices.filter { sources[$0].count > 0 }.sorted {
       (sources[$0].count, $0) < (sources[$1].count, $1)
     }
     var found = [[Translation]](repeating: [], count: sources.count)
@@ -90,7 +91,7 @@ package final class Translator {
       let group = order[start..<min(start + group, order.count)]
       let chunk = chunk(of: group.map { sources[$0] }, longest: longest)
       let translations = translate(
-        0..<group.count, of: chunk, longest: longest, numbers: group.map { first + $0 })
+        0..<group.count, of: chunk, longest: longest, numbers: group.map { numbers[$0] })
       for (index, translations) in zip(group, translations) { found[index] = translations }
     }
     return found
@@ -131,20 +132,20 @@ package final class Translator {
   }
 
   /// Sources as a chunk, a lane each.
-  private func chunk(of tokens: [[Int32]], longest: Int) -> Chunk {
+  private func chunk(of values: [StreamValues], longest: Int) -> Chunk {
     guard let tracks = tracks.ofSource else { preconditionFailure("the model reads pairs") }
     let chunk =
       if let sources, sources.capacity >= longest { sources } else {
         Chunk(steps: longest, lanes: group, tracks: tracks)
       }
     sources = chunk
-    chunk.clear(steps: tokens.reduce(1) { max($0, $1.count) })
-    for (lane, tokens) in tokens.enumerated() {
-      for (s, token) in tokens.enumerated() {
-        let position = s * chunk.lanes + lane
-        chunk.tokens(.input)[position] = token
-        chunk.weights[position] = 1
-        chunk.resets[position] = s == 0 ? 1 : 0
+    chunk.clear(steps: values.reduce(1) { max($0, $1.count) })
+    for (lane, values) in values.enumerated() {
+      for s in 0..<values.count {
+        let row = s * chunk.lanes + lane
+        values[s].write(to: chunk, .input, row: row)
+        chunk.weights[row] = 1
+        chunk.resets[row] = s == 0 ? 1 : 0
       }
     }
     return chunk

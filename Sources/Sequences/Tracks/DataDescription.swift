@@ -185,7 +185,8 @@ extension DataDescription {
 }
 
 extension TrackDescription {
-  fileprivate func differences(from expected: TrackDescription) -> [String] {
+  /// How this track differs from one that a model expects, as `DataDescription.differences`.
+  package func differences(from expected: TrackDescription) -> [String] {
     switch (self, expected) {
     case (.tokens(let found), .tokens(let wanted)): found.difference(from: wanted).map { [$0] } ?? []
     case (.frames(let found), .frames(let wanted)): found.differences(from: wanted)

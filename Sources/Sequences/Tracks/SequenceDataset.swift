@@ -92,21 +92,38 @@ package final class SequenceDataset: Sendable {
   // MARK: Values
 
   package func readTokens(_ role: TrackRole, rows: Range<Int>) throws -> [Int32] {
-    var tokens = [Int32](repeating: 0, count: rows.count)
-    try tokens.withUnsafeMutableBytes { try track(role).read(rows: rows, into: $0) }
-    return tokens
+    try readTokens(track(.track(role)), rows: rows)
   }
 
   package func readFrames(_ role: TrackRole, rows: Range<Int>) throws -> [Float] {
-    let track = track(role)
+    try readFrames(track(.track(role)), rows: rows)
+  }
+
+  /// Rows of the sources of pairs that are tokens, as `readTokens` reads those of streams.
+  package func readSourceTokens(rows: Range<Int>) throws -> [Int32] {
+    try readTokens(track(.source), rows: rows)
+  }
+
+  /// Rows of the sources of pairs that are frames, as `readFrames` reads those of streams.
+  package func readSourceFrames(rows: Range<Int>) throws -> [Float] {
+    try readFrames(track(.source), rows: rows)
+  }
+
+  private func readTokens(_ track: StoredTrack, rows: Range<Int>) throws -> [Int32] {
+    var tokens = [Int32](repeating: 0, count: rows.count)
+    try tokens.withUnsafeMutableBytes { try track.read(rows: rows, into: $0) }
+    return tokens
+  }
+
+  private func readFrames(_ track: StoredTrack, rows: Range<Int>) throws -> [Float] {
     var frames = [Float](repeating: 0, count: rows.count * track.width)
     try frames.withUnsafeMutableBytes { try track.read(rows: rows, into: $0) }
     return frames
   }
 
-  private func track(_ role: TrackRole) -> StoredTrack {
-    guard let track = stored.first(where: { $0.place == .track(role) }) else {
-      preconditionFailure("the dataset has no track \(role)")
+  private func track(_ place: StoredTrack.Place) -> StoredTrack {
+    guard let track = stored.first(where: { $0.place == place }) else {
+      preconditionFailure("the dataset has no track \(place)")
     }
     return track
   }
