@@ -110,6 +110,8 @@ struct PairCase: Sendable, CustomTestStringConvertible {
     let data = data(pairs(6))
     tested.model.train(data.chunk)
     let reference = tested.reference
+    let attends = way.score != .none || !way.configuration.hasRecurrentDecoder
+    #expect(tested.model.attendsToSources == attends)
     for (lane, pair) in data.pairs.enumerated() {
       let expected = reference.run(pair)
       for t in pair.inputs.indices {
@@ -117,6 +119,10 @@ struct PairCase: Sendable, CustomTestStringConvertible {
         expectAgreement(
           ModelUnderTest.row(row, of: tested.model.hidden), expected.hidden[t].elements, tolerance: 4e-6,
           scale: 1, "hidden of step \(t), lane \(lane)")
+        guard attends else { continue }
+        expectAgreement(
+          tested.model.sourceAttention(ofRow: row, positions: pair.source.count), expected.attention[t],
+          tolerance: 1e-6, scale: 1, "attention of step \(t), lane \(lane)")
       }
       #expect(abs(tested.model.laneLosses[lane] - expected.losses.reduce(0, +)) < 1e-5, "lane \(lane)")
     }

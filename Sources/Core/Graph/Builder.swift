@@ -75,6 +75,8 @@ package final class Builder {
   private(set) var uses: [Blueprint.Use] = []
   /// Of pairs, the signals of the source that modules along the streams read: all that these know of it.
   private(set) var encodings: [Signal] = []
+  /// What attends to the source.
+  private(set) var sourceAttention: [any SourceAttending] = []
   private(set) var packedCount = 0
   private let plan: Plan?
   private var axis = TimeAxis.stream
@@ -190,6 +192,9 @@ package final class Builder {
       gradient: gradient, adds: earlier + 1 < readers,
       scratch: Matrix(scratch, rows: gradient.rows, columns: gradient.columns))
   }
+
+  /// Lets others know what a module attends to.
+  func show(_ attention: any SourceAttending) { sourceAttention.append(attention) }
 
   /// Has a state carried from chunk to chunk.
   func carry(_ state: CarriedState) {

@@ -28,6 +28,7 @@ package final class Model {
   private let pieces: [Int?]
   private let signals: [Signal]
   private let encodings: [Signal]
+  private let sourceAttention: [any SourceAttending]
   /// Keeps the memory that signals point to.
   private let memories: [AnyObject]
 
@@ -69,6 +70,7 @@ package final class Model {
     states = builder.states
     signals = builder.signals
     encodings = builder.encodings
+    sourceAttention = builder.sourceAttention
     discriminator = builder.discriminator
     memories = builder.memories
     hidden = head.input.value
@@ -168,6 +170,18 @@ package final class Model {
   package func decode(_ chunk: Chunk) -> Matrix {
     forward(chunk, along: .stream)
     return head.computeOutputs(chunk.rows - chunk.lanes..<chunk.rows)
+  }
+
+  /// Whether it is of pairs, and a decoder attends to their sources.
+  package var attendsToSources: Bool { !sourceAttention.isEmpty }
+
+  /// The weights that the decoder gave the positions of the source, of so many, at a row of the last chunk: the mean over
+  /// all heads of all layers that attend to it.
+  package func sourceAttention(ofRow row: Int, positions: Int) -> [Float] {
+    var sums = [Float](repeating: 0, count: positions)
+    for attention in sourceAttention { attention.addWeights(ofRow: row, to: &sums) }
+    let heads = Float(sourceAttention.reduce(0) { $0 + $1.headCount })
+    return sums.map { $0 / heads }
   }
 
   /// Of pairs, the states that the decoder carries.

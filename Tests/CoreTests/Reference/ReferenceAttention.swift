@@ -64,21 +64,24 @@ extension ReferenceLayer {
   }
 
   /// out_proj(concat over heads of sum over s of softmax_s(q . k_s / sqrt(D)) v_s), q = q x, [k_s, v_s] = kv m_s, the names
-  /// beginning with `name`.
+  /// beginning with `name`; and the softmax of each head.
   static func crossAttention(
     _ x: Vector, to memory: [Vector], heads: Int, _ name: String,
     linear: (_ name: String, _ x: Vector) -> Vector
-  ) -> Vector {
+  ) -> (answer: Vector, weights: [[Double]]) {
     let queries = linear("\(name).q", x).gates(heads)
     let source = memory.map { linear("\(name).kv", $0).gates(2).map { $0.gates(heads) } }
-    let answers = queries.enumerated().map { head, q in
+    let weights = queries.enumerated().map { head, q in
       let scores = source.map { (q * $0[0][head]).sum / Double(q.count).squareRoot() }
       let shares = scores.map { exp($0 - (scores.max() ?? 0)) }
-      return zip(source, shares).reduce(Vector.zero(q.count)) { answer, pair in
-        answer + pair.0[1][head].map { $0 * pair.1 / shares.reduce(0, +) }
+      return shares.map { $0 / shares.reduce(0, +) }
+    }
+    let answers = queries.enumerated().map { head, q in
+      zip(source, weights[head]).reduce(Vector.zero(q.count)) { answer, pair in
+        answer + pair.0[1][head].map { $0 * pair.1 }
       }
     }
-    return linear("\(name).out_proj", Vector(answers.flatMap(\.elements)))
+    return (linear("\(name).out_proj", Vector(answers.flatMap(\.elements))), weights)
   }
 
   /// Each pair (j, j + D / 2) turned by position 10000^(-2j/D).

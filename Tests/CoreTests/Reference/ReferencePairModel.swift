@@ -8,28 +8,35 @@ struct ReferencePairModel {
   /// The states of all layers, by name, with their columns.
   let states: [(name: String, columns: Int)]
 
-  /// What the head reads at each step, and the losses.
-  func run(_ pair: LanePair) -> (hidden: [Vector], losses: [Double]) {
-    guard !pair.inputs.isEmpty else { return ([], []) }
-    let hidden = configuration.hasRecurrentDecoder ? decodeRecurrently(pair) : decodeByBlocks(pair)
+  /// What the head reads at each step, the losses, and the weights of attention at each step: the mean over all heads.
+  func run(_ pair: LanePair) -> (hidden: [Vector], losses: [Double], attention: [[Double]]) {
+    guard !pair.inputs.isEmpty else { return ([], [], []) }
+    let (hidden, attention) =
+      configuration.hasRecurrentDecoder ? decodeRecurrently(pair) : decodeByBlocks(pair)
     let losses = hidden.indices.map { t in
       let logits = linear("head", hidden[t]).elements
       return log(logits.reduce(0) { $0 + exp($1) }) - logits[pair.targets[t]]
     }
-    return (hidden, losses)
+    return (hidden, losses, attention)
   }
 
   /// The Transformer's decoder.
-  private func decodeByBlocks(_ pair: LanePair) -> [Vector] {
+  private func decodeByBlocks(_ pair: LanePair) -> (hidden: [Vector], attention: [[Double]]) {
     let memory = encode(pair.source).memory
     let decoder = stack("decoder", configuration.ofDecoder(width: memory[0].count))
     let heads = configuration[AttentionOptions.self].heads
-    return body(decoder, "decoder", self["target.weight"], pair.inputs) { index, values in
-      values.map {
-        ReferenceLayer.crossAttention(
-          $0, to: memory, heads: heads, "cross.\(index)", linear: decoder.linear)
+    var attention = pair.inputs.map { _ in [Double](repeating: 0, count: memory.count) }
+    let hidden = body(decoder, "decoder", self["target.weight"], pair.inputs) { index, values in
+      values.enumerated().map { t, value in
+        let (answer, weights) = ReferenceLayer.crossAttention(
+          value, to: memory, heads: heads, "cross.\(index)", linear: decoder.linear)
+        for head in weights {
+          for s in memory.indices { attention[t][s] += head[s] / Double(heads * configuration.layers) }
+        }
+        return answer
       }
     }
+    return (hidden, attention)
   }
 
   /// A part of the model as a model.
@@ -65,7 +72,7 @@ struct ReferencePairModel {
     return model.body(input.values, chunk, entering: entering, cross: cross).values
   }
 
-  private func decodeRecurrently(_ pair: LanePair) -> [Vector] {
+  private func decodeRecurrently(_ pair: LanePair) -> (hidden: [Vector], attention: [[Double]]) {
     let (memory, last) = encode(pair.source)
     var bridges = 0
     var states: [[Vector]] = (0..<configuration.layers).map { layer in
@@ -75,22 +82,26 @@ struct ReferencePairModel {
       }
     }
     let attendsBefore = configuration.sourceAttention.attend == .before
-    var hidden: [Vector] = []
+    var (hidden, attention) = ([Vector](), [[Double]]())
+    func read(by query: Vector) -> Vector {
+      attention.append(self.attention(to: memory, by: query))
+      return context(memory, last, attention[attention.count - 1])
+    }
     for token in pair.inputs {
       var x = self["target.weight"].row(token)
       var context = Vector([Double]())
       if attendsBefore {
-        context = read(memory, last, by: states[0][0])
+        context = read(by: states[0][0])
         x = Vector(x.elements + context.elements)
       }
       for layer in 0..<configuration.layers {
         states[layer] = decoderCell(layer).step(x, states[layer], weights("decoder", "l\(layer)"))
         x = states[layer][0]
       }
-      if !attendsBefore { context = read(memory, last, by: x) }
+      if !attendsBefore { context = read(by: x) }
       hidden.append(tanh(linear("combine", Vector(context.elements + x.elements))))
     }
-    return hidden
+    return (hidden, attention)
   }
 
   /// h_s of each position, and the last states by letter.
@@ -128,13 +139,18 @@ struct ReferencePairModel {
     return (outputs, states)
   }
 
-  /// The context for a query.
-  private func read(_ memory: [Vector], _ last: [String: Vector], by q: Vector) -> Vector {
-    guard configuration.sourceAttention.score != .none else { return last["h"] ?? Vector([Double]()) }
+  /// The weights of a query.
+  private func attention(to memory: [Vector], by q: Vector) -> [Double] {
     let scores = memory.map { score(q, $0) }
     let total = scores.reduce(0) { $0 + exp($1) }
-    return zip(memory, scores).reduce(.zero(q.count)) {
-      $0 + $1.0 * Vector([Double](repeating: exp($1.1) / total, count: q.count))
+    return scores.map { exp($0) / total }
+  }
+
+  /// The context for a query that has these weights.
+  private func context(_ memory: [Vector], _ last: [String: Vector], _ weights: [Double]) -> Vector {
+    guard configuration.sourceAttention.score != .none else { return last["h"] ?? Vector([Double]()) }
+    return zip(memory, weights).reduce(.zero(memory[0].count)) { sum, part in
+      sum + part.0 * Vector([Double](repeating: part.1, count: part.0.count))
     }
   }
 

@@ -1,4 +1,5 @@
 import Chunks
+import Glibc
 import Preconditions
 
 /// Multi-head attention of a decoder to the source of its lane (Vaswani et al. 2017), of S positions:
@@ -17,6 +18,7 @@ final class CrossAttention: Module {
   private let sourceSink: Sink?
   private let heads: AttentionHeads
   private let lengths: SourceLengths
+  let headCount: Int
 
   /// Adds the whole to a decoder's block; returns what `out_proj` makes of it. [U B, W]
   ///
@@ -52,7 +54,9 @@ final class CrossAttention: Module {
       builder, heads: heads, width: width, queries: builder.shape.steps, keys: builder.shape.sourceSteps)
     lengths = SourceLengths(lanes: builder.shape.lanes)
     output = builder.signal(name, columns: width)
+    headCount = heads
     builder.add(self)
+    builder.show(self)
   }
 
   func forward(_ chunk: Chunk) {
@@ -102,5 +106,24 @@ final class CrossAttention: Module {
     heads.read(
       0..<chunk.steps, keys: keys[head.lane] + column, values: values[head.lane] + column,
       stride: chunk.lanes * source.value.stride)
+  }
+}
+
+extension CrossAttention: SourceAttending {
+  /// The weights are not kept, since memory would grow with the product of queries and positions.
+  func addWeights(ofRow row: Int, to sums: inout [Float]) {
+    let (keys, lanes) = (parts(of: source.value).keys, lengths.count)
+    let width = queries.value.columns / headCount
+    for head in 0..<headCount {
+      let query = queries.value[row] + head * width
+      let scores = sums.indices.map { position in
+        let key = keys[position * lanes + row % lanes] + head * width
+        return (0..<width).reduce(Float(0)) { $0 + query[$1] * key[$1] } / Float(width).squareRoot()
+      }
+      let largest = scores.max() ?? 0
+      let shares = scores.map { exp($0 - largest) }
+      let total = shares.reduce(0, +)
+      for position in sums.indices { sums[position] += shares[position] / total }
+    }
   }
 }

@@ -78,6 +78,7 @@ final class SourceAttention: SourceReader {
     weights = builder.floats(builder.shape.rows, builder.shape.sourceSteps)
     gradients = builder.floats(builder.shape.rows, builder.shape.sourceSteps)
     context = builder.signal("context", columns: memory.value.columns)
+    builder.show(self)
   }
 
   func enter(_ chunk: Chunk) {
@@ -118,5 +119,13 @@ final class SourceAttention: SourceReader {
         chunk.steps, lengths.count, sum.columns, lengths.values, weights.base, weights.stride,
         context.gradient.base, sum.base)
     }
+  }
+}
+
+extension SourceAttention: SourceAttending {
+  var headCount: Int { 1 }
+
+  func addWeights(ofRow row: Int, to sums: inout [Float]) {
+    for position in sums.indices { sums[position] += weights[row][position] }
   }
 }
