@@ -75,8 +75,10 @@ package final class Evaluator {
         configuration, tracks: dataset.tracks, memory: memory, shape: shape, firstLane: firstLane,
         key: RandomKey(seed: seed, purpose: .freeRunning))
     }
+    let attends = model.attendsToSources
     decoder = decoding.map {
-      TargetDecoder(configuration, memory: memory, dataset.description, shape: shape, $0)
+      TargetDecoder(
+        configuration, memory: memory, dataset.description, shape: shape, $0, attends: attends)
     }
     sums = MeasureSums(
       MeasureSet(configuration, tracks: dataset.tracks, dataset.description.targets), model)
@@ -122,7 +124,11 @@ package final class Evaluator {
       done += 1
       progress(done, all)
     }
-    let measured = try measure(shouldStop, compute) { chunk in
+    var attention = AttentionScores()
+    let measured = try measure(shouldStop) { chunk in
+      compute(chunk)
+      if decoder != nil { try addAlignment(of: chunk, to: &attention) }
+    } _: { chunk in
       try observe(results(ofChunk: chunk))
       advance()
     }
@@ -142,19 +148,20 @@ package final class Evaluator {
     if let decoder {
       var scores = TextScores()
       let isWhole = try pass(shouldStop) {
-        decoder.decode($0, &scores)
+        decoder.decode($0, &scores, &attention)
       } _: { _ in
         advance()
       }
       guard isWhole else { return nil }
-      metrics.add(try sum(scores))
+      metrics.add(TextScores(numbers: try sum(scores.numbers)))
+      metrics.add(AttentionScores(numbers: try sum(attention.numbers)))
     }
     return metrics
   }
 
   /// Passes over the split; nil where any rank asked to stop.
   private func measure(
-    _ shouldStop: (() -> Bool)?, _ compute: (Chunk) -> Void, _ observe: (_ chunk: Int) throws -> Void
+    _ shouldStop: (() -> Bool)?, _ compute: (Chunk) throws -> Void, _ observe: (_ chunk: Int) throws -> Void
   ) throws -> Metrics? {
     model.clearStates()
     model.prepareWeights()
@@ -164,7 +171,7 @@ package final class Evaluator {
 
   /// Has `compute` take each chunk of the rank's lanes; returns whether it came to the end, since no rank asked to stop.
   private func pass(
-    _ shouldStop: (() -> Bool)?, _ compute: (Chunk) -> Void, _ observe: (_ chunk: Int) throws -> Void
+    _ shouldStop: (() -> Bool)?, _ compute: (Chunk) throws -> Void, _ observe: (_ chunk: Int) throws -> Void
   ) throws -> Bool {
     var poll = shouldStop == nil ? nil : StopPoll(communicator)
     var isBrokenOff = false
@@ -181,7 +188,7 @@ package final class Evaluator {
         break
       }
       if let feeder, failure == nil {
-        do { compute(try feeder.nextChunk()) } catch { failure = error }
+        do { try compute(try feeder.nextChunk()) } catch { failure = error }
       }
       do { try observe(index) } catch { failure = failure ?? error }
     }
@@ -189,17 +196,35 @@ package final class Evaluator {
     return !isBrokenOff
   }
 
-  /// The sum of the scores of all ranks.
-  private func sum(_ own: TextScores) throws -> TextScores {
-    let count = own.numbers.count
-    var all = [Int](repeating: 0, count: count * communicator.size)
-    all.replaceSubrange(communicator.rank * count..<(communicator.rank + 1) * count, with: own.numbers)
-    let blocks = RankBlocks(counts: [Int](repeating: count, count: communicator.size))
+  /// The sums of the whole numbers of all ranks.
+  private func sum(_ own: [Int]) throws -> [Int] {
+    var all = [Int](repeating: 0, count: own.count * communicator.size)
+    all.replaceSubrange(communicator.rank * own.count..<(communicator.rank + 1) * own.count, with: own)
+    let blocks = RankBlocks(counts: [Int](repeating: own.count, count: communicator.size))
     try all.withUnsafeMutableBufferPointer { try communicator.allgather($0, blocks) }
-    return TextScores(
-      numbers: (0..<count).map { number in
-        stride(from: number, to: all.count, by: count).reduce(0) { $0 + all[$1] }
-      })
+    return own.indices.map { number in
+      stride(from: number, to: all.count, by: own.count).reduce(0) { $0 + all[$1] }
+    }
+  }
+
+  /// Adds how much each target that has just been read attended to where the dataset states that it follows from.
+  ///
+  /// - Throws: `HDF5Error` or `DataError` where the statements can't be read.
+  private func addAlignment(of chunk: Chunk, to scores: inout AttentionScores) throws {
+    guard dataset.hasAlignment, model.attendsToSources else { return }
+    let streams = schedule.streams
+    for lane in 0..<chunk.lanes where chunk.streams[lane] >= 0 {
+      let stream = chunk.streams[lane]
+      let positions = streams.source(of: stream).count
+      // The target of a position is the token that lies ahead.
+      let first = streams.offset(stream) + chunk.offsets[lane] + streams.lookahead
+      let stated = try dataset.readAlignment(rows: first..<streams.offset(stream + 1), positions: positions)
+      for (t, position) in stated.enumerated().prefix(chunk.steps) {
+        let row = t * chunk.lanes + lane
+        guard let position, chunk.weights[row] > 0 else { continue }
+        scores.add(mass: model.sourceAttention(ofRow: row, positions: positions)[position])
+      }
+    }
   }
 
   private func compute(_ chunk: Chunk) {

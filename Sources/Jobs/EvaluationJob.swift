@@ -72,7 +72,9 @@ package struct EvaluationJob: Sendable {
     }
     let metrics: Metrics
     if let outputPath {
-      metrics = try Self.creating(outputPath, communicator) { file in
+      metrics = try communicator.creating { body in
+        try File.createAtomically(outputPath, existing: .refuse, write: body)
+      } _: { (file: File?) in
         let recorder = try communicator.agree {
           try EvaluationRecorder(evaluator, file, states: states, communicator: communicator)
         }
@@ -170,35 +172,5 @@ package struct EvaluationJob: Sendable {
         "\(dataset.path): not data such as the model was trained on: \(differences.joined(separator: "; ")); evaluate on a "
           + "split of the model's own dataset, or on a dataset of the same tracks and vocabularies")
     }
-  }
-
-  /// Lends `body` a new file on rank 0, and renames it into place once complete. Collective.
-  ///
-  /// - Parameter body: Collective; throws on all ranks or on none. Also returns what completes the file.
-  private static func creating<Result>(
-    _ path: String, _ communicator: Communicator, _ body: (File?) throws -> (Result, () throws -> Void)
-  ) throws -> Result {
-    var result: Result?
-    do {
-      if communicator.rank == 0 {
-        try File.createAtomically(path, existing: .refuse) { file in
-          try communicator.agree {}
-          let (value, complete) = try body(file)
-          result = value
-          try complete()
-        }
-      } else {
-        try communicator.agree {}
-        result = try body(nil).0
-      }
-    } catch let error as JobError {
-      throw error
-    } catch {
-      // Rank 0 alone, before the others have passed the first agreement or while they wait in the last.
-      try communicator.agree { throw error }
-    }
-    try communicator.agree {}
-    guard let result else { preconditionFailure("the body has run") }
-    return result
   }
 }

@@ -15,7 +15,7 @@ package struct Inspection: Sendable {
   /// What is wrong with checkpoints newer than the one shown.
   package let damaged: [String]
 
-  /// Inspects a checkpoint, a dataset, an evaluation, predictions, or the newest sound checkpoint of a run.
+  /// Inspects a checkpoint, a dataset, an evaluation, predictions, an alignment, or the newest sound checkpoint of a run.
   ///
   /// - Throws: `TrainingError`, `HDF5Error`, `FileError` or `DataError` where the file cannot be read, is damaged, or of
   ///   another kind.
@@ -32,12 +32,13 @@ package struct Inspection: Sendable {
     case EvaluationHeader.format.kind:
       (json, text) = Self.describe(try EvaluationHeader(File.open(path)), path)
     case PredictionHeader.format.kind: (json, text) = try Self.describe(predictions: File.open(path), path)
+    case AlignmentHeader.format.kind: (json, text) = try Self.describe(alignment: File.open(path), path)
     case SequenceDataset.format.kind:
       let dataset = try SequenceDataset(path)
       (json, text) = (dataset.json(), dataset.text())
     default:
       throw TrainingError(
-        "\(path): a file of kind \(kind.debugDescription); expected a checkpoint, a dataset, an evaluation or predictions"
+        "\(path): a file of kind \(kind.debugDescription); expected a checkpoint, a dataset, an evaluation, predictions or an alignment"
       )
     }
     self.damaged = damaged
@@ -48,7 +49,7 @@ package struct Inspection: Sendable {
     if let kind = try File.open(path).kind() { return kind }
     throw TrainingError(
       "\(path): an HDF5 file, but none of this program: it has no attribute \"kind\"; expected a checkpoint, a run's "
-        + "directory, a dataset, an evaluation or predictions")
+        + "directory, a dataset, an evaluation, predictions or an alignment")
   }
 
   /// Refuses a text of a run's directory, naming the run that was probably meant.
@@ -59,7 +60,7 @@ package struct Inspection: Sendable {
     guard isNamedAsText, Files.exists(path), !Files.isHDF5(path) else { return }
     let advice = run.map { "for the run: seqtrain inspect \($0.path)" } ?? "a run is named by its directory"
     throw TrainingError(
-      "\(path): a text; expected a checkpoint, a run's directory, a dataset, an evaluation or predictions; \(advice)"
+      "\(path): a text; expected a checkpoint, a run's directory, a dataset, an evaluation, predictions or an alignment; \(advice)"
     )
   }
 
@@ -155,6 +156,21 @@ package struct Inspection: Sendable {
       ("predictions", path), ("checkpoint", "\(summary.checkpoint), step \(summary.step)"),
       ("data", summary.dataset + fingerprint),
       ("positions", "\(summary.positions) in \(Wording.counted(summary.streams, "stream"))"),
+    ]
+    return (.object(members), alignedText(rows))
+  }
+
+  private static func describe(alignment file: File, _ path: String) throws -> (JSON, String) {
+    let summary = try AlignmentSummary(file)
+    let members: JSON.Members = [
+      "kind": .string(AlignmentHeader.format.kind),
+      "format_version": .integer(AlignmentHeader.format.version),
+      "alignment": .string(path), "checkpoint": .string(summary.checkpoint), "step": .integer(summary.step),
+      "targets": .integer(summary.targets), "tokens": .integer(summary.tokens),
+    ]
+    let rows = [
+      ("alignment", path), ("checkpoint", "\(summary.checkpoint), step \(summary.step)"),
+      ("tokens", "\(summary.tokens) in \(Wording.counted(summary.targets, "target"))"),
     ]
     return (.object(members), alignedText(rows))
   }

@@ -20,6 +20,10 @@ package struct TranslationJob: Sendable {
   package let input: TranslationInput
   /// How targets are looked for.
   package var options = DecodingOptions()
+  /// The file for what the model attends to, whose name ends in .json or .h5 and which must not exist yet; nil for none.
+  package var alignmentPath: String?
+  /// The directory for pictures of that, which must be empty or not there yet; nil for none.
+  package var picturesPath: String?
 
   /// Sources that are sorted by their lengths and decoded before the first of them is written.
   private static let block = 2048
@@ -41,6 +45,8 @@ package struct TranslationJob: Sendable {
     let isFirst = communicator.rank == 0
     let trained = try communicator.agree { isFirst ? try TrainedModel(path, best: best) : nil }
     let texts = try communicator.agree { try trained.map(Texts.init) }
+    let output = AttentionOutput(alignmentPath: alignmentPath, picturesPath: picturesPath)
+    try communicator.agree { if isFirst { try output.check() } }
     let sources = try communicator.agree {
       try trained.flatMap { trained in
         try texts.map { try TranslationSources(input, for: trained, source: $0.source) }
@@ -53,18 +59,38 @@ package struct TranslationJob: Sendable {
       trained, configuration.model, shape, count: communicator.broadcast(sources?.count ?? 0),
       longest: communicator.broadcast(sources?.longest ?? 1), communicator)
 
-    try forEachBlock(of: sources, shape, translator, communicator) { first, translations in
-      guard let texts else { return true }
-      return try emit(zip(first..., translations).flatMap { lines($1, of: $0 + 1, texts.target) })
+    func translateAll(_ alignments: (any AlignmentWriter)?) throws {
+      try forEachBlock(of: sources, shape, translator, communicator) { first, sources, translations in
+        guard let texts else { return true }
+        for (number, (source, found)) in zip(first..., zip(sources, translations)) where output.isWanted {
+          guard let best = found.first else { continue }
+          try output.write(
+            AttendedTarget(number: number + 1, source: source, best, ends: shape.ends), texts.header,
+            alignments)
+        }
+        let isRead = try emit(
+          zip(first..., translations).flatMap { lines($1, of: $0 + 1, texts.target) })
+        return isRead || output.isWanted
+      }
+    }
+    if alignmentPath == nil {
+      try translateAll(nil)
+    } else {
+      try communicator.creating { body in
+        if let texts { try output.createAlignment(texts.header, body) }
+      } _: { (alignments: (any AlignmentWriter)?) in
+        try translateAll(alignments)
+        return ((), { try alignments?.finish() })
+      }
     }
     return trained?.damaged ?? []
   }
 
-  /// Translates block by block, and gives rank 0 the translations of each, until it wants no more. Collective.
+  /// Translates block by block, and gives rank 0 the sources and translations of each, until it wants no more. Collective.
   private func forEachBlock(
     of sources: TranslationSources?, _ shape: TextShape, _ translator: Translator,
     _ communicator: Communicator,
-    _ body: (_ first: Int, [[Translation]]) throws -> Bool
+    _ body: (_ first: Int, [StreamValues], [[Translation]]) throws -> Bool
   ) throws {
     let count = try communicator.broadcast(sources?.count ?? 0)
     var isWanted = true
@@ -74,7 +100,7 @@ package struct TranslationJob: Sendable {
         communicator.agree { try sources?.read(numbers) ?? [] }, of: shape.source)
       let translations = try translate(block, first: first, translator, communicator)
       let goesOn = try communicator.agree {
-        communicator.rank == 0 ? try body(first, translations) : true
+        communicator.rank == 0 ? try body(first, block, translations) : true
       }
       isWanted = try !communicator.any(!goesOn)
     }
@@ -102,6 +128,8 @@ package struct TranslationJob: Sendable {
     _ trained: TrainedModel?, _ model: ModelConfiguration, _ shape: TextShape, count: Int, longest: Int,
     _ communicator: Communicator
   ) throws -> Translator {
+    var options = options
+    options.keepsAttention = alignmentPath != nil || picturesPath != nil
     func make(_ memory: ParameterMemory) -> Translator {
       let translator = Translator(
         model, tracks: shape.tracks, memory: memory, ends: shape.ends, options,
@@ -121,7 +149,14 @@ package struct TranslationJob: Sendable {
         for: "translations of sources of up to \(Wording.counted(longest, "position"))",
         remedy: "take a narrower beam, fewer ranks, or another machine")
     }
-    return try make(communicator.broadcastWeights(of: trained, model, shape.tracks))
+    let translator = try make(communicator.broadcastWeights(of: trained, model, shape.tracks))
+    try communicator.agree {
+      guard options.keepsAttention, !translator.attendsToSources else { return }
+      throw TrainingError(
+        "\(path): the model attends to nothing (model.attention.score is none): leave out --alignment and --heatmap"
+      )
+    }
+    return translator
   }
 
   private func lines(_ translations: [Translation], of number: Int, _ target: Vocabulary) -> [UInt8] {
@@ -140,6 +175,7 @@ private struct Texts {
   let source: TrackDescription
   let target: Vocabulary
   let shape: TextShape
+  let header: AlignmentHeader
 
   /// - Throws: `TrainingError` where the model is another one.
   init(_ trained: TrainedModel) throws {
@@ -158,6 +194,8 @@ private struct Texts {
     }
     (self.source, self.target) = (source, target)
     shape = TextShape(source: source.kind, vocabulary: target.count, ends: ends)
+    header = AlignmentHeader(
+      checkpoint: trained.path, step: trained.progress.step, source: source, target: target)
   }
 }
 

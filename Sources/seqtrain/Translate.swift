@@ -58,6 +58,21 @@ struct Translate: ParallelCommand {
       "Write the N best targets of each source, at most as many as the beam.", valueName: "n"))
   var nBest = 1
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      A new file, .json or .h5, for what the model attends to while it says each token of the best targets: a weight for each \
+      position of the source, the mean over all heads.
+      """, valueName: "file"), completion: .file(extensions: ["json", "h5"]))
+  var alignment: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A new directory for pictures of that (SVG), one a source, named by its number.", valueName: "directory"
+    ),
+    completion: .directory)
+  var heatmap: String?
+
   @Option(parsing: .unconditional, help: "The most tokens of a target.")
   var maxLength = 256
 
@@ -75,6 +90,11 @@ struct Translate: ParallelCommand {
       lengthPenalty >= 0 && lengthPenalty <= 100, "--length-penalty \(lengthPenalty): expected 0 to 100")
     try require((1...1_000_000).contains(maxLength), "--max-length \(maxLength): expected 1 to 1000000")
     try require(!sample || beam == 1, "--sample draws one target of each source; leave out --beam \(beam)")
+    if let alignment {
+      try require(
+        alignment.hasSuffix(".json") || alignment.hasSuffix(".h5"),
+        "--alignment \(alignment): expected a name that ends in .json or .h5")
+    }
     try require(sample || !drawing.areChosen, "--temperature, --top-k and --top-p are for --sample")
   }
 
@@ -89,6 +109,7 @@ struct Translate: ParallelCommand {
     (job.options.beam, job.options.best, job.options.longest) = (beam, nBest, maxLength)
     (job.options.lengthPenalty, job.options.seed) = (lengthPenalty, drawing.seed)
     if sample { job.options.sampler = drawing.sampler }
+    (job.alignmentPath, job.picturesPath) = (alignment, heatmap)
     var text: [UInt8] = []
     let damaged = try job.run(communicator) { lines in
       if output == "-" { return try StandardOutput.write(lines) }

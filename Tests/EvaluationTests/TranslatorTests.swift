@@ -78,6 +78,14 @@ import Testing
   private func logits(
     _ configuration: ModelConfiguration, _ source: [Int32], after target: [Int32]
   ) -> [Float] {
+    let (model, chunk) = modelAndChunk(configuration, source, after: target)
+    let row = model.predict(chunk)
+    return Array(UnsafeBufferPointer(start: row.base, count: row.columns))
+  }
+
+  private func modelAndChunk(
+    _ configuration: ModelConfiguration, _ source: [Int32], after target: [Int32]
+  ) -> (Model, Chunk) {
     let inputs = [Self.begin] + target
     let shape = ChunkShape(steps: inputs.count, sourceSteps: source.count, shards: 1, lanesPerShard: 1)
     let model = Model(
@@ -93,8 +101,7 @@ import Testing
       chunk.source?.weights[s] = 1
       chunk.source?.resets[s] = s == 0 ? 1 : 0
     }
-    let row = model.predict(chunk)
-    return Array(UnsafeBufferPointer(start: row.base, count: row.columns))
+    return (model, chunk)
   }
 
   private func logProbabilities(_ logits: [Float]) -> [Double] {
@@ -134,6 +141,37 @@ import Testing
       for (found, expected) in zip(translations, all) { #expect(abs(found.score - expected.score) < 1e-5) }
       #expect(translations.allSatisfy { $0.isComplete })
     }
+  }
+
+  @Test(arguments: configurations, [1, 3, 100])
+  func `what a model has attended to follows each hypothesis, to the bit`(
+    _ configuration: ModelConfiguration, _ beam: Int
+  ) {
+    let found = translator(configuration) {
+      ($0.beam, $0.best, $0.keepsAttention) = (beam, min(beam, 5), true)
+    }.translate(Self.sources)
+    for (source, translations) in zip(Self.sources, found) {
+      for translation in translations {
+        let tokens = translation.tokens
+        let rows = tokens.count + (translation.isComplete ? 1 : 0)
+        let (model, chunk) = modelAndChunk(configuration, source, after: tokens)
+        _ = model.predict(chunk)
+        let expected = (0..<rows).map { model.sourceAttention(ofRow: $0, positions: source.count) }
+        guard model.attendsToSources else { continue }
+        #expect(translation.attention == expected)
+        #expect(expected.allSatisfy { abs($0.reduce(0, +) - 1) < 1e-6 })
+      }
+    }
+    let without = translator(configuration) { ($0.beam, $0.best) = (beam, min(beam, 5)) }
+    #expect(without.translate(Self.sources).joined().allSatisfy { $0.attention.isEmpty })
+  }
+
+  @Test func `translations are the same behind their numbers`() {
+    let found =
+      translator(Self.configurations[0]) { ($0.beam, $0.best, $0.keepsAttention) = (4, 3, true) }
+      .translate(Self.sources + [[]]) + [[]]
+    #expect(found.contains { $0.count == 3 && $0[0].attention.count > 1 })
+    #expect(Translation.read(Translation.numbers(of: found)) == found)
   }
 
   /// Every target of up to three tokens.

@@ -191,6 +191,181 @@ import Testing
     }
   }
 
+  private struct Alignment: Decodable {
+    struct Pair: Decodable {
+      let number: Int, source: [String]?, positions: Int?, grid: [Int]?, target: [String], weights: [[Float]]
+    }
+    let kind: String, format_version: Int, step: Int, pairs: [Pair]
+  }
+
+  private func alignment(_ path: String) throws -> Alignment {
+    try decode(Alignment.self, String(decoding: readBytes(path), as: UTF8.self))
+  }
+
+  @Test func `attention is written for each token, in JSON and HDF5 alike, on any ranks and of any beam`()
+    throws
+  {
+    try withRun { place in
+      for beam in ["1", "3"] {
+        let translate = [
+          "translate", "run", "--input", "in.txt", "--max-length", "5", "--beam", beam, "--alignment",
+        ]
+        let said = try place.output(translate + ["one\(beam).json"]).split(
+          separator: "\n", omittingEmptySubsequences: false)
+        try place.output(ranks: 2, translate + ["two\(beam).json"])
+        #expect(try readBytes(place("one\(beam).json")) == readBytes(place("two\(beam).json")))
+        let found = try alignment(place("one\(beam).json"))
+        #expect(found.kind == "alignment" && found.format_version == 1 && found.step == 4)
+        #expect(found.pairs.map(\.number) == [1, 3, 4])
+        #expect(found.pairs.map(\.source) == [["a", "b", "c"], ["z", "y", "x", "w"], ["b"]])
+        for pair in found.pairs {
+          #expect(pair.target.filter { $0 != "<end>" }.joined() == said[pair.number - 1])
+          #expect(pair.weights.count == pair.target.count && !pair.target.isEmpty)
+          for row in pair.weights {
+            #expect(row.count == pair.source?.count && abs(row.reduce(0, +) - 1) < 1e-5)
+          }
+        }
+
+        try place.output(ranks: 2, translate + ["a\(beam).h5"])
+        let file = try File.open(place("a\(beam).h5"))
+        #expect(try file.attributes.string("kind") == "alignment")
+        #expect(try file.dataset("number").readArray(of: Int.self) == [1, 3, 4])
+        #expect(
+          try file.dataset("weights/values").readArray(of: Float.self)
+            == Array(found.pairs.flatMap(\.weights).joined()))
+        #expect(try file.dataset("source/values").readArray(of: Int.self) == [0, 1, 2, 25, 24, 23, 22, 1])
+        #expect(try file.dataset("source/offsets").readArray(of: Int.self) == [0, 3, 7, 8])
+        let spellings = try file.dataset("target/vocabulary").readStrings()
+        let tokens = try file.dataset("target/values").readArray(of: Int.self)
+        #expect(tokens.map { spellings[$0] } == found.pairs.flatMap(\.target))
+        let ends = try file.dataset("weights/offsets").readArray(of: Int.self)
+        #expect(
+          zip(ends, ends.dropFirst()).map { $1 - $0 }
+            == found.pairs.map { $0.target.count * ($0.source?.count ?? 0) })
+        let shown = try place.output(["inspect", "a\(beam).h5"])
+        #expect(shown.hasPrefix("alignment   a\(beam).h5\n") && shown.contains("in 3 targets"), "\(shown)")
+      }
+    }
+  }
+
+  @Test func `pictures of attention have the tokens on both sides, whatever these are`() throws {
+    try Workspace.with { place in
+      let texts = ["a<b", "b&a", "<a b", "ab&", "b b", "a"]
+      try place.write("train.tsv", texts.map { "\($0)\t\($0)\n" }.joined())
+      try place.output([
+        "data", "import", "pairs", "--train", "train.tsv", "--validation", "train.tsv", "--level", "char",
+        "--output", "d.h5",
+      ])
+      try place.output(
+        ["train", "--run", "run", "--set", "data.path=d.h5"] + settings + ["--set", "training.lanes=4"])
+      try place.write("in.txt", "<a b\n\nb&\n")
+      let translate = ["translate", "run", "--input", "in.txt", "--max-length", "3", "--heatmap", "pictures"]
+      try place.output(ranks: 2, translate + ["--alignment", "a.json"])
+      #expect(try directoryEntries(place("pictures")).sorted() == ["000001.svg", "000003.svg"])
+      let pairs = try alignment(place("a.json")).pairs
+      for (name, pair, source) in [
+        ("000001.svg", pairs[0], ["&lt;", "a", "\u{2423}", "b"]), ("000003.svg", pairs[1], ["b", "&amp;"]),
+      ] {
+        let svg = String(decoding: try readBytes(place("pictures/\(name)")), as: UTF8.self)
+        #expect(svg.hasPrefix("<svg xmlns=\"http://www.w3.org/2000/svg\" ") && svg.hasSuffix("</svg>\n"))
+        let labels = svg.matches(of: /<text [^>]*>([^<]*)<\/text>/).map { String($0.1) }
+        #expect(
+          labels.count == source.count + pair.target.count && Array(labels.prefix(source.count)) == source)
+        let cells = svg.matches(of: /fill-opacity="([0-9.]+)"/).compactMap { Float($0.1) }
+        let weights = pair.weights.joined().filter { $0 >= 0.005 }
+        #expect(cells.count == weights.count && zip(cells, weights).allSatisfy { abs($0 - $1) < 0.001 })
+      }
+      expectRefusal(try place.seqtrain(translate), ["pictures: already exists, and is no empty directory"])
+    }
+  }
+
+  @Test func `pictures of attention to pictures show their grid for each token`() throws {
+    try Workspace.with { place in
+      try place.output([
+        "data", "generate", "grid-captions", "--streams", "40", "--side", "3", "--output", "d.h5",
+      ])
+      try place.output(["train", "--run", "run", "--set", "data.path=d.h5"] + settings)
+      try place.output([
+        "translate", "run", "--data", "d.h5", "--split", "validation", "--max-length", "4", "--heatmap",
+        "pictures", "--alignment", "a.json",
+      ])
+      let pairs = try alignment(place("a.json")).pairs
+      #expect(
+        !pairs.isEmpty && pairs.allSatisfy { $0.grid == [3, 3] && $0.positions == 9 && $0.source == nil })
+      #expect(try directoryEntries(place("pictures")).count == pairs.count)
+      let svg = String(decoding: try readBytes(place("pictures/000001.svg")), as: UTF8.self)
+      #expect(svg.matches(of: /fill="none"/).count == pairs[0].target.count)
+      #expect(svg.matches(of: /<text x/).count == pairs[0].target.count)
+      #expect(
+        svg.matches(of: /fill-opacity/).count == pairs[0].weights.joined().count { $0 >= 0.005 })
+    }
+  }
+
+  @Test func `attention that isn't there, or can't be written, is refused`() throws {
+    try withRun { place in
+      let translate = ["translate", "run", "--input", "in.txt"]
+      let wrong = try place.seqtrain(translate + ["--alignment", "a.txt"])
+      #expect(wrong.status == 64 && wrong.errors.contains("a name that ends in .json or .h5"), "\(wrong)")
+      try place.write("a.json", "")
+      expectRefusal(
+        try place.seqtrain(ranks: 2, translate + ["--alignment", "a.json"]), ["a.json: already exists"])
+      try place.output(
+        ["train", "--run", "deaf", "--set", "data.path=d.h5", "--set", "model.attention.score=none"]
+          + settings)
+      for option in ["--alignment=b.h5", "--heatmap=pictures"] {
+        expectRefusal(
+          try place.seqtrain(ranks: 2, ["translate", "deaf", "--input", "in.txt", option]),
+          ["deaf: the model attends to nothing"])
+      }
+      #expect(try !place.entries.contains("b.h5") && !place.entries.contains("pictures"))
+    }
+  }
+
+  private struct AttentionMeasures: Decodable {
+    let alignment_mass: Double?, coverage: Double?
+  }
+
+  @Test func `an evaluation measures attention against what the data state`() throws {
+    try Workspace.with { place in
+      func measures(_ run: String, ranks: Int = 1) throws -> AttentionMeasures {
+        let json = try place.output(ranks: ranks, ["eval", run, "--decode", "--json"])
+        return try decode(AttentionMeasures.self, json)
+      }
+      for (name, length) in [("one", "1"), ("many", "6")] {
+        try place.output([
+          "data", "generate", "reverse", "--streams", "200", "--shortest", "1", "--longest", length,
+          "--output",
+          "\(name).h5",
+        ])
+        try place.output(["train", "--run", name, "--set", "data.path=\(name).h5"] + settings)
+      }
+      // Of sources of one position, all attention is on it.
+      let one = try measures("one")
+      let whole = try (#require(one.alignment_mass), #require(one.coverage))
+      #expect(abs(whole.0 - 1) < 1e-6 && abs(whole.1 - 1) < 1e-6)
+      let many = try measures("many")
+      let mass = try #require(many.alignment_mass)
+      #expect(mass > 0.1 && mass < 0.9)
+      let other = try measures("many", ranks: 3)
+      #expect(other.alignment_mass == many.alignment_mass && other.coverage == many.coverage)
+      #expect(try place.output(["eval", "many", "--decode"]).contains("attention as stated"))
+
+      try place.output(
+        ["train", "--run", "deaf", "--set", "data.path=many.h5", "--set", "model.attention.score=none"]
+          + settings)
+      let deaf = try measures("deaf")
+      #expect(deaf.alignment_mass == nil && deaf.coverage == nil)
+
+      try File.changeAtomically(place("many.h5")) { file in
+        let alignment = try file.dataset("alignment")
+        try alignment.write(alignment.readArray(of: Int32.self).map { $0 + 9 })
+      }
+      expectRefusal(
+        try place.seqtrain(ranks: 2, ["eval", "many", "--decode"]),
+        ["many.h5: /alignment says of position", "expected -1 (none) to"])
+    }
+  }
+
   @Test func `what can't be translated is refused`() throws {
     try withRun { place in
       for (options, message) in [

@@ -82,6 +82,13 @@ final class DecodingEngine {
     return logits
   }
 
+  var attendsToSources: Bool { model.attendsToSources }
+
+  /// The weights that a lane's last step gave the positions of its source, of so many.
+  func sourceAttention(lane: Int, positions: Int) -> [Float] {
+    model.sourceAttention(ofRow: lane, positions: positions)
+  }
+
   private func takeOver(_ lanes: [[(token: Int32, parent: Int)]]) {
     for state in decoderStates {
       let before = stateBefore.matrix(rows: state.rows, columns: state.columns)

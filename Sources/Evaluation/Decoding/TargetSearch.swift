@@ -9,6 +9,8 @@ private struct Hypothesis {
   var logProbability = 0.0
   /// The place of what it goes on from, among the hypotheses a step before.
   var parent = 0
+  /// What each of its tokens attended to, where that is kept.
+  var attention: [[Float]] = []
 }
 
 /// The search for what is said of one source: its hypotheses, each in a lane.
@@ -53,7 +55,8 @@ struct TargetSearch {
     let beginnings = alive.map { hypothesis in
       Translation(
         tokens: hypothesis.tokens,
-        score: options.score(hypothesis.logProbability, count: hypothesis.tokens.count), isComplete: false)
+        score: options.score(hypothesis.logProbability, count: hypothesis.tokens.count), isComplete: false,
+        attention: hypothesis.attention)
     }
     return complete.isEmpty ? best(of: beginnings) : complete
   }
@@ -61,13 +64,19 @@ struct TargetSearch {
   /// Goes on from the logits of what may follow each hypothesis, lane by lane. Of all candidates in the order of their
   /// probabilities, those among the first `beam` that end are complete; the first `beam` that don't are followed, unless none
   /// of them can become better than what is complete.
-  mutating func extend(_ logits: Matrix, _ scores: TokenScores, firstLane: Int) {
+  ///
+  /// - Parameter attention: What a lane has attended to.
+  mutating func extend(
+    _ logits: Matrix, _ scores: TokenScores, firstLane: Int, attention: (_ lane: Int) -> [Float]
+  ) {
     let isLast = alive[0].tokens.count == options.longest
+    let attention = options.keepsAttention ? alive.indices.map { attention(firstLane + $0) } : []
     var next: [Hypothesis] = []
     for (rank, candidate) in candidates(logits, scores, firstLane: firstLane).enumerated()
     where rank < options.beam || next.count < options.beam {
       var hypothesis = alive[candidate.parent]
       (hypothesis.logProbability, hypothesis.parent) = (candidate.logProbability, candidate.parent)
+      if options.keepsAttention { hypothesis.attention.append(attention[candidate.parent]) }
       if candidate.token != ends.end {
         hypothesis.tokens.append(candidate.token)
         if next.count < options.beam { next.append(hypothesis) }
@@ -76,7 +85,7 @@ struct TargetSearch {
           Translation(
             tokens: hypothesis.tokens,
             score: options.score(hypothesis.logProbability, count: hypothesis.tokens.count + 1),
-            isComplete: true))
+            isComplete: true, attention: hypothesis.attention))
       }
     }
     complete = best(of: complete)

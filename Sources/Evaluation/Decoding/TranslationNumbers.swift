@@ -18,12 +18,15 @@ extension Translation {
 
   private var numbers: [Double] {
     [score, isComplete ? 1 : 0, Double(tokens.count)] + tokens.map { Double($0) }
+      + [Double(attention.count), Double(attention.first?.count ?? 0)] + attention.joined().map { Double($0) }
   }
 
   private init(from rest: inout NumberReader) {
     score = rest.next()
     isComplete = rest.next() != 0
     tokens = rest.take(rest.count()).map { Int32($0) }
+    let (rows, positions) = (rest.count(), rest.count())
+    attention = (0..<rows).map { _ in rest.take(positions).map { Float($0) } }
   }
 }
 

@@ -12,6 +12,9 @@ package struct Translation: Sendable, Equatable {
   package let score: Double
   /// Whether the model ended it, rather than the longest length.
   package let isComplete: Bool
+  /// Where `DecodingOptions.keepsAttention`: of each token, and of the one that ended it, the weights that the model gave the
+  /// positions of the source while it said it.
+  package var attention: [[Float]] = []
 }
 
 /// How targets are looked for.
@@ -29,6 +32,8 @@ package struct DecodingOptions: Sendable, Equatable {
   package var seed: UInt64 = 1
   /// The most tokens of a translation, without the one that ends it.
   package var longest = 256
+  /// Whether it is told what the model has attended to.
+  package var keepsAttention = false
 
   /// The defaults.
   package init() {}
@@ -115,17 +120,23 @@ package final class Translator {
   /// Makes room for sources of so many positions.
   package func reserve(longest: Int) { _ = engine(longest: longest) }
 
+  /// Whether the model attends to sources.
+  package var attendsToSources: Bool { engine(longest: 1).attendsToSources }
+
   /// The translations of the sources of at most `group` lanes.
   private func translate(
     _ lanes: some Collection<Int>, of sources: Chunk, longest: Int, numbers: [Int]
   ) -> [[Translation]] {
     let engine = engine(longest: longest)
     var searches = numbers.map { TargetSearch(options, ends, number: $0) }
+    let lengths = lanes.map { sources.length(ofSource: $0) }
     engine.encode(lanes, of: sources)
     while searches.contains(where: { !$0.isDone }) {
       let logits = engine.step(searches.map { $0.lanes })
       for index in searches.indices where !searches[index].isDone {
-        searches[index].extend(logits, engine.scores, firstLane: index * options.beam)
+        searches[index].extend(logits, engine.scores, firstLane: index * options.beam) {
+          engine.sourceAttention(lane: $0, positions: lengths[index])
+        }
       }
     }
     return searches.map(\.translations)
@@ -155,8 +166,16 @@ package final class Translator {
   private func engine(longest: Int) -> DecodingEngine {
     if let engine, engine.longest >= longest { return engine }
     let made = DecodingEngine(
-      configuration, tracks: tracks, memory: memory, longest: longest, sources: group, beam: options.beam)
+      configuration, tracks: tracks, memory: memory, longest: longest, sources: group,
+      beam: options.beam)
     engine = made
     return made
+  }
+}
+
+extension Chunk {
+  /// The positions of a lane's source, in a chunk of sources.
+  func length(ofSource lane: Int) -> Int {
+    (0..<steps).first { weights[$0 * lanes + lane] == 0 } ?? steps
   }
 }

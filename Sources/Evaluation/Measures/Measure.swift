@@ -42,6 +42,10 @@ package enum Measure: String, Sendable, CaseIterable, SettingValue {
   case exactMatch = "exact_match"
   /// The tokens to insert, delete or replace for each token of the targets.
   case editRate = "edit_rate"
+  /// The share of attention on the position of the source that the data state for a token.
+  case alignmentMass = "alignment_mass"
+  /// The share of the positions of sources that are attended to while their targets are said.
+  case coverage
 
   /// How values are written for people.
   package enum Form: Sendable {
@@ -71,6 +75,8 @@ package enum Measure: String, Sendable, CaseIterable, SettingValue {
     case .chrf: "chrF2"
     case .exactMatch: "exact match"
     case .editRate: "edits a token"
+    case .alignmentMass: "attention as stated"
+    case .coverage: "source covered"
     }
   }
 
@@ -78,7 +84,7 @@ package enum Measure: String, Sendable, CaseIterable, SettingValue {
     switch self {
     case .nll, .freeRunningLoss, .exposureBias: .nats
     case .accuracy, .precisionMacro, .recallMacro, .f1Macro, .precisionEntities, .recallEntities, .f1Entities,
-      .exactMatch:
+      .exactMatch, .alignmentMass, .coverage:
       .share
     case .loss, .perplexity, .bitsPerTarget, .mse, .mae, .r2, .rse, .corr, .bleu, .chrf, .editRate: .number
     }
@@ -91,7 +97,7 @@ package enum Measure: String, Sendable, CaseIterable, SettingValue {
       .editRate:
       false
     case .accuracy, .precisionMacro, .recallMacro, .f1Macro, .precisionEntities, .recallEntities, .f1Entities,
-      .r2, .corr, .bleu, .chrf, .exactMatch:
+      .r2, .corr, .bleu, .chrf, .exactMatch, .alignmentMass, .coverage:
       true
     }
   }

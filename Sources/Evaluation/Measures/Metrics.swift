@@ -46,6 +46,12 @@ package struct Metrics: Sendable, Equatable {
     signatures = [TextScores.bleuSignature, TextScores.chrfSignature]
   }
 
+  /// Adds where the model attended.
+  mutating func add(_ scores: AttentionScores) {
+    if let mass = scores.alignmentMass { add(.alignmentMass, mass) }
+    if let coverage = scores.coverage { add(.coverage, coverage) }
+  }
+
   /// Adds what came of a pass in which the model read what it had drawn itself.
   mutating func add(freeRunning: Metrics) {
     add(.freeRunningLoss, freeRunning.loss)

@@ -54,7 +54,8 @@ extension DataDescription {
 }
 
 extension TrackDescription {
-  fileprivate func write(to group: Group, _ meaning: String) throws {
+  /// Writes to the group of a track what it holds, and what it means.
+  package func write(to group: Group, _ meaning: String) throws {
     switch self {
     case .tokens(let vocabulary):
       try group.attributes.describe("\(meaning); number i is spelt vocabulary[i]")

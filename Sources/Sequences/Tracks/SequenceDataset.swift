@@ -34,6 +34,8 @@ package final class SequenceDataset: Sendable {
   package let fingerprint: String
   /// The arrays with values, in the order of the roles; then weights of positions, and sources of pairs.
   let stored: [StoredTrack]
+  /// From which position of its source each position follows, where the file says so of pairs.
+  private let alignment: Dataset?
   private let file: File
   private let memory = Mutex<[TrackRows]?>(nil)
 
@@ -60,6 +62,7 @@ package final class SequenceDataset: Sendable {
       streams = try Self.readStreams(from: file, description)
       try description.source?.requireGrid(of: streams)
       stored = try Self.openTracks(of: description, file, version: formatVersion, streams)
+      alignment = try Self.openAlignment(of: description, file, streams)
       splits = try Self.readSplits(
         from: file, streams: streams, position: formatVersion == 1 ? "token" : "position")
     } catch let error as DataError { throw DataError("\(error); make the dataset anew", path: path) }
@@ -67,7 +70,7 @@ package final class SequenceDataset: Sendable {
 
   private init(_ other: SequenceDataset, _ description: DataDescription) {
     (path, formatVersion, file) = (other.path, other.formatVersion, other.file)
-    (streams, splits, stored) = (other.streams, other.splits, other.stored)
+    (streams, splits, stored, alignment) = (other.streams, other.splits, other.stored, other.alignment)
     (origin, fingerprint) = (other.origin, other.fingerprint)
     self.description = description
   }
@@ -119,6 +122,24 @@ package final class SequenceDataset: Sendable {
     var frames = [Float](repeating: 0, count: rows.count * track.width)
     try frames.withUnsafeMutableBytes { try track.read(rows: rows, into: $0) }
     return frames
+  }
+
+  /// Whether it states from which positions of their sources positions follow.
+  package var hasAlignment: Bool { alignment != nil }
+
+  /// From which position of its source each of some rows of a stream follows; nil of one that follows from none.
+  ///
+  /// - Parameter positions: Those of the source.
+  /// - Throws: `HDF5Error` where they can't be read, `DataError` where the source has no such position.
+  package func readAlignment(rows: Range<Int>, positions: Int) throws -> [Int?] {
+    guard let alignment else { preconditionFailure("the dataset states no alignment") }
+    let stated = try alignment.readArray(of: Int.self, rows: rows)
+    if let place = stated.firstIndex(where: { !(-1..<positions).contains($0) }) {
+      throw DataError(
+        "/\(DatasetFormat.alignment) says of position \(rows.lowerBound + place) that it follows from position \(stated[place]) of "
+          + "its source, which has \(positions); expected -1 (none) to \(positions - 1)", path: path)
+    }
+    return stated.map { $0 < 0 ? nil : $0 }
   }
 
   private func track(_ place: StoredTrack.Place) -> StoredTrack {
@@ -349,6 +370,15 @@ package final class SequenceDataset: Sendable {
           name: DatasetFormat.source, rows: streams.sources(of: 0..<streams.count).count))
     }
     return tracks
+  }
+
+  private static func openAlignment(
+    of description: DataDescription, _ file: File, _ streams: StreamTable
+  ) throws -> Dataset? {
+    guard description.source != nil, try file.exists(DatasetFormat.alignment) else { return nil }
+    let alignment = try file.dataset(DatasetFormat.alignment)
+    try alignment.require(shape: [streams.tokens.upperBound])
+    return alignment
   }
 
   private static func readSplits(
