@@ -173,7 +173,8 @@ package final class Evaluator {
   private func pass(
     _ shouldStop: (() -> Bool)?, _ compute: (Chunk) throws -> Void, _ observe: (_ chunk: Int) throws -> Void
   ) throws -> Bool {
-    var poll = shouldStop == nil ? nil : StopPoll(communicator)
+    // Also where nobody asks to stop, so that none waits long at the end for a rank that has more to do.
+    var poll = StopPoll(communicator, every: shouldStop == nil ? 1 : 0.1)
     var isBrokenOff = false
     // A rank that fails goes through the motions to the end, where all learn of it: none waits for it in vain.
     var failure: (any Error)?
@@ -183,7 +184,7 @@ package final class Evaluator {
       failure = error
     }
     for index in 0..<chunks {
-      if let shouldStop, try poll?.stops(beforeTurn: index, shouldStop) == true {
+      if try poll.stops(beforeTurn: index, shouldStop ?? { false }) {
         isBrokenOff = true
         break
       }

@@ -34,7 +34,8 @@ package struct EvaluationJob: Sendable {
 
   /// Evaluates; all ranks return the same report. Collective.
   ///
-  /// Only rank 0 reads the checkpoint, so that all ranks evaluate the same one even while training goes on.
+  /// Only rank 0 reads the checkpoint, so that all ranks evaluate the same one even while training goes on. A rank that waits
+  /// longer for others than the run's `training.timeout` ends the job.
   ///
   /// - Parameter progress: Called on every rank with the number of chunks done and the number of all.
   /// - Throws: `JobError` if the ranks agree that the job can't go on; any other error is one rank's alone.
@@ -46,6 +47,9 @@ package struct EvaluationJob: Sendable {
     }
     let configuration = try Configuration(
       yaml: communicator.broadcast(trained?.configuration.yaml ?? ""), name: "the configuration of rank 0")
+    let watchdog = try Watchdog.begin(
+      communicator, timeout: configuration.training.timeout,
+      outcome: "nothing was written, and the same command begins anew")
     let dataset = try openDataset(for: trained, communicator)
     let split = try communicator.agree { try dataset.split(self.split ?? Self.defaultSplit(of: dataset)) }
     func makeEvaluator(_ memory: ParameterMemory) throws -> Evaluator {
@@ -85,6 +89,7 @@ package struct EvaluationJob: Sendable {
       metrics = try evaluator.evaluate(progress: progress)
     }
     try tokens?.free()
+    try watchdog?.free()
     return EvaluationReport(header: header(metrics), floor: split.floor, damaged: trained?.damaged ?? [])
   }
 

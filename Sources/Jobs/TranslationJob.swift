@@ -10,7 +10,7 @@ import Training
 /// The job behind `seqtrain translate`: says the targets of sources by a checkpoint's model, on any number of ranks.
 ///
 /// Rank 0 reads the checkpoint and the sources, and writes. It gives all ranks a block of sources at a time, of which each
-/// decodes as many, of all lengths.
+/// decodes as many, of all lengths. A rank that waits longer for others than the run's `training.timeout` ends the job.
 package struct TranslationJob: Sendable {
   /// A checkpoint's file, or the directory of a run.
   package let path: String
@@ -54,6 +54,10 @@ package struct TranslationJob: Sendable {
     }
     let configuration = try Configuration(
       yaml: communicator.broadcast(trained?.configuration.yaml ?? ""), name: "the configuration of rank 0")
+    // Reading the sources may have taken any time, where another program writes them.
+    let watchdog = try Watchdog.begin(
+      communicator, timeout: configuration.training.timeout,
+      outcome: "what was printed is right, but not all; the same command begins anew")
     let shape = TextShape(try communicator.broadcast(texts?.shape.numbers ?? [Int]()))
     let translator = try translator(
       trained, configuration.model, shape, count: communicator.broadcast(sources?.count ?? 0),
@@ -83,6 +87,7 @@ package struct TranslationJob: Sendable {
         return ((), { try alignments?.finish() })
       }
     }
+    try watchdog?.free()
     return trained?.damaged ?? []
   }
 
@@ -99,8 +104,9 @@ package struct TranslationJob: Sendable {
       let block = try communicator.broadcast(
         communicator.agree { try sources?.read(numbers) ?? [] }, of: shape.source)
       let translations = try translate(block, first: first, translator, communicator)
-      let goesOn = try communicator.agree {
-        communicator.rank == 0 ? try body(first, block, translations) : true
+      // Who reads what rank 0 writes may take any time.
+      let goesOn = try WaitClock.own.withoutLimit {
+        try communicator.agree { communicator.rank == 0 ? try body(first, block, translations) : true }
       }
       isWanted = try !communicator.any(!goesOn)
     }
@@ -115,7 +121,15 @@ package struct TranslationJob: Sendable {
       stride(from: rank, to: order.count, by: communicator.size).map { order[$0] }
     }
     let own = share(of: communicator.rank)
-    let found = translator.translate(own.map { block[$0] }, numbers: own.map { first + $0 })
+    var found: [[Translation]] = []
+    // They meet now and then, so that none waits long at the end for a rank that has more to do.
+    var poll = StopPoll(communicator, every: 1)
+    let turns = (share(of: 0).count + translator.sourcesAtOnce - 1) / translator.sourcesAtOnce
+    for turn in 0..<turns {
+      _ = try poll.stops(beforeTurn: turn) { false }
+      let part = own.dropFirst(turn * translator.sourcesAtOnce).prefix(translator.sourcesAtOnce)
+      found += translator.translate(part.map { block[$0] }, numbers: part.map { first + $0 })
+    }
     var translations = [[Translation]](repeating: [], count: block.count)
     for (rank, numbers) in try communicator.gather(Translation.numbers(of: found)).enumerated() {
       for (index, found) in zip(share(of: rank), Translation.read(numbers)) { translations[index] = found }

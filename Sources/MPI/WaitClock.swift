@@ -24,7 +24,7 @@ package final class WaitClock: Sendable {
     return try body()
   }
 
-  /// Runs `body`, in which waits may take any time: those for a file that another rank writes.
+  /// Runs `body`, in which waits may take any time: those for what another rank writes.
   package func withoutLimit<Result>(_ body: () throws -> Result) rethrows -> Result {
     isUnlimited.store(true, ordering: .relaxed)
     defer { isUnlimited.store(false, ordering: .relaxed) }

@@ -15,17 +15,23 @@ package final class Watchdog {
   private let watch: Watch
   private var thread: RepeatingThread?
 
-  /// Begins to watch. Collective.
+  /// Begins to watch; nil where ranks may wait for any time. Collective.
   ///
-  /// - Parameter timeout: The seconds after which a rank has waited too long.
+  /// - Parameters:
+  ///   - timeout: The seconds after which a rank has waited too long; 0 for none.
+  ///   - outcome: What has become of the job where it is ended, and what to do, for the report.
   /// - Throws: `JobError` where the system has not the memory that ranks share; `MPIError`, `ThreadError`.
-  package init(_ communicator: Communicator, timeout: Int) throws {
+  package static func begin(_ communicator: Communicator, timeout: Int, outcome: String) throws -> Watchdog? {
+    timeout > 0 ? try Watchdog(communicator, timeout: timeout, outcome: outcome) : nil
+  }
+
+  private init(_ communicator: Communicator, timeout: Int, outcome: String) throws {
     let host = try communicator.splitByHost()
     let memory = try communicator.agree { try SharedMemory(host, byteCount: MemoryLayout<Sign>.size) }
     let names = try communicator.hosts.ranks.map { ranks in
       try communicator.broadcast(hostName(), from: ranks.lowerBound)
     }
-    let watch = Watch(communicator, memory, hostNames: names, timeout: timeout)
+    let watch = Watch(communicator, memory, hostNames: names, timeout: timeout, outcome: outcome)
     try memory.synchronize()
     self.host = host
     self.memory = memory
@@ -52,7 +58,7 @@ private struct Sign: ~Copyable {
   let looked = Atomic(WaitClock.now())
   /// When the rank's wait began; 0 where it does not wait.
   let waitsSince = Atomic(0)
-  /// The step that it is at.
+  /// The step that it is at; 0 of a job that has none.
   let step = Atomic(0)
   /// Of the first rank of the host: whether one of its ranks has reported.
   let hasReported = Atomic(false)
@@ -69,17 +75,21 @@ private final class Watch: @unchecked Sendable {
   private let place: Int
   private let hostNames: [String]
   private let timeout: Int
+  private let outcome: String
   private let limit: Int
   private var lastLook = WaitClock.now()
   private var waitsSince = 0
   private var waited = 0
 
-  init(_ communicator: Communicator, _ memory: SharedMemory, hostNames: [String], timeout: Int) {
+  init(
+    _ communicator: Communicator, _ memory: SharedMemory, hostNames: [String], timeout: Int, outcome: String
+  ) {
     hosts = communicator.hosts
     hostIndex = hosts.host(of: communicator.rank)
     place = communicator.rank - hosts.ranks[hostIndex].lowerBound
     self.hostNames = hostNames
     self.timeout = timeout
+    self.outcome = outcome
     limit = timeout * 1_000_000_000
     interval = min(1, Double(timeout) / 10)
     signs = (0..<hosts.ranks[hostIndex].count).map { place in
@@ -97,25 +107,29 @@ private final class Watch: @unchecked Sendable {
   /// Shows the others what this rank does, and ends the job where it has waited too long.
   func look() {
     let (clock, now) = (WaitClock.own, WaitClock.now())
-    let start = clock.isLimited ? clock.start : 0
+    let start = clock.start
     // A process that was suspended has not waited meanwhile.
     waited = start != 0 && start == waitsSince ? waited + min(now - lastLook, Int(2e9 * interval)) : 0
     (waitsSince, lastLook) = (start, now)
-    own.pointee.waitsSince.store(clock.start, ordering: .relaxed)
+    own.pointee.waitsSince.store(start, ordering: .relaxed)
     own.pointee.looked.store(now, ordering: .relaxed)
-    if waited >= limit { endIfFirst(now) }
+    guard waited >= limit else { return }
+    let stopped = ranks { now - $0.pointee.looked.load(ordering: .relaxed) > limit / 2 }
+    if clock.isLimited {
+      let busy = ranks { $0.pointee.waitsSince.load(ordering: .relaxed) == 0 }
+      endIfFirst(absent: Set(stopped + busy).sorted())
+    } else if !stopped.isEmpty {
+      // What a rank writes may take any time, but not where it has been stopped meanwhile.
+      endIfFirst(absent: stopped)
+    }
   }
 
-  /// The ranks of this host that do not wait, or have been stopped.
-  private func absentRanks(_ now: Int) -> [Int] {
-    zip(hosts.ranks[hostIndex], signs).filter { _, sign in
-      sign.pointee.waitsSince.load(ordering: .relaxed) == 0
-        || now - sign.pointee.looked.load(ordering: .relaxed) > limit / 2
-    }.map(\.0)
+  /// The ranks of this host whose signs say something.
+  private func ranks(where holds: (UnsafeMutablePointer<Sign>) -> Bool) -> [Int] {
+    zip(hosts.ranks[hostIndex], signs).filter { holds($0.1) }.map(\.0)
   }
 
-  private func endIfFirst(_ now: Int) {
-    let absent = absentRanks(now)
+  private func endIfFirst(absent: [Int]) {
     // The host whose rank is missing knows best; of the others, one after another.
     let patience = absent.isEmpty && hosts.count > 1 ? 2_000_000_000 * (hostIndex + 1) : 0
     guard waited >= limit + patience else { return }
@@ -135,9 +149,9 @@ private final class Watch: @unchecked Sendable {
       }
     let step = own.pointee.step.load(ordering: .relaxed)
     return """
-      step \(step): the ranks have waited \(timeout) s (training.timeout), since \
+      \(step > 0 ? "step \(step): " : "")the ranks have waited \(timeout) s (training.timeout), since \
       \(Wording.timeOfDay(secondsAgo: waited / 1_000_000_000)), for \(missing), which may hang, be suspended or cut off; \
-      nothing was written, and the same command goes on from the last checkpoint
+      \(outcome)
       """
   }
 

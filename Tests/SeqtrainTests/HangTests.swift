@@ -20,6 +20,34 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    (["eval", "run", "--decode", "--output", "e.h5"], 1),
+    (["translate", "run", "--data", "d.h5", "--alignment", "a.h5"], 2),
+    (["translate", "run", "--data", "d.h5", "--alignment", "a.h5"], 0),
+  ])
+  func `a rank that is suspended ends an evaluation and a translation too`(
+    _ command: [String], _ victim: Int
+  ) throws {
+    try Workspace.with { place in
+      try place.output(["data", "generate", "reverse", "--streams", "60000", "--output", "d.h5"])
+      try place.output(
+        ["train", "--run", "run", "--data", "d.h5"]
+          + set([
+            "training.timeout=2", "training.steps=1", "evaluation.every=0", "model.hidden=64",
+            "training.lanes=24",
+          ]))
+      let job = try place.start(ranks: 3, command + (command[0] == "eval" ? ["--split", "train"] : []))
+      // The new file is begun when the ranks are about to decode.
+      try #require(job.wait { try place.entries.contains { $0.hasSuffix(".partial") } })
+      kill(try job.ranks()[victim], SIGSTOP)
+      let result = try job.wait()
+      expectRefusal(
+        result, ["waited 2 s (training.timeout), since 20", "for rank \(victim) of ", "begins anew"])
+      #expect(!result.errors.contains("step "))
+      #expect(try !place.entries.contains(where: ["e.h5", "a.h5"].contains))
+    }
+  }
+
   @Test func `a job that is suspended as a whole goes on`() throws {
     try Workspace.with { place in
       try place.makeTales()

@@ -57,7 +57,7 @@ package final class Translator {
   private let ends: Vocabulary.Ends
   private let options: DecodingOptions
   /// The sources that are decoded side by side.
-  private let group: Int
+  package let sourcesAtOnce: Int
   private var engine: DecodingEngine?
   /// Sources on their way to it.
   private var sources: Chunk?
@@ -79,7 +79,7 @@ package final class Translator {
     self.memory = memory.withoutGradients
     self.ends = ends
     self.options = options
-    group = max(1, min(sources, Self.lanes / options.beam))
+    sourcesAtOnce = max(1, min(sources, Self.lanes / options.beam))
   }
 
   /// The translations of each source, best first; none of an empty one. Sources of like length are decoded together; what is
@@ -92,8 +92,8 @@ package final class Translator {
     }
     var found = [[Translation]](repeating: [], count: sources.count)
     let longest = order.last.map { sources[$0].count } ?? 1
-    for start in stride(from: 0, to: order.count, by: group) {
-      let group = order[start..<min(start + group, order.count)]
+    for start in stride(from: 0, to: order.count, by: sourcesAtOnce) {
+      let group = order[start..<min(start + sourcesAtOnce, order.count)]
       let chunk = chunk(of: group.map { sources[$0] }, longest: longest)
       let translations = translate(
         0..<group.count, of: chunk, longest: longest, numbers: group.map { numbers[$0] })
@@ -108,8 +108,8 @@ package final class Translator {
   package func translate(_ sources: Chunk, first: Int) -> [[Translation]] {
     let lanes = (0..<sources.lanes).filter { sources.weights[$0] > 0 }
     var found = [[Translation]](repeating: [], count: sources.lanes)
-    for start in stride(from: 0, to: lanes.count, by: group) {
-      let group = lanes[start..<min(start + group, lanes.count)]
+    for start in stride(from: 0, to: lanes.count, by: sourcesAtOnce) {
+      let group = lanes[start..<min(start + sourcesAtOnce, lanes.count)]
       let translations = translate(
         group, of: sources, longest: sources.capacity, numbers: group.map { first + $0 })
       for (lane, translations) in zip(group, translations) { found[lane] = translations }
@@ -123,7 +123,7 @@ package final class Translator {
   /// Whether the model attends to sources.
   package var attendsToSources: Bool { engine(longest: 1).attendsToSources }
 
-  /// The translations of the sources of at most `group` lanes.
+  /// The translations of the sources of at most `sourcesAtOnce` lanes.
   private func translate(
     _ lanes: some Collection<Int>, of sources: Chunk, longest: Int, numbers: [Int]
   ) -> [[Translation]] {
@@ -147,7 +147,7 @@ package final class Translator {
     guard let tracks = tracks.ofSource else { preconditionFailure("the model reads pairs") }
     let chunk =
       if let sources, sources.capacity >= longest { sources } else {
-        Chunk(steps: longest, lanes: group, tracks: tracks)
+        Chunk(steps: longest, lanes: sourcesAtOnce, tracks: tracks)
       }
     sources = chunk
     chunk.clear(steps: values.reduce(1) { max($0, $1.count) })
@@ -166,7 +166,7 @@ package final class Translator {
   private func engine(longest: Int) -> DecodingEngine {
     if let engine, engine.longest >= longest { return engine }
     let made = DecodingEngine(
-      configuration, tracks: tracks, memory: memory, longest: longest, sources: group,
+      configuration, tracks: tracks, memory: memory, longest: longest, sources: sourcesAtOnce,
       beam: options.beam)
     engine = made
     return made

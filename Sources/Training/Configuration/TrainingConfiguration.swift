@@ -116,7 +116,8 @@ extension TrainingConfiguration {
         + "the step before; 0: never"),
     Setting(
       "timeout", \.timeout, .within(0, 1 << 24), mayChange: true,
-      "Seconds that a rank waits for others before the job is ended; 0: any time"),
+      "Seconds that a rank waits for others before the job is ended, evaluations and translations too; 0: any time"
+    ),
   ]
 }
 

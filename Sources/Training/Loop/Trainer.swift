@@ -129,8 +129,9 @@ package final class Trainer {
       )
     }
     defer { feeder.close() }
-    let timeout = configuration.training.timeout
-    let watchdog = timeout > 0 ? try Watchdog(communicator, timeout: timeout) : nil
+    let watchdog = try Watchdog.begin(
+      communicator, timeout: configuration.training.timeout,
+      outcome: "nothing was written, and the same command goes on from the last checkpoint")
     let ending = try makeSteps(feeder, watchdog) { [writer] in shouldStop() || writer.hasFailed }
     try finishWriting()
     try watchdog?.free()
