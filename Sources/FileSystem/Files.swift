@@ -121,6 +121,12 @@ package enum Files {
     guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw FileError(path, "make a directory") }
   }
 
+  /// Removes a directory and the files in it, as far as that can be done; one with directories in it stays.
+  package static func removeDirectory(_ path: String) {
+    for name in (try? names(in: path)) ?? [] { unlink("\(path)/\(name)") }
+    rmdir(path)
+  }
+
   /// The names in a directory, sorted.
   package static func names(in path: String) throws -> [String] {
     guard let stream = opendir(path) else { throw FileError(path, "list") }

@@ -1,5 +1,6 @@
 import Chunks
 import Core
+import FileSystem
 import Glibc
 import MPI
 import Preconditions
@@ -21,6 +22,10 @@ package struct BenchmarkResult: Sendable {
   package let peakMemory: Int
   /// The rank's seconds a step by part.
   package let breakdown: [(part: StepMeter.Part, seconds: Double)]
+  /// The rank's seconds a step by pass.
+  package let passes: [StepMeter.Pass: Double]
+  /// The seconds in which rank 0 has written a checkpoint; nil where it has written none.
+  package let checkpointSeconds: Double?
   /// Floating-point operations a step of the rank's matrix products.
   package let operations: Double
   /// Bytes a step of the operands and results of the rank's matrix products.
@@ -42,6 +47,8 @@ package struct Benchmark: Sendable {
   package var steps: Int
   /// The number of untimed steps before them.
   package var warmup: Int
+  /// Where a checkpoint is written once they are made, and removed again; nil for none.
+  var checkpointDirectory: String?
 
   /// A benchmark of a resolved configuration.
   package init(_ configuration: Configuration, data: TrackKind, steps: Int, warmup: Int) {
@@ -77,6 +84,9 @@ package struct Benchmark: Sendable {
         learningRate: training.optimizer.learningRate, shouldStop: { false }, nextChunk: { buffer })
       if index >= warmup { seconds.append(monotonicSeconds() - start) }
     }
+    let checkpointSeconds = try checkpointDirectory.map {
+      try measureCheckpoint(setup.transfer, in: $0, communicator)
+    }
     try setup.step.exchange.free()
     seconds.sort()
     let median = (seconds[seconds.count / 2] + seconds[(seconds.count - 1) / 2]) / 2
@@ -85,7 +95,38 @@ package struct Benchmark: Sendable {
       tokensPerSecond: Double(training.lanes * training.chunk * training.accumulate) / median,
       peakMemory: peakResidentMemory(),
       breakdown: StepMeter.Part.allCases.map { ($0, meter.seconds($0) / Double(steps)) },
+      passes: Dictionary(
+        uniqueKeysWithValues: StepMeter.Pass.allCases.map { ($0, meter.seconds($0) / Double(steps)) }),
+      checkpointSeconds: checkpointSeconds,
       operations: meter.operations / Double(steps), bytes: meter.bytes / Double(steps))
+  }
+
+  /// The seconds in which a checkpoint is written to a directory below `directory`, as those of runs are. Collective.
+  private func measureCheckpoint(
+    _ transfer: StateTransfer, in directory: String, _ communicator: Communicator
+  ) throws -> Double {
+    let store = CheckpointStore(directory: "\(directory)/.seqtrain-bench-\(getpid())")
+    defer { if communicator.rank == 0 { Files.removeDirectory(store.directory) } }
+    try communicator.agree {
+      if communicator.rank == 0 { try Files.makeDirectory(store.directory) }
+    }
+    let header = try CheckpointHeader(
+      configuration: configuration.yaml, data: description, datasetFingerprint: "", datasetPlace: nil,
+      mode: .contiguous, optimizer: configuration.training.optimizer.name.rawValue,
+      progress: TrainingProgress())
+    return try transfer.measureCheckpoint(header, in: store)
+  }
+
+  /// What such data would be.
+  private var description: DataDescription {
+    get throws {
+      switch data {
+      case .tokens(let count):
+        .language(try Vocabulary(level: .word, spellings: (0..<count).map { "\($0)" }))
+      case .frames(let width):
+        try DataDescription([.input: .frames(FrameColumns((0..<width).map { "\($0)" }))])
+      }
+    }
   }
 
   /// Throws if the hosts lack memory for the steps. Collective.

@@ -73,22 +73,24 @@ package struct Cluster: Sendable, Equatable {
 
 /// What steps of a training take on a cluster, by a model of them whose parts are measured on this machine.
 ///
-///     step     = compute + update + sums + exchange + latencies
-///     compute  : forward and backward of the lanes of one rank, measured
-///     update   = U / (H R)                                     U to update all weights, measured
+///     step     = forward + backward + preparation + update + sums + exchange + latencies
+///     forward, backward : of the lanes of one rank, measured
+///     preparation : clearing gradients and packing weights, measured
+///     update   = U / (H R)                                     U to take norms of and update all weights, measured
 ///     sums     = A G ((R - 1) / R + (k H - 1) / (H R))         A to add a byte of gradient, measured
 ///     exchange = (k + 1) G (1 - 1 / H) / bandwidth             not hidden, unless hosts have cores to spare
 ///     latency  = latency (2 log2(H) + pieces + 1), none on one host
 ///
 /// for H hosts of R ranks and G bytes of gradient; k is the subtrees of `ShardTree` that a host's shards make. Where hosts have
-/// more cores than ranks, gradients go while backward runs, which is taken for two thirds of compute: only what is left of
-/// their exchange counts, and that of the last piece at least. Ranks that wait for the slowest one, and other users of the
-/// network, are not in it.
+/// more cores than ranks, gradients go while backward runs: only what is left of their exchange counts, and that of the last
+/// piece at least. Ranks that wait for the slowest one, and other users of the network, are not in it.
 package struct ClusterPlan: Sendable {
   package let cluster: Cluster
   package let configuration: Configuration
   /// Seconds.
-  package let compute: Double
+  package let forward: Double
+  package let backward: Double
+  package let preparation: Double
   package let update: Double
   package let sums: Double
   package let exchange: Double
@@ -98,11 +100,12 @@ package struct ClusterPlan: Sendable {
   /// Bytes of a rank's own memory, and with what its host's ranks share, of a host.
   package let memoryOfRank: Int
   package let memoryOfHost: Int
-  /// Bytes of a checkpoint, and the seconds in which the first rank gathers it.
+  /// Bytes of a checkpoint; the seconds in which the first rank gathers it, and those in which it was written here.
   package let checkpoint: Int
   package let gathering: Double
+  package let writing: Double
 
-  package var step: Double { compute + update + sums + exchange + latencies }
+  package var step: Double { forward + backward + preparation + update + sums + exchange + latencies }
   /// Positions a second over all ranks.
   package var tokensPerSecond: Double {
     let training = configuration.training
@@ -116,11 +119,13 @@ extension Benchmark {
   /// Measures the parts of a step on the ranks of this job, each with as many lanes as a rank of the cluster has, and makes a
   /// plan of them. Start as many ranks as share a host's memory and caches there. Collective.
   ///
-  /// - Parameter planned: The training on the cluster, resolved for its ranks.
-  /// - Throws: `JobError` if the hosts have too little memory; `MPIError`.
+  /// - Parameters:
+  ///   - planned: The training on the cluster, resolved for its ranks.
+  ///   - directory: Where a checkpoint is written, and removed again.
+  /// - Throws: `JobError` if the hosts have too little memory, or the checkpoint can't be written; `MPIError`.
   package static func plan(
     _ planned: Configuration, on cluster: Cluster, data: TrackKind, steps: Int, warmup: Int,
-    _ communicator: Communicator
+    checkpointIn directory: String, _ communicator: Communicator
   ) throws -> ClusterPlan {
     let tracks = TrackSet([.input: data, .target: data])
     let plan = StepPlan(planned, tracks: tracks, steps: planned.training.chunk, hosts: cluster.layout)
@@ -129,9 +134,14 @@ extension Benchmark {
     var own = planned
     own.training.shards = shards * communicator.size
     own.training.lanes = planned.training.lanes / planned.training.shards * own.training.shards
-    let measured = try Benchmark(own, data: data, steps: steps, warmup: warmup).run(communicator)
+    var benchmark = Benchmark(own, data: data, steps: steps, warmup: warmup)
+    benchmark.checkpointDirectory = directory
+    let measured = try benchmark.run(communicator)
     let parts = Dictionary(uniqueKeysWithValues: measured.breakdown.map { ($0.part, $0.seconds) })
     let compute = measured.medianSeconds - (parts[.optimizer] ?? 0) - (parts[.exchange] ?? 0)
+    // The passes have means, the step a median.
+    let passes = measured.passes.mapValues { $0 * compute / measured.passes.values.reduce(0, +) }
+    let (forward, backward) = (passes[.forward] ?? 0, passes[.backward] ?? 0)
     let update = (parts[.optimizer] ?? 0) * Double(communicator.size)
 
     let ownPlan = StepPlan(own, tracks: tracks, steps: own.training.chunk, hosts: communicator.hosts)
@@ -145,16 +155,18 @@ extension Benchmark {
     var gradients = trees * share
     if cluster.cores > cluster.ranks {
       let last = plan.layout.pieces.last.map { Double($0.count) / Double(plan.layout.count) } ?? 1
-      gradients = max(gradients - 2 * compute / 3, gradients * last)
+      gradients = max(gradients - backward, gradients * last)
     }
     let rounds = cluster.hosts > 1 ? 2 * log2(hosts).rounded(.up) + Double(plan.layout.pieces.count) + 1 : 0
     return ClusterPlan(
-      cluster: cluster, configuration: planned, compute: compute, update: update / (hosts * ranks),
+      cluster: cluster, configuration: planned, forward: forward, backward: backward,
+      preparation: compute - forward - backward, update: update / (hosts * ranks),
       sums: secondsToAddByte() * bytes * ((ranks - 1) / ranks + (trees * hosts - 1) / (hosts * ranks)),
       exchange: gradients + share, latencies: rounds * cluster.latency,
       alone: compute * hosts * ranks + update, memoryOfRank: host.rank, memoryOfHost: host.host,
       checkpoint: memory.checkpoint,
-      gathering: Double(memory.checkpoint) * (1 - 1 / hosts) / cluster.bandwidth)
+      gathering: Double(memory.checkpoint) * (1 - 1 / hosts) / cluster.bandwidth,
+      writing: measured.checkpointSeconds ?? 0)
   }
 
   /// What a core takes to add a byte of gradients to another, of vectors that lie in memory.

@@ -27,7 +27,8 @@ struct Bench: ParallelCommand {
       one core of this machine can multiply and add; and the bytes of the products' operands and results.
 
       --plan says what a step would take on a cluster, --lanes being those of all its ranks: it measures the part of one rank \
-      here, and computes the rest. mpirun -n R seqtrain bench --plan ... has R ranks compute at a time, as they do on a host.
+      here, and computes the rest. mpirun -n R seqtrain bench --plan ... has R ranks compute at a time, as they do on a host. A \
+      checkpoint is written in the current directory, to see how long that takes, and removed again.
       """)
 
   @Option(help: "The kind of layer.") var cell: LayerNames = "lstm"
@@ -83,7 +84,7 @@ struct Bench: ParallelCommand {
   private func plan(on cluster: Cluster, _ communicator: Communicator) throws -> ExitStatus {
     let planned = try communicator.agree { try configuration(ranks: cluster.hosts * cluster.ranks) }
     let plan = try Benchmark.plan(
-      planned, on: cluster, data: data, steps: steps, warmup: warmup, communicator)
+      planned, on: cluster, data: data, steps: steps, warmup: warmup, checkpointIn: ".", communicator)
     try communicator.agree {
       guard communicator.rank == 0 else { return }
       try printLine(json ? plan.json.text : plan.text)
@@ -169,8 +170,8 @@ extension BenchmarkResult {
 extension ClusterPlan {
   private var parts: [(name: String, seconds: Double)] {
     [
-      ("compute", compute), ("update", update), ("sums", sums), ("exchange", exchange),
-      ("latencies", latencies),
+      ("forward", forward), ("backward", backward), ("preparation", preparation), ("update", update),
+      ("sums", sums), ("exchange", exchange), ("latencies", latencies),
     ]
   }
 
@@ -183,6 +184,7 @@ extension ClusterPlan {
       "tokens_per_second": .number(tokensPerSecond), "efficiency": .number(efficiency),
       "memory_bytes_per_rank": .integer(memoryOfRank), "memory_bytes_per_host": .integer(memoryOfHost),
       "checkpoint_bytes": .integer(checkpoint), "checkpoint_gathering_seconds": .number(gathering),
+      "checkpoint_writing_seconds": .number(writing),
     ])
   }
 
@@ -209,7 +211,7 @@ extension ClusterPlan {
         ("memory", "\(Wording.bytes(memoryOfRank)) a rank, \(Wording.bytes(memoryOfHost)) a host"),
         (
           "checkpoint",
-          "\(Wording.bytes(checkpoint)), gathered in \(Wording.decimal(gathering, places: 2)) s, written meanwhile"
+          "\(Wording.bytes(checkpoint)), gathered in \(Wording.decimal(gathering, places: 2)) s; written meanwhile, here in \(Wording.decimal(writing, places: 2)) s"
         ),
       ]
     return alignedText(rows)

@@ -91,10 +91,12 @@ package final class Model {
     meter.measure(.pointwise) {
       computeLosses(chunk)
       for state in states { state.gradient.clear() }
-      backpropagate(chunk) { piece in
-        guard isLast else { return }
-        gradients.finish(piece: piece)
-        finished(piece)
+      meter.measure(StepMeter.Pass.backward) {
+        backpropagate(chunk) { piece in
+          guard isLast else { return }
+          gradients.finish(piece: piece)
+          finished(piece)
+        }
       }
     }
   }
@@ -107,17 +109,21 @@ package final class Model {
     meter.measure(.pointwise) {
       discriminator.readsDrawnInputs = true
       defer { discriminator.readsDrawnInputs = false }
-      forward(chunk)
+      meter.measure(StepMeter.Pass.forward) { forward(chunk) }
       head.input.gradient.prefix(chunk.rows).clear()
       for state in states { state.gradient.clear() }
-      for (module, axis) in modules.reversed() { module.backward(axis.part(of: chunk)) }
+      meter.measure(StepMeter.Pass.backward) {
+        for (module, axis) in modules.reversed() { module.backward(axis.part(of: chunk)) }
+      }
     }
   }
 
   /// The first half of `train`: as far as the gradient of what the head reads, and those of the head.
   package func computeLosses(_ chunk: Chunk) {
-    forward(chunk)
-    head.computeLosses(chunk, .training)
+    meter.measure(StepMeter.Pass.forward) {
+      forward(chunk)
+      head.computeLosses(chunk, .training)
+    }
   }
 
   /// The second half of `train`, from the gradients of the states that leave the chunk.

@@ -26,6 +26,19 @@ package final class StepMeter {
     case optimizer
     /// The rest.
     case other
+
+    /// Whether the rank computes its lanes.
+    fileprivate var isOfPasses: Bool { self != .data && self != .exchange && self != .optimizer }
+  }
+
+  /// What a rank computes its lanes for: all time but that of data, exchange and optimizer belongs to one of them.
+  package enum Pass: Int, CaseIterable, Sendable {
+    /// As far as the losses.
+    case forward
+    /// From their gradients on.
+    case backward
+    /// Clearing gradients, packing weights, drawing inputs.
+    case other
   }
 
   /// Floating-point operations of matrix products.
@@ -33,23 +46,42 @@ package final class StepMeter {
   /// Bytes of the operands and results of matrix products, each counted once a product.
   package private(set) var bytes = 0.0
   private let spent: Buffer<Double>
+  private let spentInPasses: Buffer<Double>
   private var current = Part.other
+  private var pass = Pass.other
   private var since = monotonicSeconds()
 
   /// A meter at zero.
   package init() {
     spent = Buffer(count: Part.allCases.count)
+    spentInPasses = Buffer(count: Pass.allCases.count)
   }
 
   /// Sets everything to zero.
   package func reset() {
     spent.clear()
+    spentInPasses.clear()
     (operations, bytes) = (0, 0)
     since = monotonicSeconds()
   }
 
   /// The seconds that belong to a part so far.
   package func seconds(_ part: Part) -> Double { spent.base[part.rawValue] }
+
+  /// The seconds that belong to a pass so far.
+  package func seconds(_ pass: Pass) -> Double { spentInPasses.base[pass.rawValue] }
+
+  /// Runs `body`, whose time belongs to `pass`, whatever parts it has.
+  package func measure<Result>(_ pass: Pass, _ body: () throws -> Result) rethrows -> Result {
+    let outer = self.pass
+    change(to: current)
+    self.pass = pass
+    defer {
+      change(to: current)
+      self.pass = outer
+    }
+    return try body()
+  }
 
   /// Runs `body`, whose time belongs to `part`.
   @inline(__always)
@@ -76,6 +108,7 @@ package final class StepMeter {
   private func change(to part: Part) {
     let now = monotonicSeconds()
     spent.base[current.rawValue] += now - since
+    if current.isOfPasses { spentInPasses.base[pass.rawValue] += now - since }
     (current, since) = (part, now)
   }
 }

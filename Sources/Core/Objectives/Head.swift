@@ -66,7 +66,9 @@ final class Head {
       context.meter.measure(.softmax) {
         objective.compute(outputs, rows: rows, of: chunk, losses: losses.base, pass)
       }
-      if pass == .training { backward(outputs, rows) }
+      if pass == .training {
+        context.meter.measure(StepMeter.Pass.backward) { backward(outputs, rows) }
+      }
     }
     sumByLane(chunk, weights)
     if pass != .training { sumMeasures(chunk) }

@@ -89,7 +89,7 @@ package final class TrainingStep {
     }
     let meter = model.meter
     let waitedBefore = WaitClock.own.seconds
-    meter.measure(.optimizer) { model.clearGradients() }
+    model.clearGradients()
     try meter.measure(.exchange) { try exchange.awaitPackedWeights() }
     report.begin()
     let failure = trainOnChunks(step: step, firstChunk: firstChunk, nextChunk)
