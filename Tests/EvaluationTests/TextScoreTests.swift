@@ -22,7 +22,7 @@ import Testing
   }
 
   private func scores(_ pairs: some Sequence<(String, String)>) -> TextScores {
-    pairs.reduce(into: TextScores()) { $0.add($1.0, $1.1, tokens: [], ofReference: []) }
+    pairs.reduce(into: TextScores()) { $0.add($1.0, $1.1, tokens: [], ofReference: [], isComplete: true) }
   }
 
   @Test func `BLEU and chrF are those of sacreBLEU`() {
@@ -53,9 +53,17 @@ import Testing
     for (said, reference): ([Int32], [Int32]) in [
       ([1, 2, 3], [1, 2, 3]), ([], [4, 5]), ([1, 2, 3, 4], [2, 3, 5]), ([6, 6], [6]),
     ] {
-      scores.add("", "", tokens: said, ofReference: reference)
+      scores.add("", "", tokens: said, ofReference: reference, isComplete: true)
     }
     // None, two, two, and one, of three, two, three and one.
     #expect(scores.editRate == 5.0 / 9 && scores.exactMatch == 0.25)
+  }
+
+  @Test func `a text that was cut is no exact match, though it says what it should`() {
+    var scores = TextScores()
+    for isComplete in [true, false, false] {
+      scores.add("a b", "a b", tokens: [1, 2], ofReference: [1, 2], isComplete: isComplete)
+    }
+    #expect(scores.exactMatch == 1.0 / 3 && scores.editRate == 0)
   }
 }

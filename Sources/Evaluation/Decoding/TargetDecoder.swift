@@ -40,7 +40,8 @@ final class TargetDecoder {
         return chunk.weights[position] > 0 && token != vocabulary.ends?.end ? token : nil
       }
       scores.add(
-        text(of: said), text(of: reference), tokens: said, ofReference: reference)
+        text(of: said), text(of: reference), tokens: said, ofReference: reference,
+        isComplete: translation.isComplete)
     }
   }
 

@@ -47,13 +47,16 @@ package struct TextScores: Equatable {
   }
 
   /// Adds a text and its reference, as texts and as the model's tokens.
+  ///
+  /// - Parameter isComplete: Whether the model ended the text itself: one that was cut is no exact match, whatever it says.
   package mutating func add(
-    _ said: String, _ reference: String, tokens: [Int32], ofReference referenceTokens: [Int32]
+    _ said: String, _ reference: String, tokens: [Int32], ofReference referenceTokens: [Int32],
+    isComplete: Bool
   ) {
     addWords(BLEUTokenizer.words(of: said), BLEUTokenizer.words(of: reference))
     addCharacters(Self.characters(of: said), Self.characters(of: reference))
     texts += 1
-    exact += tokens == referenceTokens ? 1 : 0
+    exact += isComplete && tokens == referenceTokens ? 1 : 0
     edits += editDistance(tokens, referenceTokens)
     self.referenceTokens += referenceTokens.count
   }
@@ -125,7 +128,7 @@ package struct TextScores: Equatable {
     return 100 * 5 * precision * recall / (4 * precision + recall)
   }
 
-  /// The share of texts that are their references.
+  /// The share of texts that are their references, and end where those end.
   package var exactMatch: Double { Double(exact) / Double(texts) }
 
   /// The edits that texts need to become their references, for each token of those (Levenshtein 1966).
