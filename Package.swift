@@ -43,6 +43,9 @@ let package = Package(
     .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(
+      name: "SentencePieceLibrary", pkgConfig: "sentencepiece", providers: [.apt(["libsentencepiece-dev"])]),
+    .target(name: "CSentencePiece", dependencies: ["SentencePieceLibrary"]),
     .target(name: "CKernels", cSettings: kernelSettings),
     .target(name: "COneDNN"),
     .target(name: "CSupport"),
@@ -51,6 +54,7 @@ let package = Package(
     module("FileSystem", ["CSupport"]),
     module("MPI", ["COpenMPI", "CSupport", "FileSystem", "Preconditions", "Threads"]),
     module("HDF5", ["CHDF5", "FileSystem", "Preconditions"]),
+    module("SentencePiece", ["CSentencePiece", "Preconditions"]),
     module("Random", ["CKernels", "Preconditions"]),
     module("Threads", ["CSupport", "Preconditions"]),
     module("Chunks", ["Preconditions"]),
@@ -59,8 +63,9 @@ let package = Package(
     module(
       "Sequences",
       [
-        "Chunks", "Settings", "FileSystem", "HDF5", "Random", "Threads", "CSupport", "Preconditions", "CZlib",
-        crypto,
+        "Chunks", "Settings", "FileSystem", "HDF5", "SentencePiece", "Random", "Threads", "CSupport",
+        "Preconditions",
+        "CZlib", crypto,
       ]),
     module(
       "Evaluation",
@@ -86,7 +91,8 @@ let package = Package(
     .executableTarget(
       name: "seqtrain",
       dependencies: [
-        "Jobs", "Training", "Evaluation", "Reports", "Chunks", "Core", "Sequences", "Settings", "MPI",
+        "Jobs", "Training", "Evaluation", "Reports", "Chunks", "Core", "Sequences", "SentencePiece",
+        "Settings", "MPI",
         "FileSystem",
         arguments,
       ],
@@ -110,10 +116,11 @@ let package = Package(
     tests(of: "MPI", ["MultiRank"]),
     tests(of: "FileSystem"),
     tests(of: "HDF5", ["CHDF5", "FileSystem", "MultiRank"]),
+    tests(of: "SentencePiece"),
     tests(of: "Random", ["CKernels"]),
     tests(of: "Settings"),
     tests(of: "Core", ["Chunks", "HDF5", "CKernels", "Random"], exclude: ["Fixtures"]),
-    tests(of: "Sequences", ["Chunks", "HDF5", "Random", "Settings"], exclude: ["Fixtures"]),
+    tests(of: "Sequences", ["Chunks", "HDF5", "SentencePiece", "Random", "Settings"], exclude: ["Fixtures"]),
     tests(
       of: "Training",
       ["Chunks", "Core", "Sequences", "Settings", "FileSystem", "HDF5", "MPI", "MultiRank", crypto]),
@@ -124,5 +131,6 @@ let package = Package(
       name: "SeqtrainTests", dependencies: ["MultiRank", "TestSupport", "HDF5"],
       swiftSettings: swiftSettings),
   ],
-  swiftLanguageModes: [.v6]
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx17
 )

@@ -15,11 +15,18 @@ struct DataImportClasses: ParsableCommand {
   @Option(help: "What a token is.")
   var level = TokenLevel.word
 
-  @Option(help: "Words or characters that occur less often in the training part become the unknown token.")
-  var minimumCount = 2
+  @Option(
+    help: """
+      Words or characters that occur less often in the training part become the unknown token. (default: 2)
+      """)
+  var minimumCount: Int?
+
+  @OptionGroup var subwords: SubwordOptions
 
   func run() throws {
     try showImport(
-      ClassesImport(parts.plan(by: .stream), level: level, minimumCount: minimumCount), to: parts.output)
+      ClassesImport(
+        parts.plan(by: .stream), level: level, minimumCount: minimumCount, subwords: subwords.plan()),
+      to: parts.output)
   }
 }

@@ -82,9 +82,12 @@ struct DataImportHDF5: ParsableCommand {
   var level = TokenLevel.word
 
   @Option(
-    help:
-      "Words or characters of targets that occur less often in the training part become the unknown token.")
-  var minimumCount = 2
+    help: """
+      Words or characters of targets that occur less often in the training part become the unknown token. (default: 2)
+      """)
+  var minimumCount: Int?
+
+  @OptionGroup var subwords: SubwordOptions
 
   func run() throws {
     guard let inputs else { return try importPairs() }
@@ -119,8 +122,8 @@ struct DataImportHDF5: ParsableCommand {
     try showImport(
       FramesToTextImport(
         parts.plan(by: .stream), source: source, offsets: sourceOffsets, text: targetText, grid: grid,
-        level: level,
-        minimumCount: minimumCount, missing: missing), to: parts.output)
+        level: level, minimumCount: minimumCount, subwords: subwords.plan(), missing: missing),
+      to: parts.output)
   }
 
   private static func grid(_ text: String) throws -> FrameGrid {

@@ -9,8 +9,8 @@ struct DataImportPairs: ParsableCommand {
     discussion: """
       Two files hold sources and targets, line by line; one file, or each of those for --train, --validation and --test, \
       holds both in each line, with a tab between them. Pairs with an empty side are left out, and counted. Vocabularies are \
-      those of the training part: rarer words or characters become the unknown token. A target stands between a begin and an \
-      end token.
+      those of the training part: rarer words or characters become the unknown token; subwords are pieces of words, which \
+      SentencePiece chooses. A target stands between a begin and an end token.
       """)
 
   @OptionGroup var parts: ImportedParts
@@ -18,8 +18,13 @@ struct DataImportPairs: ParsableCommand {
   @Option(help: "What a token is.")
   var level = TokenLevel.word
 
-  @Option(help: "Words or characters that occur less often in the training part become the unknown token.")
-  var minimumCount = 2
+  @Option(
+    help: """
+      Words or characters that occur less often in the training part become the unknown token. (default: 2)
+      """)
+  var minimumCount: Int?
+
+  @OptionGroup var subwords: SubwordOptions
 
   @Flag(help: "Sources and targets have one vocabulary.")
   var shared = false
@@ -33,7 +38,8 @@ struct DataImportPairs: ParsableCommand {
   func run() throws {
     try showImport(
       PairsImport(
-        parts.plan(by: .stream), level: level, minimumCount: minimumCount, longest: longest, isShared: shared),
+        parts.plan(by: .stream), level: level, minimumCount: minimumCount, subwords: subwords.plan(),
+        longest: longest, isShared: shared),
       to: parts.output)
   }
 }

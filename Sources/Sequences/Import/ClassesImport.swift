@@ -3,64 +3,64 @@ import Chunks
 /// Makes a dataset from texts of which each has a label: a stream a text, whose label is due at its last position.
 package struct ClassesImport: DatasetImport {
   private let parts: PartPlan
-  private let level: TokenLevel
-  private let minimumCount: Int
+  private let vocabulary: VocabularyPlan
 
   /// An import of these parts.
   ///
   /// - Parameters:
   ///   - level: What a token is.
-  ///   - minimumCount: Characters or words that occur less often in the training part become the unknown token.
-  /// - Throws: `DataError` where it is less than 1.
-  package init(_ parts: PartPlan, level: TokenLevel = .word, minimumCount: Int = 2) throws {
+  ///   - minimumCount: Characters or words that occur less often in the training part become the unknown token; 2 where left
+  ///     out.
+  ///   - subwords: How subwords are chosen.
+  /// - Throws: `DataError` where the minimum count is less than 1, or one of them is for other levels.
+  package init(
+    _ parts: PartPlan, level: TokenLevel = .word, minimumCount: Int? = nil, subwords: SubwordPlan? = nil
+  ) throws {
     self.parts = parts
-    self.level = level
-    self.minimumCount = try Vocabulary.checked(minimumCount: minimumCount)
+    vocabulary = try .withUnknown(level, minimumCount: minimumCount, subwords: subwords)
   }
 
   package func content(
     command: String, keptIn directory: String, progress: @escaping (Double) -> Void
   ) throws -> (DatasetContent, remarks: [String]) {
-    let texts = try ImportedTexts(
-      parts, level: level, command: command, keptIn: directory, progress: progress)
-    var text = ClassifiedText(level)
-    let ends = try texts.read { source, _ in
-      try text.read(source, texts.reader)
+    let files = try ImportedTexts(
+      parts, level: vocabulary.level, command: command, keptIn: directory, progress: progress)
+    var text = ClassifiedText(vocabulary.level)
+    let ends = try files.read { source, _ in
+      try text.read(source, files.reader)
     } streams: {
       text.labels.count
     }
-    guard !text.labels.isEmpty else { throw texts.without("labelled text") }
-    let offsets = text.offsets
-    let splits = try parts.splits(offsets: offsets, ends: ends)
+    guard !text.labels.isEmpty else { throw files.without("labelled text") }
+    let splits = try parts.splits(offsets: text.texts.offsets, ends: ends)
     let training = splits[0].range
-    let vocabulary = try text.lexicon.vocabulary(text.tokens[training], minimumCount: minimumCount)
-    let tokens = try text.lexicon.encode(text.tokens, vocabulary)
-    let streams = 0..<(offsets.firstIndex(of: training.upperBound) ?? 0)
+    let vocabulary = try text.lexicon.vocabulary(text.texts.tokens[training], vocabulary)
+    let streams = 0..<(text.texts.offsets.firstIndex(of: training.upperBound) ?? 0)
     let (names, labels) = try text.names.encode(labels: text.labels, training: streams, text.places)
-    let lengths = zip(offsets.dropFirst(), offsets).map(-)
+    let texts = try text.lexicon.encode(text.texts, vocabulary)
+    let lengths = zip(texts.offsets.dropFirst(), texts.offsets).map(-)
     let content = DatasetContent(
       try DataDescription([.input: .tokens(vocabulary), .target: .tokens(names)]),
-      offsets: offsets, splits: splits,
+      offsets: texts.offsets, splits: splits.moved(from: text.texts.offsets, to: texts.offsets),
       values: [
-        .input: .tokens(tokens),
+        .input: .tokens(texts.tokens),
         .target: .tokens(zip(labels, lengths).flatMap { repeatElement($0, count: $1) }),
       ],
-      positionWeights: lengths.flatMap { repeatElement(0, count: $0 - 1) + [1] }, origin: texts.origin)
+      positionWeights: lengths.flatMap { repeatElement(0, count: $0 - 1) + [1] }, origin: files.origin)
     return (content, [])
   }
 }
 
 /// Texts of which each has a label, read line by line: "label<TAB>text".
 struct ClassifiedText {
-  /// The tokens' spellings, which `tokens` number.
+  /// The tokens' spellings, which `texts` number.
   private(set) var lexicon: Lexicon
   /// The labels, which `labels` number.
   private(set) var names = Lexicon(.label)
-  private(set) var tokens: [Int32] = []
-  /// The label of each stream.
+  /// The streams.
+  private(set) var texts = NumberedTexts()
+  /// The label of each.
   private(set) var labels: [Int32] = []
-  /// Where streams begin.
-  private(set) var offsets = [0]
   /// Where each stream was read.
   private(set) var places = SourcePlaces()
 
@@ -78,12 +78,13 @@ struct ClassifiedText {
         throw DataError(
           "expected a label, a tab and a text, found \(line.shown)", path: source.name, line: number)
       }
+      var tokens: [Int32] = []
       lexicon.append(line[(tab + 1)...], to: &tokens)
-      guard tokens.count > offsets[offsets.count - 1] else {
+      guard !tokens.isEmpty else {
         throw DataError(
           "the text behind the label is empty; leave the line out", path: source.name, line: number)
       }
-      offsets.append(tokens.count)
+      texts.append(tokens)
       labels.append(names.number(of: try label(line[..<tab], source, number)))
       places.append(line: number)
     }

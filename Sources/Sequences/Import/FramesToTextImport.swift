@@ -10,8 +10,7 @@ package struct FramesToTextImport: DatasetImport {
   private let names: ArrayNames
   private let text: String
   private let grid: FrameGrid?
-  private let level: TokenLevel
-  private let minimumCount: Int
+  private let vocabulary: VocabularyPlan
   private let missing: MissingInputs
 
   /// An import of these files.
@@ -22,12 +21,16 @@ package struct FramesToTextImport: DatasetImport {
   ///     grid, or each file is one source.
   ///   - text: The file with a target in each line.
   ///   - grid: How the frames of each source lie, where it is a picture.
-  ///   - minimumCount: Characters or words that occur less often in the training part become the unknown token.
+  ///   - minimumCount: Characters or words that occur less often in the training part become the unknown token; 2 where left
+  ///     out.
+  ///   - subwords: How subwords are chosen.
   ///   - missing: What becomes of numbers that are NaN.
-  /// - Throws: `DataError` where the minimum count is less than 1, or not fractions of files are the parts.
+  /// - Throws: `DataError` where the minimum count is less than 1, it or the plan for subwords is for other levels, or not
+  ///   fractions of files are the parts.
   package init(
     _ parts: PartPlan, source: String, offsets: String? = nil, text: String, grid: FrameGrid? = nil,
-    level: TokenLevel = .word, minimumCount: Int = 2, missing: MissingInputs = .mask
+    level: TokenLevel = .word, minimumCount: Int? = nil, subwords: SubwordPlan? = nil,
+    missing: MissingInputs = .mask
   ) throws {
     guard case .fractions(let files, let plan) = parts else {
       throw DataError("sources and the lines of one text are divided by --split; leave other ways out")
@@ -36,8 +39,7 @@ package struct FramesToTextImport: DatasetImport {
     names = ArrayNames(inputs: source, offsets: offsets)
     self.text = text
     self.grid = grid
-    self.level = level
-    self.minimumCount = try Vocabulary.checked(minimumCount: minimumCount)
+    vocabulary = try .withUnknown(level, minimumCount: minimumCount, subwords: subwords)
     self.missing = missing
   }
 
@@ -47,9 +49,9 @@ package struct FramesToTextImport: DatasetImport {
     var arrays = ImportedArrays(names, part: nil)
     let sizes = try files.map { (name: $0, bytes: try arrays.read($0)) }
     let texts = try ImportedTexts(
-      .files([[text]]), level: level, command: command, keptIn: directory, progress: progress)
+      .files([[text]]), level: vocabulary.level, command: command, keptIn: directory, progress: progress)
     let offsets = try sourceOffsets(arrays)
-    var lexicon = Lexicon(level)
+    var lexicon = Lexicon(vocabulary.level)
     let (targets, sources) = try targets(of: texts, sources: offsets.count - 1, &lexicon)
     let kept = sources.map { offsets[$0]..<offsets[$0 + 1] }
     let (content, remarks) = try content(
@@ -109,15 +111,17 @@ package struct FramesToTextImport: DatasetImport {
     guard case .frames(let columns) = frames.description else {
       preconditionFailure("the track is of frames")
     }
-    let vocabulary = try lexicon.vocabulary(targets[training], minimumCount: minimumCount).withEnds()
+    let vocabulary = try lexicon.vocabulary(targets[training], vocabulary).withEnds()
+    let encoded = try lexicon.encode(targets, vocabulary)
     let content = DatasetContent(
       try DataDescription(
         [.input: .tokens(vocabulary)], horizon: 1,
         source: .frames(
           FrameColumns(
             columns.names, units: columns.units, means: columns.means, scales: columns.scales, grid: grid))),
-      offsets: targets.targetOffsets, splits: splits,
-      values: [.input: try targets.targets(lexicon, vocabulary)],
+      offsets: encoded.targetOffsets,
+      splits: splits.moved(from: targets.targetOffsets, to: encoded.targetOffsets),
+      values: [.input: encoded.targets(vocabulary)],
       source: (offsets, frames.values), origin: origin)
     return (content, normalization.remarks)
   }

@@ -3,7 +3,7 @@ import Chunks
 /// Makes a dataset from text of which each position has a label.
 package struct LabelledImport: DatasetImport {
   private let parts: PartPlan
-  private let minimumCount: Int
+  private let vocabulary: VocabularyPlan
 
   /// An import of these parts.
   ///
@@ -11,7 +11,7 @@ package struct LabelledImport: DatasetImport {
   /// - Throws: `DataError` where it is less than 1.
   package init(_ parts: PartPlan, minimumCount: Int = 2) throws {
     self.parts = parts
-    self.minimumCount = try Vocabulary.checked(minimumCount: minimumCount)
+    vocabulary = try VocabularyPlan(.word, minimumCount: minimumCount)
   }
 
   package func content(
@@ -27,7 +27,7 @@ package struct LabelledImport: DatasetImport {
     guard !text.tokens.isEmpty else { throw texts.without("labelled token") }
     let splits = try parts.splits(offsets: text.offsets, ends: ends)
     let training = splits[0].range
-    let vocabulary = try text.words.vocabulary(text.tokens[training], minimumCount: minimumCount)
+    let vocabulary = try text.words.vocabulary(text.tokens[training], vocabulary)
     let tokens = try text.words.encode(text.tokens, vocabulary)
     let (names, labels) = try text.names.encode(labels: text.labels, training: training, text.places)
     let content = DatasetContent(

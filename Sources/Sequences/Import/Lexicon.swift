@@ -1,10 +1,11 @@
 import Preconditions
 
-/// Numbers the tokens of a text, or labels, as they come, before it is known which of them the vocabulary will have.
+/// Numbers the tokens of a text, or labels, as they come, before it is known which of them the vocabulary will have; or, before
+/// there are subwords, the words of which they will be pieces.
 struct Lexicon {
   /// What a token is.
   let level: TokenLevel
-  /// The words, by number; characters and bytes are their own numbers.
+  /// The words or labels, by number; characters and bytes are their own numbers.
   private var words: [[UInt8]] = []
   private var numbers: [[UInt8]: Int32] = [:]
 
@@ -22,12 +23,19 @@ struct Lexicon {
 
   /// Adds the tokens of a text, whose units these are, to `tokens`.
   mutating func append(_ units: some Sequence<UInt32>, to tokens: inout [Int32]) {
-    guard level == .word else { return tokens.append(contentsOf: units.lazy.map { Int32($0) }) }
-    var tokenizer = WordTokenizer()
-    for unit in units {
-      tokenizer.feed(TokenEncoder.scalar(unit)) { tokens.append(number(of: $0)) }
+    switch level {
+    case .char, .byte: tokens.append(contentsOf: units.lazy.map { Int32($0) })
+    case .word, .label: append(units, cutBy: WordTokenizer(), to: &tokens)
+    case .subword: append(units, cutBy: SubwordCutter(), to: &tokens)
     }
-    tokenizer.finish { tokens.append(number(of: $0)) }
+  }
+
+  private mutating func append(
+    _ units: some Sequence<UInt32>, cutBy cutter: some TextCutter, to tokens: inout [Int32]
+  ) {
+    var cutter = cutter
+    for unit in units { cutter.feed(TokenEncoder.scalar(unit)) { tokens.append(number(of: $0)) } }
+    cutter.finish { tokens.append(number(of: $0)) }
   }
 
   /// How a token is spelt, in UTF-8.
@@ -35,14 +43,26 @@ struct Lexicon {
     level == .char ? CollectionOfOne(UInt32(number)).utf8 : words[Int(number)]
   }
 
-  /// The vocabulary of the `training` tokens; those that occur less often than `minimumCount` become the unknown token.
-  func vocabulary(_ training: ArraySlice<Int32>, minimumCount: Int? = nil) throws -> Vocabulary {
+  /// The vocabulary of the `training` tokens, or words.
+  func vocabulary(_ training: ArraySlice<Int32>, _ plan: VocabularyPlan) throws -> Vocabulary {
     guard level != .byte else { return .bytes }
     var counts: [Int32: Int] = [:]
     for token in training { counts[token, default: 0] += 1 }
-    return try Vocabulary(
-      level: level, counting: Dictionary(uniqueKeysWithValues: counts.map { (spelling($0.key), $0.value) }),
-      minimumCount: minimumCount)
+    return try plan.vocabulary(
+      counting: Dictionary(uniqueKeysWithValues: counts.map { (spelling($0.key), $0.value) }))
+  }
+
+  /// The tokens of texts as a vocabulary numbers them, which is that of some of them and has an unknown token, or subwords.
+  func encode(_ texts: NumberedTexts, _ vocabulary: Vocabulary) throws -> NumberedTexts {
+    guard let model = vocabulary.subwords else {
+      return NumberedTexts(try encode(texts.tokens, vocabulary), offsets: texts.offsets)
+    }
+    let speller = SubwordSpeller(model)
+    var encoded = NumberedTexts()
+    for text in 0..<texts.count {
+      encoded.append(try texts[text].flatMap { try speller.tokens(of: spelling($0)) })
+    }
+    return encoded
   }
 
   /// The tokens as a vocabulary numbers them; `missing` makes the error where it has no such token, nor an unknown one,
@@ -72,7 +92,7 @@ extension Lexicon {
   ///
   /// - Throws: `DataError` with its place where a label does not occur in the training part.
   func encode(labels: [Int32], training: Range<Int>, _ places: SourcePlaces) throws -> (Vocabulary, [Int32]) {
-    let names = try vocabulary(labels[training])
+    let names = try vocabulary(labels[training], .labels)
     let known = names.spellings.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", ..." : "")
     let numbers = try encode(labels, names) { place, label in
       places.error(

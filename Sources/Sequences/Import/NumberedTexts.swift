@@ -1,9 +1,17 @@
 import Preconditions
 
-/// One side of pairs: texts of tokens that a lexicon numbers. Where they are targets, two tokens more are around each.
+/// Texts of tokens, numbered by a lexicon or a vocabulary: one side of pairs, of which targets have two tokens more around each;
+/// or what has a label.
 struct NumberedTexts {
-  private var tokens: [Int32] = []
+  private(set) var tokens: [Int32] = []
+  /// Where texts begin, and the last ends.
   private(set) var offsets = [0]
+
+  /// None yet.
+  init() {}
+
+  /// Texts of these tokens, which lie between `offsets`.
+  init(_ tokens: [Int32], offsets: [Int]) { (self.tokens, self.offsets) = (tokens, offsets) }
 
   var count: Int { offsets.count - 1 }
 
@@ -18,11 +26,6 @@ struct NumberedTexts {
     offsets.append(tokens.count)
   }
 
-  /// The tokens as a vocabulary numbers them.
-  func encoded(_ lexicon: Lexicon, _ vocabulary: Vocabulary) throws -> [Int32] {
-    try lexicon.encode(tokens, vocabulary)
-  }
-
   /// Where targets begin, and the last ends.
   var targetOffsets: [Int] { offsets.enumerated().map { $1 + 2 * $0 } }
 
@@ -33,11 +36,21 @@ struct NumberedTexts {
     return text(at: positions.lowerBound)..<text(at: positions.upperBound)
   }
 
-  /// The targets as a vocabulary numbers them, which has begin and end tokens.
-  func targets(_ lexicon: Lexicon, _ vocabulary: Vocabulary) throws -> TrackValues {
+  /// The tokens of targets with those around each, of a vocabulary that has such.
+  func targets(_ vocabulary: Vocabulary) -> TrackValues {
     guard let ends = vocabulary.ends else { preconditionFailure("targets have a begin and an end") }
-    let tokens = try encoded(lexicon, vocabulary)
-    return .tokens((0..<count).flatMap { ends.around(tokens[offsets[$0]..<offsets[$0 + 1]]) })
+    return .tokens((0..<count).flatMap { ends.around(self[$0]) })
+  }
+}
+
+extension [DatasetWriter.Split] {
+  /// The same streams, none of which is cut, where they lie between other offsets.
+  func moved(from old: [Int], to new: [Int]) -> [DatasetWriter.Split] {
+    guard old != new else { return self }
+    func moved(_ position: Int) -> Int { new[old.indices.partitioningIndex { old[$0] >= position }] }
+    return map {
+      DatasetWriter.Split(name: $0.name, range: moved($0.range.lowerBound)..<moved($0.range.upperBound))
+    }
   }
 }
 

@@ -7,8 +7,7 @@ import FileSystem
 /// with an empty side is left out.
 package struct PairsImport: DatasetImport {
   private let parts: PartPlan
-  private let level: TokenLevel
-  private let minimumCount: Int
+  private let vocabulary: VocabularyPlan
   private let longest: Int?
   private let isShared: Bool
   /// Whether sources and targets are the lines of a file each.
@@ -18,18 +17,19 @@ package struct PairsImport: DatasetImport {
   ///
   /// - Parameters:
   ///   - level: What a token is.
-  ///   - minimumCount: Characters or words that occur less often in the training part become the unknown token.
+  ///   - minimumCount: Characters or words that occur less often in the training part become the unknown token; 2 where left
+  ///     out.
+  ///   - subwords: How subwords are chosen.
   ///   - longest: Pairs of which a side has more tokens, the target's end among them, are left out.
   ///   - isShared: Whether sources and targets have one vocabulary.
-  /// - Throws: `DataError` where the minimum count or `longest` is less than 1, or there are more than two files to be
-  ///   divided.
+  /// - Throws: `DataError` where the minimum count or `longest` is less than 1, the first or the plan for subwords is for other
+  ///   levels, or there are more than two files to be divided.
   package init(
-    _ parts: PartPlan, level: TokenLevel = .word, minimumCount: Int = 2, longest: Int? = nil,
-    isShared: Bool = false
+    _ parts: PartPlan, level: TokenLevel = .word, minimumCount: Int? = nil, subwords: SubwordPlan? = nil,
+    longest: Int? = nil, isShared: Bool = false
   ) throws {
     self.parts = parts
-    self.level = level
-    self.minimumCount = try Vocabulary.checked(minimumCount: minimumCount)
+    vocabulary = try .withUnknown(level, minimumCount: minimumCount, subwords: subwords)
     self.longest = longest
     self.isShared = isShared
     if let longest, longest < 1 { throw DataError("--longest is \(longest), expected 1 or more") }
@@ -51,8 +51,8 @@ package struct PairsImport: DatasetImport {
     command: String, keptIn directory: String, progress: @escaping (Double) -> Void
   ) throws -> (DatasetContent, remarks: [String]) {
     let texts = try ImportedTexts(
-      parts, level: level, command: command, keptIn: directory, progress: progress)
-    var pairs = PairedText(level, isShared: isShared, longest: longest)
+      parts, level: vocabulary.level, command: command, keptIn: directory, progress: progress)
+    var pairs = PairedText(vocabulary.level, isShared: isShared, longest: longest)
     var ends: [Int] = []
     if isParallel {
       let sources = texts.groups[0]
@@ -68,7 +68,7 @@ package struct PairsImport: DatasetImport {
     guard pairs.count > 0 else {
       throw pairs.remark.map { DataError("there is no pair: \($0)") } ?? texts.without("pair of texts")
     }
-    let content = try pairs.content(minimumCount: minimumCount, origin: texts.origin) {
+    let content = try pairs.content(vocabulary, origin: texts.origin) {
       try parts.splits(offsets: $0, ends: ends)
     }
     return (content, pairs.remark.map { [$0] } ?? [])
@@ -147,7 +147,8 @@ struct PairedText {
       leftOut.empty += 1
       return
     }
-    guard max(source.count, target.count + 1) <= longest ?? .max else {
+    // How many subwords there are will be known only when there is a model of them.
+    guard lexicons[0].level == .subword || isShort(source, target) else {
       leftOut.long += 1
       return
     }
@@ -155,25 +156,48 @@ struct PairedText {
     targets.append(target)
   }
 
-  /// The pairs as a dataset, with the vocabularies of the training split.
+  private func isShort(_ source: some Collection, _ target: some Collection) -> Bool {
+    max(source.count, target.count + 1) <= longest ?? .max
+  }
+
+  /// The pairs as a dataset, with the vocabularies of the training split. Those that turn out to have too many subwords are left
+  /// out of it.
   ///
   /// - Parameter splits: Divides streams between such offsets, the training split first.
-  func content(
-    minimumCount: Int, origin: DatasetOrigin, _ splits: ([Int]) throws -> [DatasetWriter.Split]
+  mutating func content(
+    _ plan: VocabularyPlan, origin: DatasetOrigin, _ splits: ([Int]) throws -> [DatasetWriter.Split]
   ) throws -> DatasetContent {
     let offsets = targets.targetOffsets
     let splits = try splits(offsets)
     let training = targets.targets(at: splits[0].range)
     let sides = [sources[training], targets[training]]
     let counted = lexicons.count == 1 ? [(sides[0] + sides[1])[...]] : sides
-    var vocabularies = try zip(lexicons, counted).map { try $0.vocabulary($1, minimumCount: minimumCount) }
-    let last = vocabularies.count - 1
-    vocabularies[last] = try vocabularies[last].withEnds()
+    let vocabularies = try zip(lexicons, zip(counted, ["sources", "targets"])).map { lexicon, side in
+      do { return try lexicon.vocabulary(side.0, plan) } catch let error as DataError {
+        throw lexicons.count == 1 ? error : DataError("\(side.1): \(error)")
+      }
+    }
+    let (read, said) = (vocabularies[0], try vocabularies[vocabularies.count - 1].withEnds())
+    let all = (
+      sources: try lexicons[0].encode(sources, read),
+      targets: try lexicons[lexicons.count - 1].encode(targets, said)
+    )
+    var (keptSources, keptTargets) = (NumberedTexts(), NumberedTexts())
+    // Where each pair begins, or would if it were kept.
+    var begins = [0]
+    for pair in 0..<count {
+      if isShort(all.sources[pair], all.targets[pair]) {
+        keptSources.append(all.sources[pair])
+        keptTargets.append(all.targets[pair])
+      } else {
+        leftOut.long += 1
+      }
+      begins.append(keptTargets.tokens.count + 2 * keptTargets.count)
+    }
     return DatasetContent(
-      try DataDescription(
-        [.input: .tokens(vocabularies[last])], horizon: 1, source: .tokens(vocabularies[0])),
-      offsets: offsets, splits: splits,
-      values: [.input: try targets.targets(lexicons[last], vocabularies[last])],
-      source: (sources.offsets, .tokens(try sources.encoded(lexicons[0], vocabularies[0]))), origin: origin)
+      try DataDescription([.input: .tokens(said)], horizon: 1, source: .tokens(read)),
+      offsets: keptTargets.targetOffsets, splits: splits.moved(from: offsets, to: begins),
+      values: [.input: keptTargets.targets(said)],
+      source: (keptSources.offsets, .tokens(keptSources.tokens)), origin: origin)
   }
 }

@@ -3,65 +3,58 @@ import HDF5
 
 /// Makes a dataset from texts.
 ///
-/// They are read twice, block by block: first for the vocabulary (not for bytes), then for the tokens. Memory grows
-/// with the vocabulary and the number of streams, not with the text.
+/// They are read twice, block by block: first for the vocabulary (not for bytes), then for the tokens. Where they are divided,
+/// and tokens are subwords, a reading before these two finds the training part. Memory grows with the different words and the
+/// number of streams, not with the text.
 package struct TextImport: Sendable {
   /// The texts, in their order: files, folders, patterns such as `books/*.txt`, and `-` for standard input; and how they
   /// are divided.
   package var parts: PartPlan
   /// What the names of files in folders must match, such as `*.txt`; nil for all.
   package var pattern: String?
-  /// What a token is.
-  package var level: TokenLevel
+  private let plan: VocabularyPlan
   /// What a stream is. A stream that would have no token is left out.
   package var streams: StreamKind
   /// What becomes of lines that end with CR LF.
   package var newlines: Newlines
   /// The dataset or checkpoint whose vocabulary the text is to have; nil where it gets one of its own.
   package var vocabularySource: String?
-  /// Characters or words that occur less often become the unknown token.
-  package var minimumCount: Int?
-  /// Characters or words that are not among the most frequent, so many with the unknown token, become the unknown token.
-  package var maximumSize: Int?
 
   /// An import of these texts.
   ///
-  /// - Throws: `DataError` where there is none, or a limit of the vocabulary is given for bytes or beside another
-  ///   dataset's vocabulary, or is too small.
+  /// - Parameters:
+  ///   - level: What a token is.
+  ///   - minimumCount: Characters or words that occur less often become the unknown token.
+  ///   - maximumSize: Characters or words that are not among the most frequent, so many with the unknown token, become the
+  ///     unknown token.
+  ///   - subwords: How subwords are chosen.
+  /// - Throws: `DataError` where there is none, or how a vocabulary is to be made is said for other levels or beside another
+  ///   dataset's vocabulary, or a limit is too small.
   package init(
     _ parts: PartPlan, matching pattern: String? = nil, level: TokenLevel, streams: StreamKind,
     newlines: Newlines = .keep, vocabularySource: String? = nil, minimumCount: Int? = nil,
-    maximumSize: Int? = nil
+    maximumSize: Int? = nil, subwords: SubwordPlan? = nil
   ) throws {
     guard parts.groups.allSatisfy({ !$0.isEmpty }) else { throw DataError("there are no files to import") }
     guard TokenLevel.ofText.contains(level) else {
       throw DataError(
         "text is not cut into \(level.rawValue)s; take one of \(TokenLevel.ofText.map(\.rawValue))")
     }
-    let isLimited = minimumCount != nil || maximumSize != nil
-    guard level != .byte || !isLimited else {
+    plan = try VocabularyPlan(
+      level, minimumCount: minimumCount, maximumSize: maximumSize, subwords: subwords)
+    guard vocabularySource == nil || (!plan.isLimited && subwords == nil) else {
       throw DataError(
-        "a minimum count or maximum size is for characters and words; the level is \(level.rawValue)")
-    }
-    guard vocabularySource == nil || !isLimited else {
-      throw DataError(
-        "a minimum count or maximum size is for a vocabulary of the text's own; leave it out, or the other vocabulary"
-      )
-    }
-    _ = try minimumCount.map { try Vocabulary.checked(minimumCount: $0) }
-    guard maximumSize ?? 2 >= 2 else {
-      throw DataError(
-        "the maximum size is \(maximumSize ?? 2), expected 2 or more: the unknown token and a word")
+        "\(plan.isLimited ? "a minimum count or maximum size is" : "--pieces and --pieces-by are") for a vocabulary of the "
+          + "text's own; leave it out, or the other vocabulary")
     }
     self.parts = parts
     self.pattern = pattern
-    self.level = level
     self.streams = streams
     self.newlines = newlines
     self.vocabularySource = vocabularySource
-    self.minimumCount = minimumCount
-    self.maximumSize = maximumSize
   }
+
+  private var level: TokenLevel { plan.level }
 
   /// Makes the dataset `output`, whole or not at all.
   ///
@@ -80,19 +73,24 @@ package struct TextImport: Sendable {
     let given = try vocabularySource.map { try Vocabulary(of: $0, level: level) }
     let groups = try parts.sources(matching: pattern, keptIn: Files.directory(of: output))
     let sources = groups.flatMap(\.self)
+    // Subwords are those of the training part alone, which so must be known before there are tokens.
+    let isPlannedAhead = if case .fractions = parts { level == .subword && given == nil } else { false }
     let reader = try TextReader(
-      sources, level: level, newlines: newlines, passes: level == .byte || given != nil ? 1 : 2,
-      progress: progress)
+      sources, level: level, newlines: newlines,
+      passes: level == .byte || given != nil ? 1 : isPlannedAhead ? 3 : 2, progress: progress)
+    var ends = PartEnds(isPlannedAhead ? try characterEnds(sources, reader) : [])
     // That of the training texts, where there are such.
-    let vocabulary = try given ?? self.vocabulary(groups[0], reader)
+    let vocabulary = try given ?? self.vocabulary(groups[0], reader, training: ends)
     let origin = DatasetOrigin(command: command, files: Array(zip(sources.map(\.name), reader.sizes)))
     var traits: [TextTraits] = []
     try DatasetWriter.create(output, vocabulary: vocabulary, origin: origin) { writer in
-      let ends = try groups.map { group in
-        traits += try append(group, reader, to: writer, vocabulary)
+      let streams = try groups.map { group in
+        traits += try append(group, reader, to: writer, vocabulary, &ends)
         return writer.streamOffsets.count - 1
       }
-      return try parts.splits(offsets: writer.streamOffsets, ends: ends)
+      return try isPlannedAhead
+        ? ends.splits(tokens: writer.tokenCount)
+        : parts.splits(offsets: writer.streamOffsets, ends: streams)
     }
     return remarks(traits)
   }
@@ -113,15 +111,21 @@ package struct TextImport: Sendable {
 
   // MARK: The vocabulary
 
-  private func vocabulary(_ sources: [TextSource], _ reader: TextReader) throws -> Vocabulary {
+  private func vocabulary(
+    _ sources: [TextSource], _ reader: TextReader, training: PartEnds
+  ) throws -> Vocabulary {
     guard level != .byte else {
       guard reader.sizes.contains(where: { $0 > 0 }) else { throw noText }
       return .bytes
     }
-    let counts = try level == .char ? characters(sources, reader) : words(sources, reader)
+    let counts =
+      switch level {
+      case .char: try characters(sources, reader)
+      case .subword: try subwordWords(sources, reader, training)
+      default: try words(sources, reader)
+      }
     guard !counts.isEmpty else { throw noText }
-    return try Vocabulary(
-      level: level, counting: counts, minimumCount: minimumCount, maximumSize: maximumSize)
+    return try plan.vocabulary(counting: counts)
   }
 
   private var noText: DataError {
@@ -152,17 +156,56 @@ package struct TextImport: Sendable {
     return counts
   }
 
+  /// The words of which subwords are pieces, of the training part.
+  private func subwordWords(
+    _ sources: [TextSource], _ reader: TextReader, _ training: PartEnds
+  ) throws -> [[UInt8]: Int] {
+    var (counts, ends) = ([[UInt8]: Int](), training)
+    for source in sources {
+      var cutter = SubwordCutter()
+      try reader.read(source) {
+        for unit in $0 where !ends.hasPassed {
+          ends.take(isBetweenWords: cutter.isBetweenWords, tokens: 0)
+          if ends.hasPassed { break }
+          cutter.feed(TokenEncoder.scalar(unit)) { counts[$0, default: 0] += 1 }
+        }
+      }
+      cutter.finish { counts[$0, default: 0] += 1 }
+    }
+    return counts
+  }
+
+  /// The number of characters up to the end of each part, as they are divided.
+  private func characterEnds(_ sources: [TextSource], _ reader: TextReader) throws -> [Int] {
+    var (count, offsets, cutter) = (0, [0], StreamCutter(streams))
+    func endStream(_ end: Int?) { if let end, end > offsets[offsets.count - 1] { offsets.append(end) } }
+    for source in sources {
+      try reader.read(source) {
+        for unit in $0 {
+          count += 1
+          endStream(cutter.take(unit, tokens: count))
+        }
+      }
+      endStream(cutter.endFile(tokens: count))
+    }
+    endStream(count)
+    guard count > 0 else { throw noText }
+    return try parts.splits(offsets: offsets, ends: []).map(\.range.upperBound)
+  }
+
   // MARK: The tokens
 
   private func append(
-    _ sources: [TextSource], _ reader: TextReader, to writer: DatasetWriter, _ vocabulary: Vocabulary
+    _ sources: [TextSource], _ reader: TextReader, to writer: DatasetWriter, _ vocabulary: Vocabulary,
+    _ ends: inout PartEnds
   ) throws -> [TextTraits] {
     var cutter = StreamCutter(streams)
+    var encoder = TokenEncoder(vocabulary)
     let traits = try sources.map { source in
-      var encoder = TokenEncoder(vocabulary)
       do {
         let traits = try reader.read(source) { units in
           for unit in units {
+            ends.take(isBetweenWords: encoder.isBetweenWords, tokens: writer.tokenCount)
             try encoder.feed(unit) { try writer.append($0) }
             if let end = cutter.take(unit, tokens: writer.tokenCount) { writer.endStream(at: end) }
           }
@@ -191,6 +234,41 @@ package struct TextImport: Sendable {
     return DataError(
       "\(shown) does not occur in the training text; with --minimum-count 2 it becomes the unknown token",
       path: source.name)
+  }
+}
+
+/// Where parts of a text end that are counted in characters: with the word there.
+private struct PartEnds {
+  private var coming: ArraySlice<Int>
+  private var characters = 0
+  private var tokens: [Int] = []
+
+  /// Ends at so many characters.
+  init(_ ends: [Int]) { coming = ends[...] }
+
+  /// Whether the first part has ended.
+  var hasPassed: Bool { !tokens.isEmpty }
+
+  /// Takes the next character, before which there are `tokens` tokens, of whole words or not.
+  mutating func take(isBetweenWords: Bool, tokens count: Int) {
+    while let end = coming.first, characters >= end, isBetweenWords {
+      tokens.append(count)
+      coming.removeFirst()
+    }
+    characters += 1
+  }
+
+  /// The parts of a text of so many tokens, all of which has been taken.
+  func splits(tokens count: Int) throws -> [DatasetWriter.Split] {
+    let ends = tokens + coming.map { _ in count }
+    return try zip(SplitPlan.names, zip([0] + ends, ends)).map { name, range in
+      guard range.0 < range.1 else {
+        throw DataError(
+          "split \(name) would be empty: parts end with words, and none is left for it; give it a larger part, or more data"
+        )
+      }
+      return DatasetWriter.Split(name: name, range: range.0..<range.1)
+    }
   }
 }
 

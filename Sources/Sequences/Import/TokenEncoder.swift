@@ -11,6 +11,8 @@ struct TokenEncoder {
 
   private let vocabulary: Vocabulary
   private var tokenizer = WordTokenizer()
+  private var cutter = SubwordCutter()
+  private let speller: SubwordSpeller?
   /// The token of each scalar value up to the largest in the vocabulary; -1 where there is none.
   private let characters: [Int32]
   /// That of all others; -1 where there is none.
@@ -19,6 +21,7 @@ struct TokenEncoder {
   /// An encoder at the beginning of a text.
   init(_ vocabulary: Vocabulary) {
     self.vocabulary = vocabulary
+    speller = vocabulary.subwords.map { SubwordSpeller($0) }
     let scalars = vocabulary.level == .char ? vocabulary.spellings.compactMap(\.unicodeScalars.first) : []
     var characters = [Int32](repeating: -1, count: Int(scalars.map(\.value).max() ?? 0) + 1)
     for (scalar, token) in zip(scalars, Int32(0)...) where !vocabulary.isEnd(token) {
@@ -41,12 +44,18 @@ struct TokenEncoder {
       try emit(token)
     case .word, .label:
       try tokenizer.feed(Self.scalar(unit)) { [vocabulary] in try emit(Self.token(spelt: $0, vocabulary)) }
+    case .subword:
+      try cutter.feed(Self.scalar(unit)) { [speller] in try speller?.tokens(of: $0).forEach(emit) }
     }
   }
+
+  /// Whether, of subwords, all tokens of what has been taken are out.
+  var isBetweenWords: Bool { cutter.isBetweenWords }
 
   /// Gives what is left at the end of the text to `emit`; throws as `feed` does.
   mutating func finish(_ emit: (Int32) throws -> Void) throws {
     try tokenizer.finish { [vocabulary] in try emit(Self.token(spelt: $0, vocabulary)) }
+    try cutter.finish { [speller] in try speller?.tokens(of: $0).forEach(emit) }
   }
 
   /// Adds the tokens of a whole text to `tokens`; throws as `feed` does.

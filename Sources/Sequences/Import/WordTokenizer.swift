@@ -1,3 +1,13 @@
+/// Cuts text into words.
+protocol TextCutter {
+  /// Takes the next scalar of the text, and gives the words that end before or with it, as UTF-8, to `emit`.
+  mutating func feed(_ scalar: Unicode.Scalar, _ emit: ([UInt8]) throws -> Void) rethrows
+  /// Gives what is left at the end of the text to `emit`.
+  mutating func finish(_ emit: ([UInt8]) throws -> Void) rethrows
+}
+
+extension WordTokenizer: TextCutter {}
+
 /// Cuts text into words, punctuation marks and line ends.
 ///
 /// A word is a run of letters, marks and digits, with apostrophes and hyphens between them ("don't", "well-known").

@@ -224,7 +224,9 @@ extension Vocabulary {
     guard count == expected.count else {
       return "it has \(Wording.counted(count, "token")), expected \(expected.count)"
     }
-    return ends == expected.ends ? "its unknown token is another one" : "its begin and end tokens are others"
+    guard ends == expected.ends else { return "its begin and end tokens are others" }
+    return unknown == expected.unknown
+      ? "its SentencePiece model is another one" : "its unknown token is another one"
   }
 
   /// The number and kind of tokens, for people.

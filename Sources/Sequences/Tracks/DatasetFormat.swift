@@ -81,7 +81,8 @@ struct Fingerprint {
     SHA-256, in hexadecimal, of: the values, little-endian; "\\nvalues COUNT TYPE\\noffsets COUNT\\n", with the type as NumPy \
     calls it (uint8 for bool); the offsets as little-endian int64; of each split, in their order on the axis of tokens, \
     "\\nsplit NAME FIRST END"; "\\nvocabulary LEVEL UNKNOWN COUNT\\n", UNKNOWN being -1 where there is no such token; of each \
-    token "BYTES SPELLING\\n", the number of bytes of its UTF-8 and itself (U+0000 where it is empty)
+    token "BYTES SPELLING\\n", the number of bytes of its UTF-8 and itself (U+0000 where it is empty); of subwords also \
+    "sentencepiece BYTES\\n" and the bytes of their model
     """
 
   /// Takes the next values, in their stored type, little-endian.
@@ -111,7 +112,8 @@ struct TrackFingerprint {
   static let description = """
     SHA-256, in hexadecimal, of: "horizon H"; of input, target, weight and initial, where the file has them, "\\ntrack NAME \
     COUNT" with the number of values, for tokens "\\nvocabulary LEVEL UNKNOWN COUNT\\n", UNKNOWN being -1 where there is no such \
-    token (with begin and end tokens COUNT is followed by " BEGIN END"), and of each token "BYTES SPELLING\\n", the number of bytes of its UTF-8 and itself (U+0000 where it is empty), for \
+    token (with begin and end tokens COUNT is followed by " BEGIN END"), and of each token "BYTES SPELLING\\n", the number of bytes of its UTF-8 and itself (U+0000 where it is empty), \
+    then for subwords "sentencepiece BYTES\\n" and the bytes of their model, for \
     frames "\\nframes WIDTH BINARY\\n", BINARY being 0 or 1 (with a grid followed by " ROWS \
     COLUMNS"), of each column "BYTES NAME\\nBYTES UNIT\\n", and means and scales as \
     float32, then for both the values as int32 or float32; of weights, where there are any, "\\nweights COUNT\\n" and the \
@@ -187,5 +189,8 @@ extension SHA256 {
     let ends = vocabulary.ends.map { " \($0.begin) \($0.end)" } ?? ""
     update("\nvocabulary \(vocabulary.level) \(vocabulary.unknown ?? -1) \(vocabulary.count)\(ends)\n")
     for spelling in vocabulary.spellings { update("\(spelling.utf8.count) \(spelling)\n") }
+    guard let model = vocabulary.subwords?.serialized else { return }
+    update("sentencepiece \(model.count)\n")
+    update(data: model)
   }
 }

@@ -1,6 +1,8 @@
 import Chunks
 import FileSystem
 import HDF5
+import Preconditions
+import SentencePiece
 
 /// What a token of text is.
 package enum TokenLevel: String, Sendable, CaseIterable {
@@ -10,11 +12,13 @@ package enum TokenLevel: String, Sendable, CaseIterable {
   case byte
   /// A word, a punctuation mark or a line's end: see `WordTokenizer`.
   case word
+  /// A piece of a word, of those that a model of SentencePiece has chosen: see `SubwordCutter`.
+  case subword
   /// A label, or a symbol of any other kind that text is not cut into.
   case label
 
   /// What text is cut into.
-  package static let ofText: [TokenLevel] = [.char, .byte, .word]
+  package static let ofText: [TokenLevel] = [.char, .byte, .word, .subword]
 }
 
 /// The tokens of a text: token i is spelt `spellings[i]`.
@@ -28,6 +32,8 @@ package struct Vocabulary: Sendable {
   package let unknown: Int?
   /// The tokens that stand before and behind each target of pairs; nil where there are none.
   package let ends: Ends?
+  /// The model that cuts words into subwords, which are its pieces; nil at other levels.
+  let subwords: SentencePieceModel?
   private let numbers: [[UInt8]: Int32]
 
   /// Two tokens that no text has: what stands before a stream, and behind it. They add nothing to a text.
@@ -46,13 +52,26 @@ package struct Vocabulary: Sendable {
 
   /// All 256 bytes.
   package static let bytes = Vocabulary(
-    level: .byte, unchecked: (0...UInt8.max).map { [$0].hexadecimal }, unknown: nil)
+    level: .byte, unchecked: (0...UInt8.max).map { [$0].hexadecimal }, unknown: nil, ends: nil, subwords: nil)
+
+  /// The pieces of a model, as subwords.
+  init(subwords model: SentencePieceModel) {
+    self.init(
+      level: .subword, unchecked: model.spellings, unknown: model.unknown, ends: nil, subwords: model)
+  }
 
   /// A vocabulary of these spellings.
   ///
-  /// - Throws: `DataError` where there is none, one is empty or there twice, a character is none, or bytes are not all
-  ///   256 in their order.
+  /// - Throws: `DataError` where there is none, one is empty or there twice, a character is none, bytes are not all
+  ///   256 in their order, or subwords not all pieces of their model in its order.
   package init(level: TokenLevel, spellings: [String], unknown: Int? = nil, ends: Ends? = nil) throws {
+    precondition(level != .subword, "subwords have a model")
+    try self.init(level: level, spellings: spellings, unknown: unknown, ends: ends, subwords: nil)
+  }
+
+  private init(
+    level: TokenLevel, spellings: [String], unknown: Int?, ends: Ends?, subwords: SentencePieceModel?
+  ) throws {
     guard !spellings.isEmpty else { throw DataError("the vocabulary is empty") }
     if let unknown, !spellings.indices.contains(unknown) {
       throw DataError("the unknown token is \(unknown), outside the vocabulary of \(spellings.count)")
@@ -65,7 +84,12 @@ package struct Vocabulary: Sendable {
             + "\(spellings.count), neither the unknown token")
       }
     }
-    self.init(level: level, unchecked: spellings, unknown: unknown, ends: ends)
+    self.init(level: level, unchecked: spellings, unknown: unknown, ends: ends, subwords: subwords)
+    if let subwords, subwords.count != count - (ends == nil ? 0 : 2) || subwords.unknown != unknown {
+      throw DataError(
+        "the subwords are not those of their SentencePiece model, which has \(subwords.count), and the unknown one at "
+          + "\(subwords.unknown)")
+    }
     guard numbers.count == spellings.count else { throw DataError("the vocabulary has the same token twice") }
     for (index, spelling) in spellings.enumerated() {
       let isSound =
@@ -76,6 +100,7 @@ package struct Vocabulary: Sendable {
           spellings.count == (ends == nil ? 256 : 258) && index < 256
             && spelling == [UInt8(index)].hexadecimal
         case .word, .label: !spelling.isEmpty
+        case .subword: index < subwords?.count ?? 0 && spelling == subwords?.spellings[index]
         }
       guard isSound else {
         throw DataError("token \(index) (\(spelling.debugDescription)) is not a \(level.rawValue)")
@@ -83,11 +108,15 @@ package struct Vocabulary: Sendable {
     }
   }
 
-  private init(level: TokenLevel, unchecked spellings: [String], unknown: Int?, ends: Ends? = nil) {
+  private init(
+    level: TokenLevel, unchecked spellings: [String], unknown: Int?, ends: Ends?,
+    subwords: SentencePieceModel?
+  ) {
     self.level = level
     self.spellings = spellings
     self.unknown = unknown
     self.ends = ends
+    self.subwords = subwords
     // By their bytes: strings compare equal that Unicode holds to be equivalent, but are different tokens.
     numbers = Dictionary(
       zip(spellings.lazy.map { Array($0.utf8) }, Int32(0)...), uniquingKeysWith: { first, _ in first })
@@ -103,7 +132,7 @@ package struct Vocabulary: Sendable {
   func withEnds() throws -> Vocabulary {
     try Vocabulary(
       level: level, spellings: spellings + ["<begin>", "<end>"], unknown: unknown,
-      ends: Ends(begin: Int32(count), end: Int32(count + 1)))
+      ends: Ends(begin: Int32(count), end: Int32(count + 1)), subwords: subwords)
   }
 
   /// The token that is spelt by these bytes, or the unknown one.
@@ -153,7 +182,7 @@ package struct Vocabulary: Sendable {
     return tokens
   }
 
-  /// The text of `tokens`; bytes that are no UTF-8 become U+FFFD, words are put together as `WordTokenizer` says.
+  /// The text of `tokens`; bytes that are no UTF-8 become U+FFFD, tokens are put together as `TokenSpeller` says.
   package func decode(_ tokens: some Sequence<Int32>) -> String {
     var speller = TokenSpeller(self)
     return String(decoding: tokens.flatMap { speller.spell($0) }, as: UTF8.self)
@@ -164,6 +193,7 @@ extension Vocabulary: Equatable {
   /// Whether all tokens are the same, byte by byte.
   package static func == (a: Vocabulary, b: Vocabulary) -> Bool {
     a.level == b.level && a.unknown == b.unknown && a.ends == b.ends && a.numbers == b.numbers
+      && a.subwords?.serialized == b.subwords?.serialized
   }
 }
 
@@ -178,6 +208,9 @@ extension Vocabulary {
       case .byte: "the byte in hexadecimal"
       case .word: "words, punctuation marks and line ends, to be put together with spaces between words"
       case .label: "the names of labels"
+      case .subword:
+        "pieces of words, as the model in \(Self.modelName) beside it cuts them: U+2581 is a space, which the first piece of a "
+          + "line does without; <0x00> to <0xFF> are bytes, of which <0x0A> ends a line"
       }
     try dataset.attributes.describe("How token i is spelt: \(spelling)")
     try dataset.attributes.set(DatasetFormat.level, level.rawValue)
@@ -186,7 +219,14 @@ extension Vocabulary {
       try dataset.attributes.set("begin", Int(ends.begin))
       try dataset.attributes.set("end", Int(ends.end))
     }
+    guard let subwords else { return }
+    try group.write(Self.modelName, subwords.serialized).attributes.describe(
+      "The model that cuts text into the subwords of the vocabulary, line by line: the bytes of SentencePiece's model file, "
+        + "from which SentencePieceProcessor(model_proto=...) of its Python package reads it")
   }
+
+  /// What the model of subwords is called, beside their vocabulary.
+  private static let modelName = "sentencepiece"
 
   /// Reads a vocabulary that `write` wrote.
   ///
@@ -215,7 +255,17 @@ extension Vocabulary {
         unknown: unknown,
         ends: begin.flatMap { begin in
           end.map { Ends(begin: Int32(clamping: begin), end: Int32(clamping: $0)) }
-        })
-    } catch { throw DataError("\(error)", path: group.filePath) }
+        },
+        subwords: level == .subword ? Self.readModel(from: group) : nil)
+    } catch let error as DataError { throw DataError("\(error)", path: group.filePath) }
+  }
+
+  private static func readModel(from group: Group) throws -> SentencePieceModel {
+    let dataset = try group.dataset(modelName)
+    try dataset.require(rank: 1)
+    let serialized = try dataset.readArray(of: UInt8.self)
+    do { return try SentencePieceModel(serialized: serialized) } catch {
+      throw DataError("\(dataset.name) is no model of subwords, or damaged: \(error)")
+    }
   }
 }
