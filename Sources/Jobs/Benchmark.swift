@@ -16,7 +16,7 @@ package struct BenchmarkResult: Sendable {
   package let medianSeconds: Double
   /// The shortest time of a step, in seconds.
   package let minimumSeconds: Double
-  /// Positions a second over all ranks, at the median.
+  /// Positions a second over all ranks, at the median; of pairs, those of targets.
   package let tokensPerSecond: Double
   /// The rank's peak resident memory, in bytes.
   package let peakMemory: Int
@@ -41,8 +41,10 @@ package struct BenchmarkResult: Sendable {
 package struct Benchmark: Sendable {
   /// The model, and the training's lanes, chunk, precision and optimiser.
   package var configuration: Configuration
-  /// What inputs and targets are.
+  /// What inputs and targets are, and the sources of pairs.
   package var data: TrackKind
+  /// Of pairs, the least and the most positions of sources and targets; nil for streams, of `training.chunk` in each step.
+  package var pairs: ClosedRange<Int>?
   /// The number of timed steps.
   package var steps: Int
   /// The number of untimed steps before them.
@@ -59,7 +61,14 @@ package struct Benchmark: Sendable {
     self.warmup = warmup
   }
 
-  private var tracks: TrackSet { TrackSet([.input: data, .target: data]) }
+  private var tracks: TrackSet {
+    TrackSet([.input: data, .target: data], source: pairs == nil ? nil : data)
+  }
+
+  /// The positions of a chunk, and those of its sources.
+  private var longest: (steps: Int, sourceSteps: Int) {
+    pairs.map { ($0.upperBound, $0.upperBound) } ?? (configuration.training.chunk, 0)
+  }
 
   /// Runs the benchmark; each rank returns its own measurements. Collective.
   ///
@@ -68,10 +77,12 @@ package struct Benchmark: Sendable {
     let training = configuration.training
     try checkMemory(communicator)
     let setup = try StepSetup(
-      configuration, tracks: tracks, steps: training.chunk, communicator: communicator)
+      configuration, tracks: tracks, steps: longest.steps, sourceSteps: longest.sourceSteps,
+      communicator: communicator)
     _ = try setup.transfer.initialize(seed: training.seedBits) { false }
     let own = setup.lanesOfRank[communicator.rank]
-    let buffer = Chunk(steps: training.chunk, lanes: own.count, tracks: tracks)
+    let buffer = Chunk(
+      steps: longest.steps, sourceSteps: longest.sourceSteps, lanes: own.count, tracks: tracks)
     fill(buffer, lanes: own)
     var seconds: [Double] = []
     let meter = setup.step.model.meter
@@ -92,7 +103,8 @@ package struct Benchmark: Sendable {
     let median = (seconds[seconds.count / 2] + seconds[(seconds.count - 1) / 2]) / 2
     return BenchmarkResult(
       ranks: communicator.size, medianSeconds: median, minimumSeconds: seconds[0],
-      tokensPerSecond: Double(training.lanes * training.chunk * training.accumulate) / median,
+      tokensPerSecond: Double(
+        (0..<training.lanes).reduce(0) { $0 + positions(lane: $1).target } * training.accumulate) / median,
       peakMemory: peakResidentMemory(),
       breakdown: StepMeter.Part.allCases.map { ($0, meter.seconds($0) / Double(steps)) },
       passes: Dictionary(
@@ -134,32 +146,58 @@ package struct Benchmark: Sendable {
     let check = try MemoryCheck(communicator)
     _ = try check.require(configuration, mayChange: true) { configuration, _ in
       try StepPlan(
-        configuration, tracks: tracks, steps: configuration.training.chunk, hosts: communicator.hosts
+        configuration, tracks: tracks, steps: longest.steps, sourceSteps: longest.sourceSteps,
+        hosts: communicator.hosts
       )
       .footprint(communicator, resumes: false)
     }
     try check.free()
   }
 
-  /// Random inputs and targets, a function of the lane alone; no resets.
+  /// Random inputs, targets and sources, a function of the lane alone; without resets, but for pairs.
   private func fill(_ buffer: Chunk, lanes: Range<Int>) {
-    let key = RandomKey(seed: configuration.training.seedBits, purpose: .benchmark)
+    buffer.clear(steps: longest.steps)
+    buffer.source?.clear(steps: longest.sourceSteps)
     for (column, lane) in lanes.enumerated() {
-      var random = RandomStream(key, at: (UInt32(lane), 0, 0))
-      for t in 0..<buffer.steps {
-        let place = t * buffer.lanes + column
-        for role in [TrackRole.input, .target] { draw(&random, to: buffer, role, place) }
-        buffer.weights[place] = 1
-        buffer.resets[place] = 0
+      var random = random(lane, .values)
+      let positions = positions(lane: lane)
+      func fill(_ chunk: Chunk, _ count: Int, _ roles: [TrackRole]) {
+        for t in 0..<count {
+          let place = t * chunk.lanes + column
+          for role in roles { draw(&random, to: chunk, role, place) }
+          chunk.weights[place] = 1
+          chunk.resets[place] = pairs != nil && t == 0 ? 1 : 0
+        }
       }
+      fill(buffer, positions.target, [.input, .target])
+      if let source = buffer.source { fill(source, positions.source, [.input]) }
     }
   }
 
-  private func draw(_ random: inout RandomStream, to buffer: Chunk, _ role: TrackRole, _ place: Int) {
+  /// How many positions a lane has; the first has as many as there may be.
+  private func positions(lane: Int) -> (target: Int, source: Int) {
+    guard let pairs, lane > 0 else { return (longest.steps, longest.sourceSteps) }
+    var random = random(lane, .lengths)
+    func draw() -> Int { pairs.lowerBound + random.below(pairs.count) }
+    return (draw(), draw())
+  }
+
+  /// What is drawn for a lane.
+  private enum Draw: UInt32 {
+    case values, lengths
+  }
+
+  private func random(_ lane: Int, _ draw: Draw) -> RandomStream {
+    RandomStream(
+      RandomKey(seed: configuration.training.seedBits, purpose: .benchmark),
+      at: (UInt32(lane), draw.rawValue, 0))
+  }
+
+  private func draw(_ random: inout RandomStream, to chunk: Chunk, _ role: TrackRole, _ place: Int) {
     switch data {
-    case .tokens(let count): buffer.tokens(role)[place] = Int32(random.below(count))
+    case .tokens(let count): chunk.tokens(role)[place] = Int32(random.below(count))
     case .frames(let width):
-      for column in 0..<width { buffer.frames(role)[place][column] = Float(random.uniform()) }
+      for column in 0..<width { chunk.frames(role)[place][column] = Float(random.uniform()) }
     }
   }
 }

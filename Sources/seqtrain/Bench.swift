@@ -14,6 +14,19 @@ extension LayerNames: ExpressibleByArgument {
 }
 extension Precision: ExpressibleByArgument {}
 
+/// The least and the most positions of pairs, as `20-30` or `25`.
+struct Lengths: ExpressibleByArgument {
+  let range: ClosedRange<Int>
+
+  init?(argument: String) {
+    let bounds = argument.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+    guard (1...2).contains(bounds.count), let least = bounds[0], let most = bounds[bounds.count - 1],
+      least > 0, least <= most, most <= 1 << 20
+    else { return nil }
+    range = least...most
+  }
+}
+
 /// `seqtrain bench`
 struct Bench: ParallelCommand {
   static let configuration = CommandConfiguration(
@@ -39,6 +52,11 @@ struct Bench: ParallelCommand {
   @Option(help: "The number of layers.") var layers = 2
   @Option(help: "The rows of the batch, over all ranks.") var lanes = 32
   @Option(help: "The steps in time that gradients run back.") var chunk = 64
+  @Option(
+    help: ArgumentHelp(
+      "Pairs, of so many tokens or frames a source and a target, in place of streams of --chunk.",
+      valueName: "least-most"))
+  var pairs: Lengths?
   @Option(help: "The shards of the batch, over all ranks; 0: one a rank.") var shards = 0
   @Option(help: "The inputs of matrix products.") var precision = Precision.float32
   @Option(
@@ -63,6 +81,9 @@ struct Bench: ParallelCommand {
     where value < least {
       throw ValidationError("--\(name) \(value): expected at least \(least)")
     }
+    guard pairs == nil || plan == nil else {
+      throw ValidationError("--plan is for streams; leave out --pairs")
+    }
     do { _ = try plan.map(Cluster.init) } catch { throw ValidationError("\(error)") }
   }
 
@@ -72,7 +93,9 @@ struct Bench: ParallelCommand {
     if communicator.rank == 0 {
       for note in machineNotes(for: configuration.training.precision) { report(warning: note) }
     }
-    let result = try Benchmark(configuration, data: data, steps: steps, warmup: warmup).run(communicator)
+    var benchmark = Benchmark(configuration, data: data, steps: steps, warmup: warmup)
+    benchmark.pairs = pairs?.range
+    let result = try benchmark.run(communicator)
     try communicator.agree {
       guard communicator.rank == 0 else { return }
       let peak = breakdown ? configuration.training.precision.measurePeakRate() : nil
@@ -109,7 +132,8 @@ struct Bench: ParallelCommand {
       }
     }
     configuration = try configuration.resolved(ranks: ranks)
-    try configuration.model.check(TrackSet([.input: data, .target: data]))
+    try configuration.model.check(
+      TrackSet([.input: data, .target: data], source: pairs == nil ? nil : data))
     return configuration
   }
 }
