@@ -82,6 +82,9 @@ char *st_sentencepiece_train(
     st_piece_choice choice, int pieces, const st_word_counts *words, char **serialized, size_t *size) {
   return message([=] {
     Words sentences(*words);
+    // Words and the ends between them are numbered twice over, by 32 bits unless it is told that there are more.
+    const size_t size_of_all = words->count == 0 ? 0 : words->ends[words->count - 1] + words->count;
+    const bool is_large = size_of_all > INT32_MAX / 2;
     std::string proto;
     const Status status = SentencePieceTrainer::Train(
         {{"model_type", name(choice)},
@@ -94,6 +97,7 @@ char *st_sentencepiece_train(
          {"normalization_rule_name", "identity"},
          {"remove_extra_whitespaces", "false"},
          {"num_threads", "1"},
+         {"train_extremely_large_corpus", is_large ? "true" : "false"},
          // Only what ends the process.
          {"minloglevel", "3"}},
         &sentences, &proto);

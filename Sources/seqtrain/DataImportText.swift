@@ -40,8 +40,8 @@ struct DataImportText: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "text", abstract: "Makes a dataset from text.",
     discussion: """
-      Text is UTF-8 (for bytes: anything), inflated where a file's name ends with .gz. It is read twice, block by block, \
-      and may be larger than memory; standard input is kept beside the dataset meanwhile. An existing dataset is not \
+      Text is UTF-8 (for bytes: anything), inflated where a file's name ends with .gz. It is read twice (of \
+      subwords three times), block by block, and may be larger than memory; standard input is kept beside the dataset meanwhile. An existing dataset is not \
       overwritten. Subwords are pieces of words, chosen for the training part by SentencePiece, whose model the dataset and \
       checkpoints hold; parts are counted in characters then, and end with words.
       """)

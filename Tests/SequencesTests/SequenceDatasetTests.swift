@@ -137,7 +137,7 @@ private struct Raw {
       #expect(
         error?.description
           == "\(path): is not a whole dataset: add /offsets, /splits, the attribute \"level\" of "
-          + "/vocabulary (char, byte, word); then write the attributes \"kind\", \"format_version\", \"fingerprint\" by: "
+          + "/vocabulary (char, byte, word, subword); then write the attributes \"kind\", \"format_version\", \"fingerprint\" by: "
           + "seqtrain data seal \(path)")
     }
   }

@@ -275,7 +275,7 @@ func importText(
 
   @Test func `text is spelt token by token`() throws {
     let text = "“Don't go,” she said (twice);\nwell-known 😀 é\n"
-    for level in TokenLevel.ofText {
+    for level in [TokenLevel.char, .byte, .word] {
       let found = try importText(text, level)
       var speller = TokenSpeller(found.dataset.vocabulary)
       let pieces = found.tokens.map { speller.spell($0) }

@@ -147,17 +147,19 @@ struct PairedText {
       leftOut.empty += 1
       return
     }
-    // How many subwords there are will be known only when there is a model of them.
-    guard lexicons[0].level == .subword || isShort(source, target) else {
+    // How many subwords there are is known only when there is a model of them.
+    add(source, target, longest: lexicons[0].level == .subword ? nil : longest)
+  }
+
+  private mutating func add(
+    _ source: some Collection<Int32>, _ target: some Collection<Int32>, longest: Int?
+  ) {
+    guard max(source.count, target.count + 1) <= longest ?? .max else {
       leftOut.long += 1
       return
     }
     sources.append(source)
     targets.append(target)
-  }
-
-  private func isShort(_ source: some Collection, _ target: some Collection) -> Bool {
-    max(source.count, target.count + 1) <= longest ?? .max
   }
 
   /// The pairs as a dataset, with the vocabularies of the training split. Those that turn out to have too many subwords are left
@@ -169,35 +171,46 @@ struct PairedText {
   ) throws -> DatasetContent {
     let offsets = targets.targetOffsets
     let splits = try splits(offsets)
-    let training = targets.targets(at: splits[0].range)
-    let sides = [sources[training], targets[training]]
-    let counted = lexicons.count == 1 ? [(sides[0] + sides[1])[...]] : sides
-    let vocabularies = try zip(lexicons, zip(counted, ["sources", "targets"])).map { lexicon, side in
-      do { return try lexicon.vocabulary(side.0, plan) } catch let error as DataError {
-        throw lexicons.count == 1 ? error : DataError("\(side.1): \(error)")
+    let (read, said) = try vocabularies(of: targets.targets(at: splits[0].range), plan)
+    let begins = try encode(read, said)
+    guard count > 0 else { throw DataError("there is no pair: \(remark ?? "")") }
+    return DatasetContent(
+      try DataDescription([.input: .tokens(said)], horizon: 1, source: .tokens(read)),
+      offsets: targets.targetOffsets, splits: splits.moved(from: offsets, to: begins),
+      values: [.input: targets.targets(said)], source: (sources.offsets, .tokens(sources.tokens)),
+      origin: origin)
+  }
+
+  /// The vocabularies of sources and targets, of these pairs.
+  private func vocabularies(
+    of training: Range<Int>, _ plan: VocabularyPlan
+  ) throws -> (read: Vocabulary, said: Vocabulary) {
+    let (source, target) = (sources[training], targets[training])
+    guard lexicons.count == 2 else {
+      let shared = try lexicons[0].vocabulary((source + target)[...], plan).withEnds()
+      return (shared, shared)
+    }
+    func vocabulary(_ side: Int, _ tokens: ArraySlice<Int32>) throws -> Vocabulary {
+      do { return try lexicons[side].vocabulary(tokens, plan) } catch let error as DataError {
+        throw DataError("\(["sources", "targets"][side]): \(error)")
       }
     }
-    let (read, said) = (vocabularies[0], try vocabularies[vocabularies.count - 1].withEnds())
-    let all = (
+    return (try vocabulary(0, source), try vocabulary(1, target).withEnds())
+  }
+
+  /// Has the vocabularies number the tokens. Pairs that have too many then are left out. Returns at which position of the targets
+  /// each pair begins, or would if it were not left out, and where the last ends.
+  private mutating func encode(_ read: Vocabulary, _ said: Vocabulary) throws -> [Int] {
+    let encoded = (
       sources: try lexicons[0].encode(sources, read),
       targets: try lexicons[lexicons.count - 1].encode(targets, said)
     )
-    var (keptSources, keptTargets) = (NumberedTexts(), NumberedTexts())
-    // Where each pair begins, or would if it were kept.
+    (sources, targets) = (NumberedTexts(), NumberedTexts())
     var begins = [0]
-    for pair in 0..<count {
-      if isShort(all.sources[pair], all.targets[pair]) {
-        keptSources.append(all.sources[pair])
-        keptTargets.append(all.targets[pair])
-      } else {
-        leftOut.long += 1
-      }
-      begins.append(keptTargets.tokens.count + 2 * keptTargets.count)
+    for pair in 0..<encoded.sources.count {
+      add(encoded.sources[pair], encoded.targets[pair], longest: longest)
+      begins.append(targets.tokens.count + 2 * targets.count)
     }
-    return DatasetContent(
-      try DataDescription([.input: .tokens(said)], horizon: 1, source: .tokens(read)),
-      offsets: keptTargets.targetOffsets, splits: splits.moved(from: offsets, to: begins),
-      values: [.input: keptTargets.targets(said)],
-      source: (keptSources.offsets, .tokens(keptSources.tokens)), origin: origin)
+    return begins
   }
 }

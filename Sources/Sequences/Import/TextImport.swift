@@ -205,7 +205,9 @@ package struct TextImport: Sendable {
       do {
         let traits = try reader.read(source) { units in
           for unit in units {
-            ends.take(isBetweenWords: encoder.isBetweenWords, tokens: writer.tokenCount)
+            if ends.areComing {
+              ends.take(isBetweenWords: encoder.isBetweenWords, tokens: writer.tokenCount)
+            }
             try encoder.feed(unit) { try writer.append($0) }
             if let end = cutter.take(unit, tokens: writer.tokenCount) { writer.endStream(at: end) }
           }
@@ -246,10 +248,13 @@ private struct PartEnds {
   /// Ends at so many characters.
   init(_ ends: [Int]) { coming = ends[...] }
 
+  /// Whether a part has not ended yet.
+  var areComing: Bool { !coming.isEmpty }
+
   /// Whether the first part has ended.
   var hasPassed: Bool { !tokens.isEmpty }
 
-  /// Takes the next character, before which there are `tokens` tokens, of whole words or not.
+  /// Takes the next character, before which there are so many tokens, of whole words or not.
   mutating func take(isBetweenWords: Bool, tokens count: Int) {
     while let end = coming.first, characters >= end, isBetweenWords {
       tokens.append(count)

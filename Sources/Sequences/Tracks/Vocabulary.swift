@@ -100,7 +100,10 @@ package struct Vocabulary: Sendable {
           spellings.count == (ends == nil ? 256 : 258) && index < 256
             && spelling == [UInt8(index)].hexadecimal
         case .word, .label: !spelling.isEmpty
-        case .subword: index < subwords?.count ?? 0 && spelling == subwords?.spellings[index]
+        case .subword:
+          subwords.map {
+            index < $0.count && spelling.utf8.elementsEqual($0.spellings[index].utf8)
+          } ?? false
         }
       guard isSound else {
         throw DataError("token \(index) (\(spelling.debugDescription)) is not a \(level.rawValue)")
