@@ -35,7 +35,7 @@ package struct Inspection: Sendable {
     case AlignmentHeader.format.kind: (json, text) = try Self.describe(alignment: File.open(path), path)
     case SequenceDataset.format.kind:
       let dataset = try SequenceDataset(path)
-      (json, text) = (dataset.json(), dataset.text())
+      (json, text) = (try dataset.json(), try dataset.text())
     default:
       throw TrainingError(
         "\(path): a file of kind \(kind.debugDescription); expected a checkpoint, a dataset, an evaluation, predictions or an alignment"

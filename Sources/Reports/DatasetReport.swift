@@ -6,12 +6,16 @@ extension SequenceDataset {
   /// The content for programs.
   ///
   /// - Parameter listingFiles: Whether to name every source file and give the command in full.
-  package func json(listingFiles: Bool = false) -> JSON {
+  /// - Throws: As `targetCount`.
+  package func json(listingFiles: Bool = false) throws -> JSON {
     var members: JSON.Members = [
       "kind": .string(Self.format.kind), "format_version": .integer(formatVersion), "dataset": .string(path),
       (formatVersion == 1 ? "tokens" : "positions"): .integer(streams.tokens.count),
       "streams": .integer(streams.count),
-      "splits": .array(splits.map { $0.json(position: formatVersion == 1 ? "tokens" : "positions") }),
+      "splits": .array(
+        try splits.map {
+          $0.json(position: formatVersion == 1 ? "tokens" : "positions", targets: try targetCount(of: $0))
+        }),
     ]
     if streams.arePairs { members.append(["source_positions": .integer(sourcePositions)]) }
     members.append(description.members)
@@ -34,14 +38,19 @@ extension SequenceDataset {
   private var sourcePositions: Int { streams.sources(of: 0..<streams.count).count }
 
   /// The content for people; the parameter is that of `json`.
-  package func text(listingFiles: Bool = false) -> String {
+  ///
+  /// - Throws: As `targetCount`.
+  package func text(listingFiles: Bool = false) throws -> String {
     let shown = listingFiles ? origin.files[...] : origin.files.prefix(DatasetOrigin.mostFiles)
     var rows = [
       ("dataset", "\(path), format version \(formatVersion)"),
       (formatVersion == 1 ? "tokens" : "positions", "\(streams.tokens.count) in \(streams.text)"),
     ]
     if streams.arePairs { rows.append(("sources", Wording.counted(sourcePositions, "position"))) }
-    rows += splits.map { ($0.name, $0.text(position: formatVersion == 1 ? "token" : "position")) }
+    rows += try splits.map {
+      let targets = try targetCount(of: $0)
+      return ($0.name, $0.text(position: formatVersion == 1 ? "token" : "position", targets: targets))
+    }
     rows += description.rows
     if hasWeights { rows.append(("weights", "one a position")) }
     rows.append(("fingerprint", fingerprint))
@@ -73,22 +82,22 @@ extension DatasetOrigin {
 }
 
 extension DatasetSplit {
-  fileprivate func json(position: String) -> JSON {
+  fileprivate func json(position: String, targets: Int) -> JSON {
     .object([
       "name": .string(name), position: .integer(streams.tokens.count), "streams": .integer(streams.count),
-      "targets": .integer(streams.pairs), "floor": floor.map(JSON.number) ?? .null,
+      "targets": .integer(targets), "floor": floor.map(JSON.number) ?? .null,
       "trivial": trivial.map(JSON.number) ?? .null,
     ])
   }
 
-  fileprivate func text(position: String) -> String {
+  fileprivate func text(position: String, targets: Int) -> String {
     let isText = position == "token"
     let floor = floor.map {
       ", \(isText ? "entropy floor" : "lowest loss") \(Wording.decimal($0, places: 4))\(isText ? " nats" : "") a target"
     }
     let trivial = trivial.map { ", trivial loss \(Wording.decimal($0, places: 4))" }
     let sizes = [
-      Wording.counted(streams.tokens.count, position), streams.text, Wording.counted(streams.pairs, "target"),
+      Wording.counted(streams.tokens.count, position), streams.text, Wording.counted(targets, "target"),
     ]
     return sizes.joined(separator: ", ") + (floor ?? "") + (trivial ?? "")
   }

@@ -20,6 +20,6 @@ struct DataInfo: ParsableCommand {
   func run() throws {
     let dataset = try SequenceDataset(path)
     try dataset.verify()
-    try printLine(json ? dataset.json(listingFiles: files).text : dataset.text(listingFiles: files))
+    try printLine(json ? try dataset.json(listingFiles: files).text : try dataset.text(listingFiles: files))
   }
 }

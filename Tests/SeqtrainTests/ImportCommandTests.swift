@@ -22,7 +22,7 @@ import Testing
       expected: ["3 words, with an unknown token", "2 labels"]),
     Importer(
       testDescription: "classes", text: String(repeating: "good\ta fine thing\nbad\ta mess\n", count: 8),
-      expected: ["5 words, with an unknown token", "2 labels"]),
+      expected: ["5 words, with an unknown token", "2 labels", "8 streams, 8 targets"]),
     Importer(
       testDescription: "pairs", text: String(repeating: "a fine thing\teine Sache\nx\ty z\n", count: 8),
       options: ["--shared", "--longest", "9"],

@@ -170,6 +170,22 @@ package final class SequenceDataset: Sendable {
   /// Whether positions have weights of their own.
   package var hasWeights: Bool { stored.contains { $0.place == .weights } }
 
+  /// The targets of a split that count for something: those with a weight above 0, where positions have weights.
+  ///
+  /// - Throws: `HDF5Error` or `DataError` where the weights can't be read.
+  package func targetCount(of split: DatasetSplit) throws -> Int {
+    let streams = split.streams
+    guard let weights = stored.first(where: { $0.place == .weights }) else { return streams.pairs }
+    var (count, stream) = (0, 0)
+    try weights.forEachBlock(of: streams.tokens) { block, rows in
+      for (position, weight) in zip(rows, block.bindMemory(to: Float.self)) {
+        while position >= streams.offset(stream + 1) { stream += 1 }
+        if weight > 0 && position >= streams.offset(stream) + description.horizon { count += 1 }
+      }
+    }
+    return count
+  }
+
   /// What chunks of it hold.
   package var tracks: TrackSet { description.tracks }
 
