@@ -31,9 +31,11 @@ package enum Wording {
     }
   }
 
-  /// A number of bytes: 0.3 MB, 12.3 MB, 312 MB, 4.5 GB.
+  /// A number of bytes: 0 bytes, 23 kB, 0.3 MB, 12.3 MB, 312 MB, 4.5 GB.
   package static func bytes(_ count: Int) -> String {
     switch count {
+    case ..<1000: counted(count, "byte")
+    case ..<100_000: "\((count + 500) / 1000) kB"
     case ..<100_000_000: decimal(Double(count) / 1e6, places: 1) + " MB"
     case ..<1_000_000_000: "\((count + 500_000) / 1_000_000) MB"
     default: decimal(Double(count) / 1e9, places: 1) + " GB"

@@ -24,10 +24,17 @@ package struct SettingTable<Root>: Sendable {
 
   /// What to say of a name that is none.
   func advice(on unknown: String) -> String {
-    if let meant = key(bySynonym: unknown) {
+    guard !hasSection(unknown) else {
+      let members = all.map(\.key).filter { $0.hasPrefix("\(unknown).") }
+      return "\(unknown) is a section of settings, such as \(members[0])"
+    }
+    let nearest = nearest(to: unknown)
+    // A slip in a name with its section is not taken for a word of other programs.
+    let isSlip = unknown.contains(".") && nearest.distance <= unknown.count / 8
+    if !isSlip, let meant = key(bySynonym: unknown) {
       return "\(unknown) is not a setting; it is called \(meant) here"
     }
-    return "\(unknown) is not a setting; the nearest is \(nearestKey(to: unknown))"
+    return "\(unknown) is not a setting; the nearest is \(nearest.key)"
   }
 
   /// The setting that goes by another name in other programs: by the last part of that name, in any spelling.
@@ -36,8 +43,8 @@ package struct SettingTable<Root>: Sendable {
     return name.flatMap { keyBySynonym[Substring($0)] }
   }
 
-  /// The name nearest to one that is not known, by edits; the section may be left out.
-  private func nearestKey(to unknown: String) -> String {
+  /// The name nearest to one that is not known, by edits, and how many; the section may be left out.
+  private func nearest(to unknown: String) -> (key: String, distance: Int) {
     var best = (key: "", distance: Int.max)
     for setting in all {
       let parts = setting.key.split(separator: ".")
@@ -46,7 +53,7 @@ package struct SettingTable<Root>: Sendable {
         if distance < best.distance { best = (setting.key, distance) }
       }
     }
-    return best.key
+    return best
   }
 
   /// The settings whose values differ, in the table's order.

@@ -124,11 +124,16 @@ extension Node {
   var shown: String {
     switch self {
     case .scalar(let scalar) where scalar.style == .plain || scalar.style == .any:
-      scalar.string.isEmpty ? "nothing" : scalar.string
-    case .scalar(let scalar): "the text \(scalar.string.yaml)"
+      scalar.string.isEmpty ? "nothing" : scalar.string.beginning
+    case .scalar(let scalar): "the text \(scalar.string.beginning.yaml)"
     case .mapping: "a section"
     case .sequence: "a list"
     case .alias: "an alias"
     }
   }
+}
+
+extension String {
+  /// As much of it as a message has room for.
+  fileprivate var beginning: String { count > 100 ? "\(prefix(100))..." : self }
 }

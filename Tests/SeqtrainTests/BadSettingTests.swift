@@ -127,7 +127,16 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
       expect: "tales.h5: split train: ", "take a chunk of at most "),
     BadSettings(
       "packed without streams enough", set: "training.lanes=64", "data.mode=packed",
-      expect: "37 streams can't fill 64 lanes in packed mode; take contiguous mode, or at most 37 lanes"),
+      expect: "37 streams can't fill 64 lanes in packed mode; take contiguous mode, or at most 37 lanes "
+        + "(training.lanes)"),
+    BadSettings(
+      "measure of models that run free", set: "evaluation.measure=free_running_loss",
+      expect: "evaluation.measure free_running_loss is not measured",
+      "; evaluation.free_running true measures it too"),
+    BadSettings(
+      "measure of translations", set: "evaluation.measure=bleu",
+      expect: "evaluation.measure bleu is not measured", "; seqtrain eval --decode measures it after training"
+    ),
     BadSettings(
       "one stream", set: "training.chunk=20000", "training.lanes=2", "training.shards=2",
       expect: "targets can't fill 2 lanes of at least one chunk of 20000; take a chunk of at most "),

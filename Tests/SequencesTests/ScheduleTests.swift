@@ -287,15 +287,16 @@ func pieces(_ schedule: Schedule, epoch: Int = 0, lane: Int) throws -> [[Piece]]
     #expect(message([101], lanes: 5, chunk: 20, .contiguous, training) == "none")
     #expect(
       message([101], lanes: 6, chunk: 20, .contiguous, training)
-        == "100 targets can't fill 6 lanes of at least one chunk of 20; take at most 5 lanes, or a chunk of at most 16"
+        == "100 targets can't fill 6 lanes of at least one chunk of 20; take at most 5 lanes, or a chunk of at most 16 (training.lanes, training.chunk)"
     )
     #expect(
       message([11], lanes: 6, chunk: 20, .contiguous, training)
-        == "10 targets can't fill 6 lanes of at least one chunk of 20; take a chunk of at most 1"
+        == "10 targets can't fill 6 lanes of at least one chunk of 20; take a chunk of at most 1 (training.lanes, training.chunk)"
     )
     #expect(
       message([100, 100], lanes: 3, chunk: 4, .packed, training)
-        == "2 streams can't fill 3 lanes in packed mode; take contiguous mode, or at most 2 lanes")
+        == "2 streams can't fill 3 lanes in packed mode; take contiguous mode, or at most 2 lanes (training.lanes)"
+    )
     #expect(
       message([1, 1], lanes: 1, chunk: 1, .auto, .evaluation).contains("no stream has the 2 positions"))
     #expect(message([2], lanes: 8, chunk: 64, .auto, .evaluation) == "none")

@@ -81,6 +81,10 @@ func message<T>(_ body: () throws -> T) -> String {
     ("modle:\n  hidden: 3", "c.yaml:2: modle.hidden is not a setting; the nearest is model.hidden"),
     ("steps: 3", "c.yaml:1: steps is not a setting; the nearest is training.steps"),
     (
+      String(repeating: "a,b ", count: 1000),
+      "c.yaml: expected sections such as `training:`, found " + String(repeating: "a,b ", count: 25) + "..."
+    ),
+    (
       "training:\n  optimizer:\n    rate: 3",
       "c.yaml:3: training.optimizer.rate is not a setting; the nearest is"
     ),
@@ -123,7 +127,13 @@ func message<T>(_ body: () throws -> T) -> String {
     ("model.hidden", "--set model.hidden: expected KEY=VALUE, such as training.steps=1000"),
     ("model.hiden=3", "model.hiden=3: model.hiden is not a setting; the nearest is model.hidden"),
     ("model.hidden=x", "model.hidden=x: expected an integer from 1 to 65536, found x"),
-    ("model=3", "model=3: model is not a setting; the nearest is "),
+    ("model=3", "model=3: model is a section of settings, such as model.cell"),
+    (
+      "training.samplng.decay=linear",
+      "training.samplng.decay is not a setting; the nearest is training.sampling.decay"
+    ),
+    ("sampling.decay=linear", "sampling.decay is not a setting; the nearest is training.sampling.decay"),
+    ("decay=0.1", "decay is not a setting; it is called training.optimizer.weight_decay here"),
     (
       "training.optimizer.groups=[a]",
       "expected a list of texts \"PATTERN FACTOR\" or \"PATTERN FACTOR DECAY\", numbers from 0 to 1000, found a list"

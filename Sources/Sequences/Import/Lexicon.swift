@@ -93,7 +93,8 @@ extension Lexicon {
   /// - Throws: `DataError` with its place where a label does not occur in the training part.
   func encode(labels: [Int32], training: Range<Int>, _ places: SourcePlaces) throws -> (Vocabulary, [Int32]) {
     let names = try vocabulary(labels[training], .labels)
-    let known = names.spellings.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", ..." : "")
+    let shown = names.spellings.prefix(20).map { $0.count > 40 ? "\($0.prefix(40))..." : $0 }
+    let known = shown.joined(separator: ", ") + (names.count > 20 ? ", ..." : "")
     let numbers = try encode(labels, names) { place, label in
       places.error(
         "the label \(label.debugDescription) does not occur in the training part, whose labels are \(known); correct "

@@ -130,13 +130,14 @@ package struct Schedule: Sendable {
         : "take a chunk of at most \(max(1, share))"
           + (share > 0 ? "" : ", and at most \(Wording.counted(streams.pairs, "lane"))")
       throw DataError(
-        "\(Wording.counted(streams.pairs, "target")) can't fill \(Wording.counted(lanes, "lane")) of at least one chunk of \(chunk); \(remedy)"
+        "\(Wording.counted(streams.pairs, "target")) can't fill \(Wording.counted(lanes, "lane")) of at least one chunk of \(chunk); \(remedy) "
+          + "(training.lanes, training.chunk)"
       )
     }
     guard self.mode == .contiguous || playable >= lanes else {
       throw DataError(
-        "\(Wording.counted(playable, "stream")) can't fill \(Wording.counted(lanes, "lane")) in \(self.mode) mode; take contiguous mode, or at most "
-          + Wording.counted(playable, "lane")
+        "\(Wording.counted(playable, "stream")) can't fill \(Wording.counted(lanes, "lane")) in \(self.mode) mode; take "
+          + "\(streams.arePairs ? "" : "contiguous mode, or ")at most \(Wording.counted(playable, "lane")) (training.lanes)"
       )
     }
   }

@@ -68,7 +68,7 @@ extension Configuration {
         streams: split.streams, lanes: training.lanes, chunk: training.chunk, mode: data.mode,
         traversal: .training(seed: training.seedBits), longest: data.longest)
     } catch let error as DataError {
-      throw DataError("split train: \(error) (training.lanes, training.chunk)", path: dataset.path)
+      throw DataError("split train: \(error)", path: dataset.path)
     }
   }
 }

@@ -64,9 +64,16 @@ extension Configuration {
       model, tracks: tracks, description, runsFree: evaluation.freeRunning && evaluation.every > 0
     ).measures
     guard measures.contains(evaluation.measure) else {
+      let other =
+        switch evaluation.measure {
+        case .freeRunningLoss where runsFree, .exposureBias where runsFree:
+          "; evaluation.free_running true measures it too"
+        case .bleu, .chrf, .exactMatch, .editRate: "; seqtrain eval --decode measures it after training"
+        default: ""
+        }
       throw ConfigurationError(
         "evaluation.measure \(evaluation.measure.rawValue) is not measured of these targets; expected "
-          + measures.map(\.rawValue).joined(separator: ", "))
+          + measures.map(\.rawValue).joined(separator: ", ") + other)
     }
   }
 }
