@@ -41,6 +41,10 @@ package struct GenerationJob: Sendable {
   ///   not, or the stream does not begin with what the model reads there; what `emit` throws.
   package func run(emit: ([UInt8]) throws -> Void) throws -> [String] {
     let trained = try TrainedModel(path, best: best)
+    guard trained.description.source == nil else {
+      throw DataError(
+        "the model reads pairs; seqtrain translate says the targets of sources", path: trained.path)
+    }
     guard let vocabulary = trained.description.nextTokenVocabulary else {
       throw DataError(
         "not a language model: it reads \(trained.description.input.text) and says \(trained.description.target.text); only "

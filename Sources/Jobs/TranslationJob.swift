@@ -27,6 +27,8 @@ package struct TranslationJob: Sendable {
 
   /// Sources that are sorted by their lengths and decoded before the first of them is written.
   private static let block = 2048
+  /// The positions of sources that are decoded side by side, about: memory has not room for as many long ones as short ones.
+  private static let positions = 1 << 16
 
   /// A job for this checkpoint or run, and these sources.
   package init(path: String, input: TranslationInput) { (self.path, self.input) = (path, input) }
@@ -144,10 +146,11 @@ package struct TranslationJob: Sendable {
   ) throws -> Translator {
     var options = options
     options.keepsAttention = alignmentPath != nil || picturesPath != nil
+    let share = (min(count, Self.block) + communicator.size - 1) / communicator.size
     func make(_ memory: ParameterMemory) -> Translator {
       let translator = Translator(
         model, tracks: shape.tracks, memory: memory, ends: shape.ends, options,
-        sources: (min(count, Self.block) + communicator.size - 1) / communicator.size)
+        sources: min(share, max(1, Self.positions / longest)))
       translator.reserve(longest: longest)
       return translator
     }
@@ -177,7 +180,8 @@ package struct TranslationJob: Sendable {
     guard !translations.isEmpty else { return Array("\n".utf8) }
     return translations.flatMap { translation in
       var speller = TokenSpeller(target)
-      let text = translation.tokens.flatMap { speller.spell($0) }
+      // Models of bytes can say a line's end; the lines are to stay those of the sources.
+      let text = translation.tokens.flatMap { speller.spell($0) }.map { $0 == 0x0A ? 0x20 : $0 }
       let place = options.best > 1 ? "\(number)\t\(translation.score)\t" : ""
       return Array(place.utf8) + text + Array("\n".utf8)
     }

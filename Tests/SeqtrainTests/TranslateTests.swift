@@ -105,6 +105,37 @@ import Testing
     }
   }
 
+  @Test func `models of bytes write a line for each line too`() throws {
+    try Workspace.with { place in
+      try place.write("train.tsv", String(repeating: "ab\tcd\n", count: 40))
+      try place.output(["data", "import", "pairs", "train.tsv", "--level", "byte", "--output", "d.h5"])
+      try place.output(
+        ["train", "--run", "run", "--data", "d.h5"] + settings
+          + set(["training.steps=1", "training.lanes=2"])
+      )
+      try place.write("in.txt", String(repeating: "ab\n", count: 20))
+      let result = try runProcess(
+        "sh", ["-c", "\"$0\" translate run --input in.txt --sample | wc -l", try builtProgram("seqtrain")],
+        directory: place.path)
+      #expect(result.output == "20\n", "\(result)")
+    }
+  }
+
+  @Test func `a line of very many tokens does not take the memory of many lines`() throws {
+    try withRun { place in
+      try place.write("long.txt", String(repeating: "ab", count: 100_000) + "\nabc\n")
+      let limited = ["-c", "ulimit -v 1000000; exec \"$@\"", "bash", try builtProgram("seqtrain")]
+      let translate = ["translate", "run", "--max-length", "5", "--input"]
+      let result = try runProcess("bash", limited + translate + ["long.txt"], directory: place.path)
+      #expect(result.status == 0, "\(result)")
+      let alone = try place.output(translate + ["in.txt"]).split(
+        separator: "\n", omittingEmptySubsequences: false)
+      #expect(
+        result.output.split(separator: "\n", omittingEmptySubsequences: false).dropFirst().first
+          == alone.first)
+    }
+  }
+
   @Test func `lines are the same bytes on any number of ranks`() throws {
     try withRun { place in
       let letters = "abcdefghijklmnopqrstuvwxyz".map { String($0) }
@@ -382,6 +413,8 @@ import Testing
       expectRefusal(
         try place.seqtrain(["translate", "run", "--input", "unknown.txt"]),
         ["unknown.txt: line 2: \"1\" is not in the vocabulary"])
+      expectRefusal(
+        try place.seqtrain(["generate", "run"]), ["the model reads pairs; seqtrain translate says"])
       try place.makeTales()
       try place.output(["train", "--run", "tales", "--data", "tales.h5"] + settings)
       expectRefusal(
