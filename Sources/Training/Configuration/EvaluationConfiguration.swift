@@ -68,7 +68,8 @@ extension Configuration {
         switch evaluation.measure {
         case .freeRunningLoss where runsFree, .exposureBias where runsFree:
           "; evaluation.free_running true measures it too"
-        case .bleu, .chrf, .exactMatch, .editRate: "; seqtrain eval --decode measures it after training"
+        case .bleu, .chrf, .exactMatch, .editRate, .alignmentMass, .coverage:
+          "; seqtrain eval --decode measures it after training"
         default: ""
         }
       throw ConfigurationError(
