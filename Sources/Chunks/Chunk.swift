@@ -149,10 +149,10 @@ package final class Chunk: @unchecked Sendable {
   @inlinable
   package func isReset(_ t: Int, lane: Int) -> Bool { resets[t * lanes + lane] != 0 }
 
-  /// Whether any lane's state is reset before step t.
-  package func hasReset(_ t: Int) -> Bool {
+  /// Whether the state of any of these lanes is reset before step t.
+  package func hasReset(_ t: Int, lanes range: Range<Int>) -> Bool {
     let flags = resets + t * lanes
-    for lane in 0..<lanes where flags[lane] != 0 { return true }
+    for lane in range where flags[lane] != 0 { return true }
     return false
   }
 }

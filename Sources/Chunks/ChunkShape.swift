@@ -1,6 +1,9 @@
 import Preconditions
 
 /// The shape of the chunks that one rank computes with.
+///
+/// Where chunks are cut into blocks of time steps, it computes with blocks: what are steps here are those of a block, and each
+/// of its tiles counts as a shard.
 package struct ChunkShape: Sendable, Equatable {
   /// T, the time steps of a chunk.
   package let steps: Int
@@ -33,6 +36,11 @@ package struct ChunkShape: Sendable, Equatable {
 
   /// The rows of a time-major array that belong to one shard.
   package var rowsPerShard: Int { steps * lanesPerShard }
+
+  /// The shards that some lanes are, which are whole ones.
+  package func shards(ofLanes lanes: Range<Int>) -> Range<Int> {
+    lanes.lowerBound / lanesPerShard..<lanes.upperBound / lanesPerShard
+  }
 
   /// The rows that belong to a shard, as the kernels count them: `count` rows, `lanes` of every `stride`, the first
   /// of them `first`. In an array of all steps, or of as many as are given.

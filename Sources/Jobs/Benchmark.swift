@@ -80,10 +80,11 @@ package struct Benchmark: Sendable {
       configuration, tracks: tracks, steps: longest.steps, sourceSteps: longest.sourceSteps,
       communicator: communicator)
     _ = try setup.transfer.initialize(seed: training.seedBits) { false }
-    let own = setup.lanesOfRank[communicator.rank]
+    let own = setup.tiles.tiles(of: communicator.rank)
     let buffer = Chunk(
-      steps: longest.steps, sourceSteps: longest.sourceSteps, lanes: own.count, tracks: tracks)
-    fill(buffer, lanes: own)
+      steps: pairs == nil ? setup.tiles.steps : longest.steps, sourceSteps: longest.sourceSteps,
+      lanes: own.columnCount, tracks: tracks)
+    fill(buffer, own)
     var seconds: [Double] = []
     let meter = setup.step.model.meter
     for index in 0..<warmup + steps {
@@ -154,23 +155,26 @@ package struct Benchmark: Sendable {
     try check.free()
   }
 
-  /// Random inputs, targets and sources, a function of the lane alone; without resets, but for pairs.
-  private func fill(_ buffer: Chunk, lanes: Range<Int>) {
-    buffer.clear(steps: longest.steps)
-    buffer.source?.clear(steps: longest.sourceSteps)
-    for (column, lane) in lanes.enumerated() {
-      var random = random(lane, .values)
-      let positions = positions(lane: lane)
-      func fill(_ chunk: Chunk, _ count: Int, _ roles: [TrackRole]) {
-        for t in 0..<count {
-          let place = t * chunk.lanes + column
-          for role in roles { draw(&random, to: chunk, role, place) }
-          chunk.weights[place] = 1
-          chunk.resets[place] = pairs != nil && t == 0 ? 1 : 0
+  /// Random inputs, targets and sources, a function of the lane and of where a tile of it begins; without resets, but for
+  /// pairs.
+  private func fill(_ buffer: Chunk, _ tiles: [Tile]) {
+    buffer.clear(steps: buffer.capacity)
+    if let source = buffer.source { source.clear(steps: source.capacity) }
+    for tile in tiles {
+      for (column, lane) in zip(tile.columns, tile.lanes) {
+        var random = random(lane, .values, from: tile.steps.lowerBound)
+        let positions = positions(lane: lane)
+        func fill(_ chunk: Chunk, _ count: Int, _ roles: [TrackRole]) {
+          for t in 0..<count {
+            let place = t * chunk.lanes + column
+            for role in roles { draw(&random, to: chunk, role, place) }
+            chunk.weights[place] = 1
+            chunk.resets[place] = pairs != nil && t == 0 ? 1 : 0
+          }
         }
+        fill(buffer, min(positions.target, buffer.steps), [.input, .target])
+        if let source = buffer.source { fill(source, positions.source, [.input]) }
       }
-      fill(buffer, positions.target, [.input, .target])
-      if let source = buffer.source { fill(source, positions.source, [.input]) }
     }
   }
 
@@ -187,10 +191,10 @@ package struct Benchmark: Sendable {
     case values, lengths
   }
 
-  private func random(_ lane: Int, _ draw: Draw) -> RandomStream {
+  private func random(_ lane: Int, _ draw: Draw, from step: Int = 0) -> RandomStream {
     RandomStream(
       RandomKey(seed: configuration.training.seedBits, purpose: .benchmark),
-      at: (UInt32(lane), draw.rawValue, 0))
+      at: (UInt32(lane), UInt32(step), draw.rawValue))
   }
 
   private func draw(_ random: inout RandomStream, to chunk: Chunk, _ role: TrackRole, _ place: Int) {

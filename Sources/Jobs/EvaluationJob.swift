@@ -56,7 +56,7 @@ package struct EvaluationJob: Sendable {
       try Evaluator(
         configuration.model, memory: memory, dataset: dataset, split: split, mode: configuration.data.mode,
         longest: configuration.data.longest,
-        lanes: configuration.training.lanes, chunk: configuration.training.chunk,
+        lanes: configuration.training.lanes, chunk: configuration.evaluationChunk,
         freeRunning: runsFree ? configuration.training.seedBits : nil, decoding: decoding(of: split),
         communicator: communicator)
     }

@@ -1,17 +1,24 @@
 import COpenMPI
 
-/// Keeps these messages apart from those of collectives.
-private let tag: Int32 = 32_766
-
 /// Messages that are under way while their rank does something else.
 ///
 /// Messages from one rank to another arrive in the order in which both have given them. One thread at a time uses it.
 package final class PendingMessages {
+  /// Keeps these messages apart from those of collectives.
+  package static let ordinaryTag: Int32 = 32_766
+  /// Keeps states apart from both.
+  package static let stateTag: Int32 = 32_765
+
   private let communicator: Communicator
+  private let tag: Int32
   private var requests: [MPI_Request?] = []
 
-  /// None as yet, among the ranks of `communicator`.
-  package init(_ communicator: Communicator) { self.communicator = communicator }
+  /// None as yet, among the ranks of `communicator`, with a tag other than which no messages have that are under way
+  /// meanwhile.
+  package init(_ communicator: Communicator, tag: Int32 = ordinaryTag) {
+    self.communicator = communicator
+    self.tag = tag
+  }
 
   /// Begins to send `buffer`, which is left alone until `wait()`, to the rank `destination`.
   ///
@@ -67,7 +74,7 @@ extension Communicator {
   package func makeProgress() throws {
     var isThere: Int32 = 0
     try call("MPI_Iprobe") {
-      MPI_Iprobe(MPI_ANY_SOURCE, tag, handle, &isThere, st_status_ignore())
+      MPI_Iprobe(MPI_ANY_SOURCE, PendingMessages.ordinaryTag, handle, &isThere, st_status_ignore())
     }
   }
 }

@@ -33,6 +33,11 @@ package struct RankBlocks: Sendable, Equatable {
     count * rank / ranks..<count * (rank + 1) / ranks
   }
 
+  /// The rank that has one of them.
+  package static func rank(of index: Int, count: Int, ranks: Int) -> Int {
+    ((index + 1) * ranks - 1) / count
+  }
+
   /// The elements of a rank's block.
   package func range(of rank: Int) -> Range<Int> { offsets[rank]..<offsets[rank] + counts[rank] }
 }

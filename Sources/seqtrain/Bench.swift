@@ -105,7 +105,15 @@ struct Bench: ParallelCommand {
   }
 
   private func plan(on cluster: Cluster, _ communicator: Communicator) throws -> ExitStatus {
-    let planned = try communicator.agree { try configuration(ranks: cluster.hosts * cluster.ranks) }
+    let planned = try communicator.agree {
+      let planned = try configuration(ranks: cluster.hosts * cluster.ranks)
+      guard planned.training.timeBlocks == 1 else {
+        throw ConfigurationError(
+          "--plan: training.time_blocks \(planned.training.timeBlocks): how long ranks wait for each other's states is not "
+            + "in a plan; set it to 1")
+      }
+      return planned
+    }
     let plan = try Benchmark.plan(
       planned, on: cluster, data: data, steps: steps, warmup: warmup, checkpointIn: ".", communicator)
     try communicator.agree {

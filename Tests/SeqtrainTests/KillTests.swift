@@ -7,8 +7,12 @@ import Testing
   /// Another number in this variable gives other kills; the one that is printed gives the same again.
   private static let seedVariable = "SEQTRAIN_KILL_SEED"
 
-  /// Five kills, each followed by the same command on another number of ranks; then the run is left to finish.
-  @Test func `after any kills the state is that of the uninterrupted run`() throws {
+  /// Five kills, each followed by the same command on another number of ranks; then the run is left to finish. With shards for
+  /// the ranks, and with blocks of time steps.
+  @Test(arguments: [
+    [], ["model.cell=[mingru, conv]", "training.shards=1", "training.time_blocks=4"],
+  ])
+  func `after any kills the state is that of the uninterrupted run`(_ settings: [String]) throws {
     let given = getenv(Self.seedVariable).flatMap { UInt64(String(cString: $0)) }
     let seed = given ?? UInt64.random(in: 0..<1_000_000)
     print("kills of seed \(seed); \(Self.seedVariable)=\(seed) gives the same again")
@@ -24,14 +28,15 @@ import Testing
           steps: Int.random(in: 1...5, using: &random), delay: UInt32.random(in: 0..<40_000, using: &random)
         )
         let report = "seed \(seed), round \(round): rank \(victim) of \(ranks)"
-        try kill(place, ranks, victim, meetsWriter ? nil : moment, report)
+        try kill(place, settings, ranks, victim, meetsWriter ? nil : moment, report)
       }
 
       let steps = place.lastStep("run") + 5
       let ranks = Int.random(in: 1...4, using: &random)
-      let last = try place.seqtrain(ranks: ranks, Workspace.slowCommand("run", steps: steps))
+      let last = try place.seqtrain(ranks: ranks, Workspace.slowCommand("run", steps: steps, settings))
       #expect(last.status == 0 && !last.errors.contains("seqtrain: "), "seed \(seed): \(last)")
-      try place.output(ranks: 2, Workspace.slowCommand("whole", steps: steps, ["checkpoint.every=0"]))
+      try place.output(
+        ranks: 2, Workspace.slowCommand("whole", steps: steps, settings + ["checkpoint.every=0"]))
       #expect(try place.inspect("run") == place.inspect("whole"), "seed \(seed)")
       // What a kill has left half-written is gone.
       #expect(
@@ -42,10 +47,11 @@ import Testing
 
   /// Starts the job and kills a rank of it: so many steps and microseconds later, or while it writes a checkpoint.
   private func kill(
-    _ place: Workspace, _ ranks: Int, _ victim: Int, _ moment: (steps: Int, delay: UInt32)?, _ report: String
+    _ place: Workspace, _ settings: [String], _ ranks: Int, _ victim: Int,
+    _ moment: (steps: Int, delay: UInt32)?, _ report: String
   ) throws {
     let step = place.lastStep("run") + (moment?.steps ?? 1)
-    let job = try place.start(ranks: ranks, Workspace.slowCommand("run", ["checkpoint.every=1"]))
+    let job = try place.start(ranks: ranks, Workspace.slowCommand("run", settings + ["checkpoint.every=1"]))
     guard job.wait(until: { place.lastStep("run") >= step }) else {
       Issue.record("\(report): it does not go on: \(try job.wait(timeout: 0))")
       return

@@ -93,6 +93,39 @@ private struct Copied: Equatable {
     }
   }
 
+  /// On ranks whose tiles begin and end within lanes.
+  @Test(arguments: [ScheduleMode.contiguous, .packed])
+  func `tiles hold the steps and lanes of whole chunks`(mode: ScheduleMode) throws {
+    try withSchedule(mode, .training(seed: 3), chunk: 12) { dataset, schedule in
+      let (blocks, steps, lanesPerShard) = (4, 3, 2)
+      for numbers in [0..<12, 3..<4, 2..<7, 5..<12] {
+        let tiles = numbers.enumerated().map { index, number in
+          let first = number / blocks * lanesPerShard
+          return Tile(
+            number: number, of: blocks, lanes: first..<first + lanesPerShard, steps: steps,
+            firstColumn: index * lanesPerShard)
+        }
+        let whole = try ChunkFeeder(dataset, schedule, lanes: 0..<6)
+        let feeder = try ChunkFeeder(dataset, schedule, tiles: tiles)
+        for _ in 0..<2 * schedule.chunks(inEpoch: 0) {
+          let (all, part) = (Copied(try whole.nextChunk()), Copied(try feeder.nextChunk()))
+          #expect(part.epoch == all.epoch && part.index == all.index)
+          let places = (0..<steps).flatMap { t in
+            tiles.flatMap { tile in tile.lanes.map { (tile.steps.lowerBound + t) * 6 + $0 } }
+          }
+          #expect(part.inputs == places.map { all.inputs[$0] })
+          #expect(part.targets == places.map { all.targets[$0] })
+          #expect(part.weights == places.map { all.weights[$0] })
+          #expect(part.resets == places.map { all.resets[$0] })
+          for tile in tiles where tile.isFirst {
+            #expect(tile.columns.map { part.streams[$0] } == tile.lanes.map { all.streams[$0] })
+            #expect(tile.columns.map { part.offsets[$0] } == tile.lanes.map { all.offsets[$0] })
+          }
+        }
+      }
+    }
+  }
+
   @Test func `the memory of a feeder includes the orders of its streams`() throws {
     func byteCount(_ mode: ScheduleMode, _ traversal: Traversal) throws -> Int {
       var bytes = 0

@@ -17,6 +17,15 @@ import Training
     #expect(try Self.configuration("training.shards=8").resolved(ranks: 2).training.shards == 8)
   }
 
+  @Test func `with time blocks shards are the fewest that give every rank a block`() throws {
+    let first = try Self.configuration(
+      "training.time_blocks=4", "training.lanes=12", "model.cell=mingru", "data.mode=packed")
+    for (ranks, shards) in [(1, 1), (4, 1), (5, 2), (12, 3)] {
+      #expect(try first.resolved(ranks: ranks).training.shards == shards)
+    }
+    #expect(try first.resolved(ranks: 4, previous: first.resolved(ranks: 12)).training.shards == 3)
+  }
+
   @Test func `a run without a length has the one it began with`() throws {
     #expect(try Configuration().resolved(ranks: 1).training.steps == TrainingConfiguration.defaultSteps)
     let first = try Self.configuration("training.epochs=3").resolved(ranks: 1)
@@ -90,6 +99,46 @@ import Training
       "model.layer_norm normalises the outputs of plain layers"
     ),
     (["model.cell=mlp", "model.transition_layers=1"], 1, "is for recurrent layers, found model.cell mlp"),
+    (
+      ["training.time_blocks=3", "model.cell=mingru"], 1,
+      "training.chunk 64 can't be cut evenly into training.time_blocks 3; set training.chunk to a multiple, such as 66"
+    ),
+    (
+      ["training.time_blocks=2", "training.shards=1", "model.cell=mingru"], 4,
+      "4 ranks for training.shards 1 times training.time_blocks 2: each rank needs a block of a shard's lanes; start at most "
+        + "2 ranks, or set one of them higher"
+    ),
+    (
+      ["training.time_blocks=2", "model.cell=[mingru, lstm]"], 1,
+      "training.time_blocks 2 cuts chunks in time, which model.cell lstm doesn't allow: its products wait for the state of "
+        + "the step before, so that blocks would take turns; set model.cell to layers of mingru, minlstm, lru, s4d, mamba, "
+        + "conv, mlp, or training.time_blocks 1"
+    ),
+    (
+      ["training.time_blocks=2", "model.cell=attention"], 1,
+      "which model.cell attention doesn't allow: its steps read many before; set model.cell to"
+    ),
+    (
+      ["training.time_blocks=2", "model.cell=mingru", "data.mode=whole"], 1,
+      "which data.mode whole doesn't allow: chunks are of many lengths; set data.mode packed or contiguous"
+    ),
+    (
+      ["training.time_blocks=2", "model.cell=mingru", "model.bidirectional=true"], 1,
+      "which model.bidirectional true doesn't allow: both directions need whole streams; set model.bidirectional false"
+    ),
+    (
+      ["training.time_blocks=2", "model.cell=mingru", "training.sampling.decay=linear"], 1,
+      "which training.sampling.decay linear doesn't allow: inputs are drawn one after another; set"
+    ),
+    (
+      ["training.time_blocks=2", "model.cell=mingru", "model.discriminator.hidden=4"], 1,
+      "which model.discriminator.hidden 4 doesn't allow: inputs are drawn one after another; set"
+    ),
+    (
+      ["training.time_blocks=32", "model.cell=[mingru, conv, mamba]", "model.conv.width=5"], 1,
+      "training.time_blocks 32 makes blocks of 2 steps of training.chunk 64, but model.conv.width 5 reads 4 steps back; set "
+        + "training.chunk to at least 128"
+    ),
     (["training.optimizer.nesterov=true"], 1, "training.optimizer.nesterov needs"),
     (["training.optimizer.weight_decay=0.1"], 1, "needs training.optimizer.name adamw or sgd, found adam"),
     (["training.schedule.name=plateau", "evaluation.every=0"], 1, "evaluation.every 0: "),

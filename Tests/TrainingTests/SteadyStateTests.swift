@@ -9,6 +9,7 @@ import Testing
     ["model.cell=[conv, gru]", "model.transition_layers=1", "model.output_layers=1"],
     ["model.cell=[mingru, lru]", "model.initial_state=learnt", "model.residual=true", "model.embedding=16"],
     ["model.cell=attention", "model.attention.memory=5"],
+    ["model.cell=[mingru, lru, conv, mamba, s4d]", "model.layers=5", "training.time_blocks=2"],
     ["model.cell=[gru, attention]", "training.sampling.decay=linear", "training.sampling.steps=10"],
     ["model.cell=lstm", "model.discriminator.hidden=6"],
     ["training.accumulate=2", "training.non_finite=skip", "training.optimizer.name=sgd"],

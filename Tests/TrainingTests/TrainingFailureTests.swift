@@ -207,13 +207,6 @@ import Training
     }
   }
 
-  /// Where the longest run of bytes that are tokens ends: within the data, before the padding of the last chunk.
-  private func lastToken(of bytes: [UInt8]) -> Int? {
-    bytes.indices.last {
-      bytes[$0] > 0 && bytes[$0] < 11 && $0 > 100 && bytes[($0 - 100)...$0].allSatisfy { $0 < 11 }
-    }
-  }
-
   @Test func aCheckpointThatCannotBeWrittenEndsTheJob() throws {
     try withTemporaryDirectory { base in
       try makeTrainingData("\(base)/data.h5", streams: [6000])

@@ -53,6 +53,10 @@ protocol LayerKind {
   static var name: String { get }
   /// Whether it is linear in its inputs, so that blocks put GELU and a gated linear unit behind it.
   static var isLinear: Bool { get }
+  /// Why chunks can't be cut for it into blocks of time steps (see `Timeline`); nil where they can.
+  static var obstacleToTimeBlocks: String? { get }
+  /// The setting of its own that says how many inputs it reads at a time, and how many these are; nil where it reads one.
+  static func window(_ configuration: ModelConfiguration) -> (setting: String, inputs: Int)?
   /// Checks its settings against each other.
   ///
   /// - Throws: `ConfigurationError`.
@@ -65,6 +69,8 @@ protocol LayerKind {
 
 extension LayerKind {
   static var isLinear: Bool { false }
+  static var obstacleToTimeBlocks: String? { "it doesn't pass on what it carries" }
+  static func window(_ configuration: ModelConfiguration) -> (setting: String, inputs: Int)? { nil }
   static func check(_ configuration: ModelConfiguration) throws {}
 
   /// Adds it in a direction; only reversible ones go in reverse.

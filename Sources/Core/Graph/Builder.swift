@@ -6,8 +6,8 @@ import Preconditions
 struct ModuleContext {
   /// The shape of the chunks that the module runs over: where it reads a pair's source, that of sources.
   fileprivate(set) var shape: ChunkShape
-  /// The number of the rank's first lane among the lanes of the run.
-  let firstLane: Int
+  /// What lies before and behind what the rank computes.
+  let timeline: Timeline
   let products: MatrixProducts
   /// Adds up the gradients of parameters.
   let gradients: GradientSums
@@ -43,14 +43,21 @@ package struct BuildOptions {
   var shape: ChunkShape
   /// The tracks that chunks hold.
   var tracks: TrackSet
-  /// The number of the rank's first lane among the lanes of the run, a part of the keys of random numbers.
-  var firstLane = 0
+  /// What the rank computes of chunks; nil for all of them.
+  var tiles: [Tile]?
+  /// What passes states between ranks that compute other tiles of the same lanes.
+  var messages: (any TileMessages)?
   /// The seed of the dropout masks in training; nil for evaluation, which drops nothing.
   var dropoutSeed: UInt64?
   /// Whether a discriminator belongs to the model, where there is one: its parameters do, but only training computes it.
   var discriminates = true
   /// Whether each time step of the streams is a chunk, also of pairs, whose chunks hold whole targets otherwise.
   var goesStepByStep = false
+
+  fileprivate func timeline(_ meter: StepMeter) -> Timeline {
+    Timeline(
+      tiles: tiles ?? [.whole(0..<shape.lanes, steps: shape.steps)], messages: messages, meter: meter)
+  }
 }
 
 /// Hands out to modules what they need while a family puts a model together.
@@ -99,7 +106,7 @@ package final class Builder {
       precision: .float32, bfloat16: .rounded, shape: options.shape, meter: meter, sharing: nil)
     let nothing = ParameterMemory(layout: ParameterLayout(pieces: []), shards: 0)
     context = ModuleContext(
-      shape: options.shape, firstLane: options.firstLane, products: products,
+      shape: options.shape, timeline: options.timeline(meter), products: products,
       gradients: GradientSums(nothing, shape: options.shape, products: products, accumulates: false),
       meter: meter)
     (tracks, dropoutSeed, discriminates) = (options.tracks, options.dropoutSeed, options.discriminates)
@@ -115,7 +122,7 @@ package final class Builder {
     meter: StepMeter, accumulates: Bool
   ) {
     context = ModuleContext(
-      shape: options.shape, firstLane: options.firstLane, products: products,
+      shape: options.shape, timeline: options.timeline(meter), products: products,
       gradients: GradientSums(memory, shape: options.shape, products: products, accumulates: accumulates),
       meter: meter)
     (tracks, dropoutSeed, discriminates) = (options.tracks, options.dropoutSeed, options.discriminates)

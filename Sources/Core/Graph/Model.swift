@@ -23,6 +23,7 @@ package final class Model {
   package let meter = StepMeter()
 
   private let gradients: GradientSums
+  private let timeline: Timeline
   private let modules: [(module: any Module, axis: TimeAxis)]
   private let head: Head
   private let pieces: [Int?]
@@ -39,7 +40,8 @@ package final class Model {
   ///   - bfloat16: What computes the products where `precision` is `.bfloat16`.
   ///   - sharing: Memory for the packed weights that the models of several ranks share. They wait for each other before
   ///     and after `prepareWeights`, and after this.
-  ///   - firstLane: The number of the rank's first lane among all lanes of the run, a part of the key of dropout masks.
+  ///   - tiles: What the rank computes of the run's chunks, `shape` as a whole; nil for all of them.
+  ///   - messages: What passes states between ranks that compute other tiles of the same lanes.
   ///   - dropoutSeed: The seed of the dropout masks in training; nil for evaluation, which drops nothing and has no
   ///     discriminator.
   ///   - accumulates: Whether gradients of several chunks make one update. Each shard of the rank then has a vector of
@@ -49,11 +51,11 @@ package final class Model {
   package init(
     _ configuration: ModelConfiguration, tracks: TrackSet, memory: ParameterMemory, shape: ChunkShape,
     precision: Precision, bfloat16: BFloat16Products = .preferred, sharing: SharedPacking? = nil,
-    firstLane: Int = 0, dropoutSeed: UInt64? = nil, accumulates: Bool = false,
-    stepByStep: Bool = false
+    tiles: [Tile]? = nil, messages: (any TileMessages)? = nil, dropoutSeed: UInt64? = nil,
+    accumulates: Bool = false, stepByStep: Bool = false
   ) {
     let options = BuildOptions(
-      shape: shape, tracks: tracks, firstLane: firstLane, dropoutSeed: dropoutSeed,
+      shape: shape, tracks: tracks, tiles: tiles, messages: messages, dropoutSeed: dropoutSeed,
       discriminates: dropoutSeed != nil, goesStepByStep: stepByStep)
     let blueprint = Blueprint(configuration, options)
     let builder = Builder(
@@ -66,6 +68,7 @@ package final class Model {
     self.memory = memory
     self.shape = shape
     gradients = builder.context.gradients
+    timeline = builder.context.timeline
     pieces = blueprint.pieces
     states = builder.states
     signals = builder.signals
@@ -98,6 +101,7 @@ package final class Model {
           finished(piece)
         }
       }
+      timeline.handOver(states)
     }
   }
 

@@ -18,6 +18,7 @@ final class CausalWindow {
   /// C, the columns of the inputs.
   let channels: Int
 
+  private let timeline: Timeline
   private let direction: Direction
   private let carries: Bool
   private let carried: Matrix
@@ -29,6 +30,7 @@ final class CausalWindow {
   ) {
     let lanes = builder.shape.lanes
     (self.width, self.channels, self.direction) = (width, channels, direction)
+    timeline = builder.context.timeline
     carries = direction == .forward && configuration.initialState != .zero
     reach = Buffer(count: builder.shape.rows)
     entering = builder.floats(lanes, (width - 1) * channels)
@@ -40,8 +42,9 @@ final class CausalWindow {
       CarriedState(name: "\(name).window", values: carried, entering: entering, gradient: gradient))
   }
 
-  /// Begins a chunk: what the last one left enters it.
-  func enter(_ chunk: Chunk) {
+  /// Begins a chunk of these inputs, [T B, C]: what the last one left enters it. A tile has more steps than the window, so what
+  /// it leaves doesn't wait for what enters it.
+  func enter(_ chunk: Chunk, inputs: Matrix) {
     if carries { entering.copy(from: carried) } else { entering.clear() }
     for lane in 0..<chunk.lanes {
       var count = width - 1
@@ -51,11 +54,13 @@ final class CausalWindow {
         reach.base[t * chunk.lanes + lane] = Int32(count)
       }
     }
+    keep(chunk, inputs)
+    for tile in timeline.tiles { timeline.leave(tile, carried) }
+    for tile in timeline.tiles { timeline.enter(tile, from: carried, into: entering) }
   }
 
-  /// Ends the forward pass of a chunk of these inputs, [T B, C]: keeps each lane's last ones, zero where they are of an
-  /// earlier stream.
-  func leave(_ chunk: Chunk, inputs: Matrix) {
+  /// Keeps each lane's last inputs, zero where they are of an earlier stream.
+  private func keep(_ chunk: Chunk, _ inputs: Matrix) {
     guard direction == .forward else { return }
     for lane in 0..<chunk.lanes {
       let known = Int(reach.base[(chunk.steps - 1) * chunk.lanes + lane])
@@ -72,6 +77,12 @@ final class CausalWindow {
     }
   }
 
-  /// Ends the backward pass of a chunk, in which `enteringGradient` has been written.
+  /// Passes on `enteringGradient`, which has been written: to `gradient` of the tiles before. The gradients of inputs come next.
+  func passGradient() {
+    for tile in timeline.tiles { timeline.leaveBackward(tile, enteringGradient) }
+    for tile in timeline.tiles { timeline.enterBackward(tile, from: enteringGradient, into: gradient) }
+  }
+
+  /// Ends the backward pass of a chunk.
   func finishGradient() { gradient.copy(from: enteringGradient) }
 }

@@ -29,6 +29,7 @@ package struct ConvOptions: LayerOptions {
 final class ConvLayer: Module, LayerKind {
   typealias Options = ConvOptions
   static let name = "conv"
+  static let obstacleToTimeBlocks: String? = nil
 
   /// What GELU reads. [T B, H]
   let output: Signal
@@ -61,6 +62,10 @@ final class ConvLayer: Module, LayerKind {
     builder.add(self)
   }
 
+  static func window(_ configuration: ModelConfiguration) -> (setting: String, inputs: Int)? {
+    ("width", configuration[ConvOptions.self].width)
+  }
+
   static func add(
     to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput
   ) -> Signal {
@@ -73,11 +78,10 @@ final class ConvLayer: Module, LayerKind {
   }
 
   func forward(_ chunk: Chunk) {
-    window.enter(chunk)
+    window.enter(chunk, inputs: input.value)
     st_gather_windows(
       chunk.steps, chunk.lanes, window.channels, window.width, input.value.base, window.entering.base,
       window.reach.base, patches.base)
-    window.leave(chunk, inputs: input.value)
     context.affine(
       patches.prefix(chunk.rows), weight.weights, bias.weights.base, into: output.value.prefix(chunk.rows))
   }
@@ -88,12 +92,13 @@ final class ConvLayer: Module, LayerKind {
     context.gradients.addProduct(dy, patches, steps: chunk.steps, to: weight.gradient)
     context.products.inputGradient(dy, weight.weights, into: patches)
     let (channels, width) = (window.channels, window.width)
-    sink?.write(rows: chunk.rows) { dx in
-      scatter(0..<chunk.steps, chunk, into: dx, timeStride: chunk.lanes * channels, laneStride: channels)
-    }
     scatter(
       1 - width..<0, chunk, into: window.enteringGradient, timeStride: channels,
       laneStride: (width - 1) * channels)
+    window.passGradient()
+    sink?.write(rows: chunk.rows) { dx in
+      scatter(0..<chunk.steps, chunk, into: dx, timeStride: chunk.lanes * channels, laneStride: channels)
+    }
     window.finishGradient()
   }
 

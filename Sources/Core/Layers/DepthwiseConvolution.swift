@@ -36,9 +36,8 @@ final class DepthwiseConvolution {
 
   /// x, y [T B, C]; rows of x may have gaps.
   func forward(_ chunk: Chunk, _ x: Matrix, into y: Matrix) {
-    window.enter(chunk)
+    window.enter(chunk, inputs: x)
     convolve(chunk, x, into: y)
-    window.leave(chunk, inputs: x)
   }
 
   /// The same again for a chunk that `forward` has gone through.
@@ -69,15 +68,16 @@ final class DepthwiseConvolution {
   /// The gradients of the inputs, where they are wanted, and of the window.
   func backward(_ chunk: Chunk, _ dy: Matrix, into dx: Matrix?) {
     let channels = dy.columns
+    backward(
+      1 - window.width..<0, chunk, dy, into: window.enteringGradient.base, timeStride: channels,
+      laneStride: (window.width - 1) * channels)
+    window.passGradient()
     if let dx {
       let first = direction.firstRow(chunk)
       backward(
         0..<chunk.steps, chunk, dy, into: dx[first], timeStride: direction.rowStep(chunk) * dx.stride,
         laneStride: dx.stride)
     }
-    backward(
-      1 - window.width..<0, chunk, dy, into: window.enteringGradient.base, timeStride: channels,
-      laneStride: (window.width - 1) * channels)
     window.finishGradient()
   }
 

@@ -7,7 +7,7 @@ import Random
 struct DropoutMask {
   /// Whether all steps of a lane's chunk have the same mask (Gal & Ghahramani 2016).
   let isVariational: Bool
-  private let firstLane: UInt32
+  private let tiles: [Tile]
   private let keep: Float
   private let key: UInt64
 
@@ -15,15 +15,19 @@ struct DropoutMask {
   init?(_ builder: Builder, name: String, probability: Double, isVariational: Bool = false) {
     guard let seed = builder.dropoutSeed, probability > 0 else { return nil }
     self.isVariational = isVariational
-    firstLane = UInt32(builder.context.firstLane)
+    tiles = builder.context.timeline.tiles
     keep = Float(1 - probability)
     key = RandomKey(seed: seed, purpose: .dropout, name: builder.qualified(name)).value
   }
 
   /// Masks step t of all lanes: y = x mask. [B, C]
   func apply(_ t: Int, _ chunk: Chunk, _ x: Matrix, into y: Matrix) {
-    st_dropout(
-      x.rows, x.columns, x.base, keep, key, chunk.number, isVariational ? .max : UInt32(t), firstLane, y.base)
+    for tile in tiles {
+      st_dropout(
+        tile.columns.count, x.columns, x[tile.columns.lowerBound], keep, key, chunk.number,
+        isVariational ? .max : UInt32(tile.steps.lowerBound + t), UInt32(tile.lanes.lowerBound),
+        y[tile.columns.lowerBound])
+    }
   }
 }
 

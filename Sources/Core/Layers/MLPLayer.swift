@@ -3,6 +3,7 @@ import Chunks
 /// A layer of a perceptron, without memory: y = gelu(x weight^T + bias).
 enum MLPLayer: LayerKind {
   static let name = "mlp"
+  static let obstacleToTimeBlocks: String? = nil
 
   static func add(
     to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput

@@ -3,7 +3,7 @@ import Preconditions
 import Synchronization
 import Threads
 
-/// Reads the chunks of some lanes ahead of need, on a thread of its own, epoch after epoch without end.
+/// Reads the chunks of some lanes, or some tiles of them, ahead of need, on a thread of its own, epoch after epoch without end.
 ///
 /// The chunks are those that `Schedule` says, whatever the lanes of others are. Used by one thread at a time.
 package final class ChunkFeeder {
@@ -18,30 +18,46 @@ package final class ChunkFeeder {
   ///
   /// - Parameters:
   ///   - schedule: of one of the dataset's splits.
-  ///   - lanes: those to be read, among the schedule's; row b of the buffers is lane `lanes.lowerBound + b`.
+  ///   - tiles: those to be read, in their order, of the schedule's lanes; their columns are the lanes of the buffers.
   ///   - epoch: the epoch of the first chunk.
   ///   - chunk: the first chunk's number in it; the number of chunks in it means the start of the next epoch.
   /// - Throws: `DataError` where there is no such chunk; `ThreadError`.
   package init(
-    _ dataset: SequenceDataset, _ schedule: Schedule, lanes: Range<Int>, epoch: Int = 0, chunk: Int = 0
-  )
-    throws
-  {
-    let reader = try ChunkReader(dataset, schedule, lanes: lanes, epoch: epoch, chunk: chunk)
-    ring = Ring(reader, steps: schedule.chunk, sourceSteps: schedule.sourceSteps, lanes: lanes.count)
+    _ dataset: SequenceDataset, _ schedule: Schedule, tiles: [Tile], epoch: Int = 0, chunk: Int = 0
+  ) throws {
+    let reader = try ChunkReader(dataset, schedule, tiles: tiles, epoch: epoch, chunk: chunk)
+    ring = Ring(
+      reader, steps: tiles[0].steps.count, sourceSteps: schedule.sourceSteps, lanes: tiles.columnCount)
     thread = try JoinableThread { [ring] in ring.run() }
+  }
+
+  /// The same of whole chunks of some lanes; lane b of the buffers is lane `lanes.lowerBound + b`.
+  package convenience init(
+    _ dataset: SequenceDataset, _ schedule: Schedule, lanes: Range<Int>, epoch: Int = 0, chunk: Int = 0
+  ) throws {
+    try self.init(
+      dataset, schedule, tiles: [.whole(lanes, steps: schedule.chunk)], epoch: epoch, chunk: chunk)
   }
 
   deinit { close() }
 
-  /// The most bytes that a feeder of so many of a schedule's lanes takes.
+  /// The most bytes that a feeder of whole chunks of so many of a schedule's lanes takes.
   ///
   /// - Parameter isHeld: Whether the values are held in memory, so that nothing is read from the file.
   package static func byteCount(
     of dataset: SequenceDataset, _ schedule: Schedule, lanes: Int, isHeld: Bool
   ) -> Int {
     guard lanes > 0 else { return 0 }
-    let (chunk, sourceSteps) = (schedule.chunk, schedule.sourceSteps)
+    let tiles = [Tile.whole(0..<lanes, steps: schedule.chunk)]
+    return byteCount(of: dataset, schedule, tiles: tiles, isHeld: isHeld)
+  }
+
+  /// The most bytes that a feeder of some tiles of a schedule's lanes takes; none where there are no tiles.
+  package static func byteCount(
+    of dataset: SequenceDataset, _ schedule: Schedule, tiles: [Tile], isHeld: Bool
+  ) -> Int {
+    guard let first = tiles.first else { return 0 }
+    let (chunk, lanes, sourceSteps) = (first.steps.count, tiles.columnCount, schedule.sourceSteps)
     let chunkBytes = MemoryMeasurement.peakBytes {
       Chunk(steps: chunk, sourceSteps: sourceSteps, lanes: lanes, tracks: dataset.tracks)
     }

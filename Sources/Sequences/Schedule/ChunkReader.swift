@@ -1,13 +1,13 @@
 import Chunks
 import Preconditions
 
-/// Fills chunk after chunk, through epoch after epoch, with what a schedule says for some of its lanes.
+/// Fills chunk after chunk, through epoch after epoch, with what a schedule says for some tiles of its lanes.
 ///
 /// Values come from memory where the dataset is held there; otherwise the pieces of many chunks are taken together, and
 /// read in the order in which they lie in the file.
 final class ChunkReader {
   let tracks: TrackSet
-  private let lanes: Range<Int>
+  private let tiles: [Tile]
   private let ofStreams: PartReader
   /// What reads the sources of pairs.
   private let ofSources: PartReader?
@@ -16,20 +16,21 @@ final class ChunkReader {
   private var next = 0
 
   /// - Throws: `DataError` where the epoch has not that many chunks.
-  init(_ dataset: SequenceDataset, _ schedule: Schedule, lanes: Range<Int>, epoch: Int, chunk: Int) throws {
+  init(_ dataset: SequenceDataset, _ schedule: Schedule, tiles: [Tile], epoch: Int, chunk: Int) throws {
+    let lanes = tiles.lanes
     do {
       walk = try schedule.walk(lanes: lanes, epoch: epoch, chunk: chunk)
     } catch let error as DataError { throw DataError("\(error)", path: dataset.path) }
-    self.lanes = lanes
-    let streams = schedule.streams
-    batch = PieceBatch(streams)
+    self.tiles = tiles
+    let (streams, columns) = (schedule.streams, tiles.columnCount)
+    batch = PieceBatch(streams, tiles)
     tracks = dataset.tracks
     ofStreams = PartReader(
-      dataset, ChunkPart.all(of: dataset), streams, largestChunk: lanes.count * schedule.chunk)
+      dataset, ChunkPart.all(of: dataset), streams, largestChunk: columns * tiles[0].steps.count)
     ofSources =
       streams.arePairs
       ? PartReader(
-        dataset, ChunkPart.ofSource(of: dataset), streams, largestChunk: lanes.count * schedule.sourceSteps)
+        dataset, ChunkPart.ofSource(of: dataset), streams, largestChunk: columns * schedule.sourceSteps)
       : nil
   }
 
@@ -54,7 +55,7 @@ final class ChunkReader {
   private func takePieces() {
     batch.clear()
     next = 0
-    repeat { batch.append(from: &walk, lanes: lanes) } while ofStreams.hasRoom(for: batch)
+    repeat { batch.append(from: &walk) } while ofStreams.hasRoom(for: batch)
   }
 }
 
@@ -113,8 +114,18 @@ struct PieceBatch {
   /// The rows that all pieces take of a track from which inputs and targets come, and those of all sources.
   private var rowCounts = (ofStreams: 0, ofSources: 0)
   private let streams: StreamTable
+  private let tiles: [Tile]
+  private let firstLane: Int
+  /// The tiles of each lane.
+  private let tilesOfLane: [Range<Int>]
 
-  init(_ streams: StreamTable) { self.streams = streams }
+  init(_ streams: StreamTable, _ tiles: [Tile]) {
+    (self.streams, self.tiles, firstLane) = (streams, tiles, tiles.lanes.lowerBound)
+    tilesOfLane = tiles.lanes.map { lane in
+      let own = tiles.indices.filter { tiles[$0].lanes.contains(lane) }
+      return own[0]..<own[0] + own.count
+    }
+  }
 
   /// The most rows that all pieces take of any track.
   var rowCount: Int { max(rowCounts.ofStreams, rowCounts.ofSources) }
@@ -126,21 +137,33 @@ struct PieceBatch {
     rowCounts = (0, 0)
   }
 
-  mutating func append(from walk: inout ScheduleWalk, lanes: Range<Int>) {
+  mutating func append(from walk: inout ScheduleWalk) {
     let first = pieces.count
     let (epoch, index, steps, sourceSteps) = walk.next { lane, piece in
-      pieces.append(PlacedPiece(row: lane - lanes.lowerBound, piece: piece))
-      rowCounts.ofStreams += piece.steps.count + streams.lookahead
-      guard streams.arePairs else { return }
-      let source = streams.source(of: piece.stream)
-      sources.append(
-        PlacedPiece(
-          row: lane - lanes.lowerBound,
-          piece: Piece(
-            steps: 0..<source.count, stream: piece.stream, offset: 0, start: source.lowerBound, resets: true))
-      )
-      rowCounts.ofSources += source.count
+      for tile in tiles[tilesOfLane[lane - firstLane]] {
+        if let part = piece.part(in: tile.steps) {
+          append(part, row: tile.columns.lowerBound + lane - tile.lanes.lowerBound)
+        }
+      }
     }
-    chunks.append((epoch, index, steps, sourceSteps, first..<pieces.count))
+    chunks.append((epoch, index, min(steps, tiles[0].steps.count), sourceSteps, first..<pieces.count))
   }
+
+  private mutating func append(_ piece: Piece, row: Int) {
+    pieces.append(PlacedPiece(row: row, piece: piece))
+    rowCounts.ofStreams += piece.steps.count + streams.lookahead
+    guard streams.arePairs else { return }
+    let source = streams.source(of: piece.stream)
+    sources.append(
+      PlacedPiece(
+        row: row,
+        piece: Piece(
+          steps: 0..<source.count, stream: piece.stream, offset: 0, start: source.lowerBound, resets: true)))
+    rowCounts.ofSources += source.count
+  }
+}
+
+extension [Tile] {
+  /// The lanes of the run that they are of; consecutive ones.
+  fileprivate var lanes: Range<Int> { self[0].lanes.lowerBound..<self[count - 1].lanes.upperBound }
 }

@@ -22,4 +22,14 @@ package struct Piece: Sendable, Equatable {
     self.resets = resets
     self.counts = counts
   }
+
+  /// What of it is played in some steps of the chunk, which are counted from 0 in it; nil where that is nothing.
+  func part(in steps: Range<Int>) -> Piece? {
+    let common = self.steps.clamped(to: steps)
+    guard !common.isEmpty else { return nil }
+    let before = common.lowerBound - self.steps.lowerBound
+    return Piece(
+      steps: common.lowerBound - steps.lowerBound..<common.upperBound - steps.lowerBound, stream: stream,
+      offset: offset + before, start: start + before, resets: resets && before == 0, counts: counts)
+  }
 }

@@ -10,7 +10,10 @@ extension Configuration {
   /// - Throws: `ConfigurationError` where settings contradict each other, the ranks, or the run that has begun.
   package func resolved(ranks: Int, previous: Configuration? = nil) throws -> Configuration {
     var resolved = self
-    if training.shards == 0 { resolved.training.shards = previous?.training.shards ?? ranks }
+    if training.shards == 0 {
+      let blocks = training.timeBlocks
+      resolved.training.shards = previous?.training.shards ?? (ranks + blocks - 1) / blocks
+    }
     if training.steps == 0 && training.epochs == 0 {
       resolved.training.steps = previous?.training.steps ?? TrainingConfiguration.defaultSteps
       resolved.training.epochs = previous?.training.epochs ?? 0
@@ -25,6 +28,7 @@ extension Configuration {
   private func check(ranks: Int, hasBegun: Bool) throws {
     try training.check(ranks: ranks, hasBegun: hasBegun)
     try model.check()
+    try checkTimeBlocks()
     guard data.mode != .whole || training.lanes * data.longest <= Int32.max else {
       throw ConfigurationError(
         "training.lanes \(training.lanes) times data.longest \(data.longest) are more than \(Int32.max) positions of a "

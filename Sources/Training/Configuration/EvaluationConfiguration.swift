@@ -46,6 +46,7 @@ extension Configuration {
   /// - Throws: `ConfigurationError`.
   package func check(_ tracks: TrackSet, _ description: TargetDescription) throws {
     try model.check(tracks)
+    try checkTimeBlocks(arePairs: tracks.source != nil)
     let runsFree = InputSampler.applies(to: model, tracks: tracks, description)
     let drawing = [
       ("training.sampling.decay \(training.sampling.decay)", training.sampling.decay != .none, "none"),

@@ -21,6 +21,8 @@ package struct TrainingConfiguration: Sendable, Equatable {
   package var shards = 0
   /// T, the steps of every lane between two cuts of the gradient.
   package var chunk = 64
+  /// P, the blocks of time steps that chunks are cut into, which ranks may share.
+  package var timeBlocks = 1
   /// The updates after which the run is finished; 0 where `epochs` alone decides.
   package var steps = 0
   /// The passes over the data, each counted as the chunks of the first, after which the run is finished; 0 where `steps`
@@ -81,6 +83,10 @@ extension TrainingConfiguration {
       synonyms:
         "seqlen seqlength sequencelength bptt tbptt context contextlength blocksize unroll chunksize"),
     Setting(
+      "time_blocks", \.timeBlocks, .within(1, 1 << 16),
+      "Blocks of time steps that each chunk is cut into, for more ranks than shards: linear recurrences and convolutions",
+      synonyms: "contextparallel contextparallelsize sequenceparallel sequenceparallelsize cpsize spsize"),
+    Setting(
       "steps", \.steps, .within(0, mostSteps), mayChange: true,
       "Updates to make; 0: as many as the epochs have, or 1000. With both set, what comes first",
       synonyms: "maxsteps numsteps nsteps totalsteps trainsteps iterations iters maxiters numiters updates"),
@@ -138,7 +144,18 @@ extension TrainingConfiguration {
         "training.lanes \(lanes) times training.chunk \(chunk) are more than \(Int32.max) positions of a chunk; "
           + "set one of them lower")
     }
-    guard ranks <= shards else {
+    guard chunk % timeBlocks == 0 else {
+      throw ConfigurationError(
+        "training.chunk \(chunk) can't be cut evenly into training.time_blocks \(timeBlocks); set training.chunk to a "
+          + "multiple, such as \((chunk / timeBlocks + 1) * timeBlocks)")
+    }
+    guard timeBlocks == 1 || ranks <= shards * timeBlocks else {
+      throw ConfigurationError(
+        "\(ranks) ranks for training.shards \(shards) times training.time_blocks \(timeBlocks): each rank needs a block of a "
+          + "shard's lanes; start at most \(shards * timeBlocks) ranks"
+          + (hasBegun ? "" : ", or set one of them higher"))
+    }
+    guard timeBlocks > 1 || ranks <= shards else {
       throw ConfigurationError(
         "\(ranks) ranks for training.shards \(shards): each rank needs a shard; start at most "
           + "\(Wording.counted(shards, "rank"))\(hasBegun ? "" : ", or set training.shards higher")")

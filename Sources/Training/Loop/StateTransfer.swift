@@ -13,10 +13,14 @@ package struct StateTransfer {
   let optimizer: any Optimizer
   let ranges: [UpdateRange]
   let model: Model
-  let lanesOfRank: [Range<Int>]
+  let tiles: TilePlan
 
   private var layout: ParameterLayout { exchange.memory.layout }
   private var isWriter: Bool { communicator.rank == 0 }
+  /// The lanes that each rank has the states of between chunks, in the first of their tiles.
+  private var lanesOfRank: [Range<Int>] { (0..<communicator.size).map(tiles.lanesBegun) }
+  /// All lanes.
+  private var lanes: Int { lanesOfRank.last?.upperBound ?? 0 }
 
   /// Makes the weights that a run begins with, each rank a part of them. Ends early, with weights unfinished, where any
   /// rank's `shouldStop` says so, and returns whether it has. Collective.
@@ -50,7 +54,7 @@ package struct StateTransfer {
   /// - Throws: `MPIError`.
   func collect() throws -> CollectedState? {
     let whole = CollectedState(
-      layout, optimizer, model, lanes: lanesOfRank.joined().count, isWriter: isWriter)
+      layout, optimizer, model, lanes: lanes, isWriter: isWriter)
     for (state, moment) in zip(optimizer.states, whole.moments) { try gather(state, into: moment) }
     for (state, values) in zip(model.states, whole.states) { try gather(state, into: values) }
     guard isWriter else { return nil }
@@ -69,7 +73,7 @@ package struct StateTransfer {
     }
     arrays += zip(model.states, state.states).map { state, values in
       CheckpointArray(
-        path: "states/\(state.name)", shape: [lanesOfRank.joined().count, state.values.columns],
+        path: "states/\(state.name)", shape: [lanes, state.values.columns],
         values: .floats(UnsafeBufferPointer(values.elements)),
         description: "the state \(state.name) that each lane's next chunk begins with")
     }
@@ -112,13 +116,15 @@ package struct StateTransfer {
 
   private func restore(_ state: CarriedState, from file: CheckpointFile?) throws {
     let width = state.values.columns
-    let all = Buffer<Float>(count: lanesOfRank.joined().count * width)
+    let all = Buffer<Float>(count: lanes * width)
     try communicator.agree {
       try file?.read("states/\(state.name)", shape: [all.count / width, width], into: all.elements)
     }
     try communicator.broadcast(all.elements)
-    let own = lanesOfRank[communicator.rank]
-    state.values.base.update(from: all.base + own.lowerBound * width, count: own.count * width)
+    for tile in firstTiles {
+      state.values.rows(tile.columns).base.update(
+        from: all.base + tile.lanes.lowerBound * width, count: tile.lanes.count * width)
+    }
   }
 
   /// Brings an optimiser's state of all ranks, indexed like the flat vector, together on rank 0.
@@ -140,21 +146,38 @@ package struct StateTransfer {
     }
   }
 
+  /// The tiles of this rank that chunks begin with.
+  private var firstTiles: [Tile] { tiles.tiles(of: communicator.rank).filter(\.isFirst) }
+
   /// Brings a carried state of all lanes together on rank 0.
   private func gather(_ state: CarriedState, into all: Buffer<Float>) throws {
-    let width = state.values.columns
-    try communicator.gather(
-      UnsafeBufferPointer(start: state.values.base, count: state.values.count), into: all.elements,
-      RankBlocks(counts: lanesOfRank.map { $0.count * width }))
+    try gather(state.values.base, width: state.values.columns, into: all.elements)
   }
 
-  /// Numbers of which there is one a lane: those of all lanes, on rank 0; none elsewhere. Collective.
-  func gather(_ own: UnsafeBufferPointer<Int>) throws -> [Int] {
-    var all = [Int](repeating: 0, count: isWriter ? lanesOfRank.joined().count : 0)
-    try all.withUnsafeMutableBufferPointer {
-      try communicator.gather(own, into: $0, RankBlocks(counts: lanesOfRank.map(\.count)))
-    }
+  /// Numbers of which there is one a lane of the rank's arrays: those where the chunk begins of all lanes, on rank 0; none
+  /// elsewhere. Collective.
+  func gather(_ own: UnsafeMutableBufferPointer<Int>) throws -> [Int] {
+    var all = [Int](repeating: 0, count: isWriter ? lanes : 0)
+    guard let base = own.baseAddress else { preconditionFailure("a rank has lanes") }
+    try all.withUnsafeMutableBufferPointer { try gather(base, width: 1, into: $0) }
     return all
+  }
+
+  /// Brings what is where the chunk begins together on rank 0, of arrays with a row a lane of the rank. [B, width]
+  private func gather<Element: MPIDatatype & BitwiseCopyable>(
+    _ own: UnsafePointer<Element>, width: Int, into all: UnsafeMutableBufferPointer<Element>
+  ) throws {
+    let firstRows = Buffer<Element>(count: lanesOfRank[communicator.rank].count * width)
+    var place = firstRows.base
+    for tile in firstTiles {
+      place.update(from: own + tile.columns.lowerBound * width, count: tile.columns.count * width)
+      place += tile.columns.count * width
+    }
+    try withExtendedLifetime(firstRows) {
+      try communicator.gather(
+        UnsafeBufferPointer(firstRows.elements), into: all,
+        RankBlocks(counts: lanesOfRank.map { $0.count * width }))
+    }
   }
 
   /// The parts of a flat vector as arrays named for the parameters.

@@ -69,14 +69,16 @@ package struct RankWaits: Equatable {
 /// Each rank sends: whether it stops, whether it failed, which state is not finite, which element of the gradient is
 /// not finite, how long it has waited, a part of the digest of its host's weights; the loss and the sum of target weights of each of its lanes, with a discriminator its
 /// losses too; the sum of squares of each of its blocks of
-/// the gradient. All sums are taken in the order of lanes and of blocks in the flat vector, in Double, so that they
+/// the gradient. All sums are taken in the order of lanes, of each tile by itself, and of blocks in the flat vector, in Double, so that they
 /// do not depend on the number of ranks.
 final class StepReport {
   private static let headerCount = 6
 
   private let communicator: Communicator
   private let layout: ParameterLayout
-  private let lanesOfRank: [Range<Int>]
+  private let tiles: TilePlan
+  /// The lanes in each rank's arrays.
+  private let columns: [Int]
   private let slicesOfRank: [[Range<Int>]]
   private let stateNames: [String]
   private let ranks: RankBlocks
@@ -89,7 +91,7 @@ final class StepReport {
   private let waited: Buffer<Double>
 
   init(
-    _ communicator: Communicator, layout: ParameterLayout, lanesOfRank: [Range<Int>], stateNames: [String],
+    _ communicator: Communicator, layout: ParameterLayout, tiles: TilePlan, stateNames: [String],
     hasDiscriminator: Bool = false
   ) {
     let laneCount = hasDiscriminator ? 4 : 2
@@ -98,12 +100,13 @@ final class StepReport {
     let ownership = Ownership(layout, hosts: communicator.hosts)
     self.communicator = communicator
     self.layout = layout
-    self.lanesOfRank = lanesOfRank
+    self.tiles = tiles
+    columns = (0..<communicator.size).map(tiles.columns)
     self.stateNames = stateNames
     slicesOfRank = (0..<communicator.size).map(ownership.ranges(of:))
     ranks = RankBlocks(
-      counts: zip(lanesOfRank, slicesOfRank).map { lanes, slices in
-        Self.headerCount + laneCount * lanes.count + slices.reduce(0) { $0 + $1.count }
+      counts: zip(columns, slicesOfRank).map { columns, slices in
+        Self.headerCount + laneCount * columns + slices.reduce(0) { $0 + $1.count }
           / ParameterLayout.alignment
       })
     buffer = Buffer(count: ranks.count)
@@ -137,7 +140,7 @@ final class StepReport {
 
   /// Adds the losses of a chunk, and those of the discriminator where there is one.
   func add(_ sums: LaneSums, _ discriminator: Discriminator?) {
-    for lane in 0..<lanesOfRank[communicator.rank].count {
+    for lane in 0..<columns[communicator.rank] {
       let place = own + Self.headerCount + laneCount * lane
       place[0] += sums[lane, LaneSums.loss]
       place[1] += sums[lane, LaneSums.weight]
@@ -149,7 +152,7 @@ final class StepReport {
 
   /// Looks for states that are not finite.
   func check(_ states: [CarriedState]) {
-    let lanes = lanesOfRank[communicator.rank].count
+    let lanes = columns[communicator.rank]
     for (index, state) in states.enumerated() {
       let element = st_first_non_finite(state.values.count, state.values.base)
       guard element >= 0 else { continue }
@@ -160,7 +163,7 @@ final class StepReport {
 
   /// Adds the squares of the summed gradients, which are indexed like the flat vector.
   func add(gradients: UnsafePointer<Float>) {
-    var place = own + Self.headerCount + laneCount * lanesOfRank[communicator.rank].count
+    var place = own + Self.headerCount + laneCount * columns[communicator.rank]
     for slice in slicesOfRank[communicator.rank] {
       for start in stride(from: slice.lowerBound, to: slice.upperBound, by: ParameterLayout.alignment) {
         place.pointee = st_sum_of_squares(ParameterLayout.alignment, gradients + start)
@@ -188,7 +191,7 @@ final class StepReport {
       waited.elements[rank] += place[4]
       if hasDigests { summary.weightDigests.append(place[5].bitPattern) }
       place += Self.headerCount
-      for _ in lanesOfRank[rank] {
+      for _ in 0..<columns[rank] {
         summary.loss += place[0]
         summary.targets += place[1]
         if hasDiscriminator {
@@ -209,14 +212,14 @@ final class StepReport {
   }
 
   private func nonFinite(_ rank: Int, _ report: UnsafeMutablePointer<Double>) -> NonFinite? {
-    let lanes = lanesOfRank[rank]
-    for lane in lanes.indices where !report[Self.headerCount + laneCount * (lane - lanes.lowerBound)].isFinite
-    {
-      return .loss(rank: rank, lane: lane)
+    let lanes = columns[rank]
+    func lane(_ column: Int) -> Int { tiles.tiles(of: rank).lane(ofColumn: column) }
+    for column in 0..<lanes where !report[Self.headerCount + laneCount * column].isFinite {
+      return .loss(rank: rank, lane: lane(column))
     }
     if report[2] != 0 {
-      let (state, lane) = (Int(report[2]) - 1).quotientAndRemainder(dividingBy: lanes.count)
-      return .state(rank: rank, name: stateNames[state], lane: lanes.lowerBound + lane)
+      let (state, column) = (Int(report[2]) - 1).quotientAndRemainder(dividingBy: lanes)
+      return .state(rank: rank, name: stateNames[state], lane: lane(column))
     }
     if report[3] != 0 {
       let element = Int(report[3]) - 1

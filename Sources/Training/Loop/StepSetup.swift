@@ -8,15 +8,11 @@ import Random
 package struct StepPlan {
   let configuration: Configuration
   package let layout: ParameterLayout
-  package let shards: ShardPlan
-  /// The lanes of each rank: those of its shards.
-  let lanesOfRank: [Range<Int>]
+  package let tiles: TilePlan
   /// The floats of the packed weights that ranks can share.
   let packedCount: Int
   /// What chunks hold.
   let tracks: TrackSet
-  /// The most steps of a chunk.
-  let steps: Int
   /// Those of its source, where streams are pairs.
   let sourceSteps: Int
 
@@ -25,22 +21,17 @@ package struct StepPlan {
   package init(
     _ configuration: Configuration, tracks: TrackSet, steps: Int, sourceSteps: Int = 0, hosts: Hosts
   ) {
-    let training = configuration.training
-    let shards = ShardPlan(shards: training.shards, hosts: hosts)
-    let lanesPerShard = training.lanes / training.shards
     self.configuration = configuration
-    self.shards = shards
     self.tracks = tracks
-    self.steps = steps
+    tiles = TilePlan(configuration.training, chunk: steps, hosts: hosts)
     self.sourceSteps = sourceSteps
     let blueprint = Blueprint(configuration.model, tracks: tracks)
     layout = blueprint.layout
-    packedCount = blueprint.packedCount(training.precision)
-    lanesOfRank = (0..<hosts.rankCount).map { rank in
-      let shards = shards.shards(of: rank)
-      return shards.lowerBound * lanesPerShard..<shards.upperBound * lanesPerShard
-    }
+    packedCount = blueprint.packedCount(configuration.training.precision)
   }
+
+  /// The tiles, as the shards of the sums over ranks.
+  package var shards: ShardPlan { tiles.leaves }
 }
 
 /// What a rank computes steps with besides the exchange: its part of the model and of the optimiser.
@@ -53,6 +44,10 @@ struct StepParts {
   let sampling: ScheduledSampling?
   /// What trains on drawn inputs besides, where there is a discriminator.
   let professor: ProfessorForcing?
+  /// What passes states between ranks, where chunks are cut into blocks of time steps.
+  let messages: StateMessages?
+  /// What a rank that can't read its data goes through in place of a chunk, where others wait for its states.
+  let padding: Chunk?
   /// Room for the carried states before a step, in the order of the model's; none where they are never put back.
   let entering: [Buffer<Float>]
 
@@ -61,19 +56,19 @@ struct StepParts {
   ) {
     let training = plan.configuration.training
     let rank = communicator.rank
-    let shape = ChunkShape(
-      steps: plan.steps, sourceSteps: plan.sourceSteps, shards: plan.shards.shards(of: rank).count,
-      lanesPerShard: training.lanes / training.shards)
-    let firstLane = plan.lanesOfRank[rank].lowerBound
+    let shape = plan.tiles.shape(of: rank, sourceSteps: plan.sourceSteps)
+    let tiles = plan.tiles.tiles(of: rank)
+    messages = plan.tiles.passesStates ? StateMessages(communicator, plan.tiles) : nil
+    padding = messages.map { _ in Chunk(steps: 1, lanes: shape.lanes, tracks: plan.tracks) }
     model = Model(
       plan.configuration.model, tracks: plan.tracks, memory: memory, shape: shape,
-      precision: training.precision, sharing: packing, firstLane: firstLane,
+      precision: training.precision, sharing: packing, tiles: tiles, messages: messages,
       dropoutSeed: training.seedBits,
       accumulates: training.accumulate > 1 || plan.configuration.model.discriminator.hidden > 0)
     func sampler(_ purpose: Purpose) -> InputSampler {
       InputSampler(
-        plan.configuration.model, tracks: plan.tracks, memory: memory, shape: shape, firstLane: firstLane,
-        key: RandomKey(seed: training.seedBits, purpose: purpose))
+        plan.configuration.model, tracks: plan.tracks, memory: memory, shape: shape,
+        firstLane: tiles[0].lanes.lowerBound, key: RandomKey(seed: training.seedBits, purpose: purpose))
     }
     sampling =
       training.sampling.decay == .none ? nil : ScheduledSampling(training.sampling, sampler(.sampling))
@@ -85,7 +80,7 @@ struct StepParts {
     optimizer = training.optimizer.makeOptimizer(ranges)
     entering = training.nonFinite == .skip ? model.states.map { Buffer(count: $0.values.count) } : []
     report = StepReport(
-      communicator, layout: plan.layout, lanesOfRank: plan.lanesOfRank, stateNames: model.states.map(\.name),
+      communicator, layout: plan.layout, tiles: plan.tiles, stateNames: model.states.map(\.name),
       hasDiscriminator: model.discriminator != nil)
   }
 }
@@ -97,8 +92,8 @@ package struct StepSetup {
   package let step: TrainingStep
   /// What moves weights and states to all ranks, and to and from checkpoints.
   package let transfer: StateTransfer
-  /// The lanes of each rank: those of its shards.
-  package let lanesOfRank: [Range<Int>]
+  /// What each rank computes.
+  package let tiles: TilePlan
 
   /// Collective.
   ///
@@ -109,9 +104,10 @@ package struct StepSetup {
   ) throws {
     let plan = StepPlan(
       configuration, tracks: tracks, steps: steps, sourceSteps: sourceSteps, hosts: communicator.hosts)
-    lanesOfRank = plan.lanesOfRank
+    tiles = plan.tiles
     let exchange = try GradientExchange(
-      communicator, layout: plan.layout, packedCount: plan.packedCount, plan: plan.shards)
+      communicator, layout: plan.layout, packedCount: plan.packedCount, plan: plan.shards,
+      overlapping: plan.tiles.passesStates ? false : nil)
     let parts = StepParts(
       plan, memory: exchange.memory, packing: exchange.packing, communicator: communicator)
     step = TrainingStep(
@@ -119,6 +115,6 @@ package struct StepSetup {
       clipNorm: configuration.training.clipNorm, checkEvery: configuration.training.checkEvery)
     transfer = StateTransfer(
       communicator: communicator, exchange: exchange, optimizer: parts.optimizer, ranges: parts.ranges,
-      model: parts.model, lanesOfRank: lanesOfRank)
+      model: parts.model, tiles: tiles)
   }
 }

@@ -24,7 +24,7 @@ package final class Trainer {
   private let transfer: StateTransfer
   private let evaluator: Evaluator?
   private let learningRate: LearningRate
-  private let lanesOfRank: [Range<Int>]
+  private let tiles: TilePlan
   private let store: CheckpointStore
   private let writer = CheckpointWriter()
   /// Rank 0's observer.
@@ -54,7 +54,7 @@ package final class Trainer {
     self.dataset = dataset
     self.store = store
     self.schedule = schedule
-    lanesOfRank = setup.lanesOfRank
+    tiles = setup.tiles
     step = setup.step
     transfer = setup.transfer
     evaluator =
@@ -64,16 +64,15 @@ package final class Trainer {
         configuration.model, memory: step.exchange.memory, dataset: dataset,
         split: dataset.split("validation"),
         mode: configuration.data.mode, longest: configuration.data.longest, lanes: training.lanes,
-        chunk: training.chunk, freeRunning: configuration.freeRunningSeed, communicator: communicator)
+        chunk: configuration.evaluationChunk, freeRunning: configuration.freeRunningSeed,
+        communicator: communicator)
     learningRate = try LearningRate(
       peak: training.optimizer.learningRate, schedule: training.schedule,
       steps: communicator.agree { try training.totalSteps(chunksPerEpoch: schedule.chunks(inEpoch: 0)) })
   }
 
-  /// Which shards are where.
-  package var shards: ShardPlan {
-    ShardPlan(shards: configuration.training.shards, hosts: communicator.hosts)
-  }
+  /// Which shards are where; where chunks are cut into blocks of time steps, which tiles.
+  package var shards: ShardPlan { tiles.leaves }
 
   /// The number of weights.
   package var parameterCount: Int { step.exchange.memory.layout.parameterCount }
@@ -125,8 +124,8 @@ package final class Trainer {
     hasWeights = true
     let feeder = try communicator.agree {
       try ChunkFeeder(
-        dataset, schedule, lanes: lanesOfRank[communicator.rank], epoch: progress.epoch, chunk: progress.chunk
-      )
+        dataset, schedule, tiles: tiles.tiles(of: communicator.rank), epoch: progress.epoch,
+        chunk: progress.chunk)
     }
     defer { feeder.close() }
     let watchdog = try Watchdog.begin(
@@ -223,7 +222,8 @@ package final class Trainer {
   /// The first tensor that is not finite on the lowest rank that finds one. Collective.
   private func diagnosis() throws -> String? {
     let own = step.model.firstNonFinite().map { tensor in
-      let lane = tensor.lane.map { ", lane \(lanesOfRank[communicator.rank].lowerBound + $0)" } ?? ""
+      let own = tiles.tiles(of: communicator.rank)
+      let lane = tensor.lane.map { ", lane \(own.lane(ofColumn: $0))" } ?? ""
       return "\(tensor.name) (rank \(communicator.rank)\(lane))"
     }
     let found = try communicator.allgather(own == nil ? 0 : 1)
@@ -299,7 +299,7 @@ package final class Trainer {
   /// Where each lane goes on, on rank 0. Collective.
   private func cursors(_ next: Chunk) throws -> [CheckpointArray] {
     func gather(_ own: UnsafeMutableBufferPointer<Int>) throws -> [Int64] {
-      let all = try transfer.gather(UnsafeBufferPointer(own))
+      let all = try transfer.gather(own)
       return all.map { next.epoch == progress.epoch ? Int64($0) : -1 }
     }
     func array(_ name: String, _ description: String, _ values: [Int64]) -> CheckpointArray {

@@ -46,6 +46,8 @@ package final class TrainingStep {
   private let clipNorm: Double
   private let sampling: ScheduledSampling?
   private let professor: ProfessorForcing?
+  private let messages: StateMessages?
+  private let padding: Chunk?
   private let entering: [Buffer<Float>]
   private var position = (epoch: 0, chunk: 0)
   /// The seconds that this rank has waited in the last step after it had reported.
@@ -69,6 +71,8 @@ package final class TrainingStep {
     report = parts.report
     sampling = parts.sampling
     professor = parts.professor
+    messages = parts.messages
+    padding = parts.padding
     entering = parts.entering
   }
 
@@ -93,6 +97,7 @@ package final class TrainingStep {
     try meter.measure(.exchange) { try exchange.awaitPackedWeights() }
     report.begin()
     let failure = trainOnChunks(step: step, firstChunk: firstChunk, nextChunk)
+    try messages?.check()
     report.check(model.states)
     let gradients = try meter.measure(.exchange) { try exchange.reduce() }
     meter.measure(.optimizer) { report.add(gradients: gradients) }
@@ -136,29 +141,41 @@ package final class TrainingStep {
   }
 
   /// Adds the gradients of the step's chunks. A rank that cannot read its data still takes part in the exchange, where
-  /// all ranks learn of it.
+  /// all ranks learn of it, and in the passing of states, for which others wait.
   private func trainOnChunks(
     step: Int, firstChunk: Int, _ nextChunk: () throws -> Chunk
   ) -> (any Error)? {
     professor?.prepareWeights()
     sampling?.prepareWeights(step: step)
+    var failure: (any Error)?
     for index in 0..<accumulate {
+      let isLast = index + 1 == accumulate
       do {
-        let chunk = try model.meter.measure(.data) { try nextChunk() }
-        position = (chunk.epoch, chunk.index)
-        chunk.number = UInt32(truncatingIfNeeded: firstChunk + index)
-        professor?.train(model, on: chunk)
-        sampling?.replaceInputs(of: chunk, step: step, from: model.states)
-        model.train(chunk, isLast: index + 1 == accumulate) { piece in
-          model.meter.measure(.exchange) { exchange.finished(piece: piece) }
+        if failure == nil {
+          let chunk = try model.meter.measure(.data) { try nextChunk() }
+          position = (chunk.epoch, chunk.index)
+          chunk.number = UInt32(truncatingIfNeeded: firstChunk + index)
+          professor?.train(model, on: chunk)
+          sampling?.replaceInputs(of: chunk, step: step, from: model.states)
+          train(on: chunk, isLast: isLast)
+          report.add(model.sums, model.discriminator)
+          continue
         }
-        report.add(model.sums, model.discriminator)
       } catch {
         report.fail()
-        return error
+        failure = error
       }
+      guard let padding else { return failure }
+      padding.clear(steps: 1)
+      train(on: padding, isLast: isLast)
     }
-    return nil
+    return failure
+  }
+
+  private func train(on chunk: Chunk, isLast: Bool) {
+    model.train(chunk, isLast: isLast) { piece in
+      model.meter.measure(.exchange) { exchange.finished(piece: piece) }
+    }
   }
 }
 

@@ -153,8 +153,8 @@ package struct MemoryCheck {
         return configuration.training.lanes < lanes
       },
       Reduction(key: "training.chunk", value: \.training.chunk) { configuration in
-        let chunk = configuration.training.chunk
-        configuration.training.chunk = max(1, chunk / 2)
+        let (chunk, blocks) = (configuration.training.chunk, configuration.training.timeBlocks)
+        configuration.training.chunk = max(1, chunk / blocks / 2) * blocks
         return configuration.training.chunk < chunk
       },
       Reduction(key: "model.hidden", value: \.model.hidden) { configuration in

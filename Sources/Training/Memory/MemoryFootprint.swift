@@ -93,18 +93,20 @@ extension Configuration {
     let plan = StepPlan(
       self, tracks: dataset.tracks, steps: schedule.chunk, sourceSteps: schedule.sourceSteps,
       hosts: communicator.hosts)
-    var feeders = [(schedule, lanes: plan.lanesOfRank[communicator.rank].count)]
+    var feeders = [(schedule, tiles: plan.tiles.tiles(of: communicator.rank))]
     var footprint = try plan.footprint(communicator, resumes: resumes) { memory in
       guard evaluation.every > 0 else { return nil }
       let evaluator = try Evaluator(
         model, memory: memory, dataset: dataset, split: dataset.split("validation"), mode: data.mode,
-        longest: data.longest, lanes: training.lanes, chunk: training.chunk,
+        longest: data.longest, lanes: training.lanes, chunk: evaluationChunk,
         freeRunning: freeRunningSeed, communicator: communicator)
-      feeders.append((evaluator.schedule, lanes: evaluator.lanes(of: communicator.rank).count))
+      let lanes = evaluator.lanes(of: communicator.rank)
+      feeders.append(
+        (evaluator.schedule, lanes.isEmpty ? [] : [.whole(lanes, steps: evaluator.schedule.chunk)]))
       return evaluator
     }
-    for (schedule, lanes) in feeders {
-      footprint.own += ChunkFeeder.byteCount(of: dataset, schedule, lanes: lanes, isHeld: holdsTokens)
+    for (schedule, tiles) in feeders {
+      footprint.own += ChunkFeeder.byteCount(of: dataset, schedule, tiles: tiles, isHeld: holdsTokens)
     }
     return footprint
   }

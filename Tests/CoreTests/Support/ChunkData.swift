@@ -79,6 +79,30 @@ final class ChunkData {
     return part
   }
 
+  /// A copy as a rank has it that computes these tiles.
+  func part(tiles: [Tile]) -> ChunkData {
+    let part = ChunkData(steps: tiles[0].steps.count, lanes: tiles.columnCount, conditions: conditions)
+    for tile in tiles {
+      part.copy(self.part(steps: tile.steps, lanes: tile.lanes), toLane: tile.columns.lowerBound)
+    }
+    return part
+  }
+
+  /// Copies the lanes of another of as many steps.
+  private func copy(_ other: ChunkData, toLane first: Int) {
+    for t in 0..<steps {
+      for lane in 0..<other.lanes {
+        let (to, from) = (t * lanes + first + lane, t * other.lanes + lane)
+        inputs[to] = other.inputs[from]
+        targets[to] = other.targets[from]
+        weights[to] = other.weights[from]
+        resets[to] = other.resets[from]
+        guard conditions > 0 else { continue }
+        chunk.frames(.initial)[to].update(from: other.chunk.frames(.initial)[from], count: conditions)
+      }
+    }
+  }
+
   /// Lends it as a chunk of the run.
   func withChunk<Result>(_ number: UInt32 = 0, _ body: (Chunk) -> Result) -> Result {
     chunk.number = number

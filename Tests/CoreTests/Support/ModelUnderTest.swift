@@ -14,7 +14,7 @@ final class ModelUnderTest {
     _ cell: LayerUnderTest, _ configuration: ModelConfiguration, vocabulary: Int, conditions: Int = 0,
     shape: ChunkShape,
     trees: [Range<Int>]? = nil, arithmetic: Arithmetic = .float32, firstLane: Int = 0,
-    dropoutSeed: UInt64? = 7
+    tiles: [Tile]? = nil, dropoutSeed: UInt64? = 7
   ) {
     var configuration = configuration
     cell.configure(&configuration)
@@ -35,7 +35,9 @@ final class ModelUnderTest {
     model = Model(
       configuration, tracks: tracks, memory: memory, shape: shape,
       precision: arithmetic.precision,
-      bfloat16: arithmetic.bfloat16, firstLane: firstLane, dropoutSeed: dropoutSeed)
+      bfloat16: arithmetic.bfloat16,
+      tiles: tiles ?? [.whole(firstLane..<firstLane + shape.lanes, steps: shape.steps)],
+      dropoutSeed: dropoutSeed)
   }
 
   /// Trains on a chunk of the run.

@@ -84,8 +84,8 @@ final class PairsUnderTest {
     }
     model = Model(
       configuration, tracks: .pairs(vocabulary: vocabulary), memory: memory, shape: shape,
-      precision: arithmetic.precision, bfloat16: arithmetic.bfloat16, firstLane: firstLane,
-      dropoutSeed: dropoutSeed)
+      precision: arithmetic.precision, bfloat16: arithmetic.bfloat16,
+      tiles: [.whole(firstLane..<firstLane + shape.lanes, steps: shape.steps)], dropoutSeed: dropoutSeed)
   }
 
   /// The states that a model carries of which each step is a chunk.

@@ -68,3 +68,10 @@ func train(
   }
   return (lines, result)
 }
+
+/// Where the longest run of bytes that are tokens ends: within the data, before the padding of the last chunk.
+func lastToken(of bytes: [UInt8]) -> Int? {
+  bytes.indices.last {
+    bytes[$0] > 0 && bytes[$0] < 11 && $0 > 100 && bytes[($0 - 100)...$0].allSatisfy { $0 < 11 }
+  }
+}

@@ -46,6 +46,7 @@ package struct AttentionOptions: LayerOptions {
 enum AttentionLayer: TwoWayLayer {
   typealias Options = AttentionOptions
   static let name = "attention"
+  static let obstacleToTimeBlocks: String? = "its steps read many before"
 
   static func add(
     to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput

@@ -13,9 +13,13 @@ struct ProjectedInput {
   let index: UnsafePointer<Int32>?
   let lanes: Int
 
-  func step(_ t: Int) -> ProjectedStep {
-    if let index { return ProjectedStep(rows: table.base, index: index + t * lanes) }
-    return ProjectedStep(rows: table.step(t, of: lanes).base, index: nil)
+  func step(_ t: Int) -> ProjectedStep { step(t, lanes: 0..<lanes) }
+
+  /// Those of some lanes.
+  func step(_ t: Int, lanes range: Range<Int>) -> ProjectedStep {
+    let first = t * lanes + range.lowerBound
+    if let index { return ProjectedStep(rows: table.base, index: index + first) }
+    return ProjectedStep(rows: table[first], index: nil)
   }
 }
 

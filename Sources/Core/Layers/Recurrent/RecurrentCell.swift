@@ -32,6 +32,9 @@ protocol RecurrentCell: AnyObject, ReversibleLayer {
 
 extension RecurrentCell {
   static var letters: [String] { ["h"] }
+  static var obstacleToTimeBlocks: String? {
+    "its products wait for the state of the step before, so that blocks would take turns"
+  }
   var cellStates: [StateSequence] { [] }
 }
 

@@ -70,23 +70,49 @@ final class StateSequence {
     if carries && chunk.steps < chunk.capacity { carried.copy(from: after(chunk.steps - 1)) }
   }
 
-  /// The state before step t, with resets applied, [B, H]; valid until the next call.
-  func before(_ t: Int, _ chunk: Chunk) -> Matrix {
-    let state = previous.step(t, of: lanes)
-    guard hasReset(t, chunk) else { return state }
+  /// Computes the states of a chunk tile by tile, each as a whole.
+  func forward(_ chunk: Chunk, _ computeTile: (Tile) -> Void) {
+    let (entering, leaving) = (previous.step(0, of: lanes), after(chunk.steps - 1))
+    for tile in context.timeline.tiles {
+      context.timeline.enter(tile, from: leaving, into: entering)
+      computeTile(tile)
+      context.timeline.leave(tile, leaving)
+    }
+  }
+
+  /// Computes their gradients in reverse.
+  func backward(_ computeTile: (Tile) -> Void) {
+    for tile in context.timeline.tiles.reversed() {
+      context.timeline.enterBackward(tile, from: gradient, into: gradient)
+      computeTile(tile)
+      context.timeline.leaveBackward(tile, gradient)
+    }
+  }
+
+  /// The state of all lanes before step t, with resets applied, [B, H]; valid until the next call.
+  func before(_ t: Int, _ chunk: Chunk) -> Matrix { before(t, chunk, lanes: 0..<lanes) }
+
+  /// The same of some lanes.
+  func before(_ t: Int, _ chunk: Chunk, lanes: Range<Int>) -> Matrix {
+    let state = previous.step(t, of: self.lanes).rows(lanes)
+    guard hasReset(t, chunk, lanes) else { return state }
     // Nobody but this chunk reads what enters it, while the outputs of later steps belong to other readers too.
     guard t != firstStep(of: chunk) else {
-      reset(state, t, chunk)
+      reset(state, t, chunk, lanes)
       return state
     }
+    let afterReset = afterReset.rows(lanes)
     afterReset.copy(from: state)
-    reset(afterReset, t, chunk)
+    reset(afterReset, t, chunk, lanes)
     return afterReset
   }
 
   /// Applies the resets to `previous` for good, once nobody needs `output` any more.
   func applyResets(_ chunk: Chunk) {
-    for t in 0..<chunk.steps where hasReset(t, chunk) { reset(previous.step(t, of: lanes), t, chunk) }
+    let all = 0..<lanes
+    for t in 0..<chunk.steps where hasReset(t, chunk, all) {
+      reset(previous.step(t, of: lanes), t, chunk, all)
+    }
   }
 
   /// Ends the backward pass of a chunk: passes on the gradients of the first states.
@@ -94,8 +120,11 @@ final class StateSequence {
 
   /// Where step t resets lanes, `gradient` (of the state before the step) ends there: it goes to the initial state, if it
   /// is not fixed, and is zero from there back.
-  func cutGradient(at t: Int, _ chunk: Chunk) {
-    for lane in 0..<lanes where isReset(t, lane: lane, chunk) {
+  func cutGradient(at t: Int, _ chunk: Chunk) { cutGradient(at: t, chunk, lanes: 0..<lanes) }
+
+  /// The same in some lanes.
+  func cutGradient(at t: Int, _ chunk: Chunk, lanes: Range<Int>) {
+    for lane in lanes where isReset(t, lane: lane, chunk) {
       if let initial {
         initial.add(gradient[lane], at: beginning(t, lane: lane, chunk))
       } else if let learnt {
@@ -114,13 +143,15 @@ final class StateSequence {
     }
   }
 
-  private func reset(_ state: Matrix, _ t: Int, _ chunk: Chunk) {
-    for lane in 0..<lanes where isReset(t, lane: lane, chunk) {
+  /// Applies the resets before step t to the states of some lanes.
+  private func reset(_ states: Matrix, _ t: Int, _ chunk: Chunk, _ lanes: Range<Int>) {
+    for lane in lanes where isReset(t, lane: lane, chunk) {
+      let state = states[lane - lanes.lowerBound]
       let learnt = learnt.map { UnsafePointer($0.weights.base) }
       if let first = initial?.state(at: beginning(t, lane: lane, chunk)) ?? learnt {
-        state[lane].update(from: first, count: state.columns)
+        state.update(from: first, count: states.columns)
       } else {
-        state[lane].update(repeating: 0, count: state.columns)
+        state.update(repeating: 0, count: states.columns)
       }
     }
   }
@@ -138,7 +169,8 @@ final class StateSequence {
     direction.isReset(t, lane: lane, chunk)
   }
 
-  private func hasReset(_ t: Int, _ chunk: Chunk) -> Bool {
-    direction == .forward ? chunk.hasReset(t) : t + 1 == chunk.steps || chunk.hasReset(t + 1)
+  private func hasReset(_ t: Int, _ chunk: Chunk, _ lanes: Range<Int>) -> Bool {
+    direction == .forward
+      ? chunk.hasReset(t, lanes: lanes) : t + 1 == chunk.steps || chunk.hasReset(t + 1, lanes: lanes)
   }
 }

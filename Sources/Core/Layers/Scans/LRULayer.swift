@@ -85,9 +85,11 @@ final class LRULayer: Module {
     s.enter(chunk)
     for index in 0..<2 { context.products.forward(x, b[index].weights, into: plane(index, of: states)) }
     context.meter.measure(.scans) {
-      for k in 0..<chunk.steps {
-        let t = direction.time(ofStep: k, chunk)
-        eigenvalues.forward(previous: s.before(t, chunk), s.after(t))
+      s.forward(chunk) { tile in
+        for k in 0..<chunk.steps {
+          let (t, lanes) = (direction.time(ofStep: k, chunk), tile.columns)
+          eigenvalues.forward(previous: s.before(t, chunk, lanes: lanes), s.after(t).rows(lanes))
+        }
       }
     }
     s.leave(chunk)
@@ -125,12 +127,16 @@ final class LRULayer: Module {
 
   private func scanBackward(_ chunk: Chunk) {
     eigenvalues.clearSums()
-    for k in (0..<chunk.steps).reversed() {
-      let t = direction.time(ofStep: k, chunk)
-      eigenvalues.backward(
-        step: k, previous: s.before(t, chunk), s.after(t), gradients.step(t, of: chunk.lanes),
-        stateGradient: s.gradient, context.shape)
-      s.cutGradient(at: t, chunk)
+    s.backward { tile in
+      let lanes = tile.columns
+      for k in (0..<chunk.steps).reversed() {
+        let t = direction.time(ofStep: k, chunk)
+        eigenvalues.backward(
+          step: k, previous: s.before(t, chunk, lanes: lanes), s.after(t).rows(lanes),
+          gradients.step(t, of: chunk.lanes).rows(lanes), stateGradient: s.gradient.rows(lanes),
+          shards: context.shape.shards(ofLanes: lanes))
+        s.cutGradient(at: t, chunk, lanes: lanes)
+      }
     }
   }
 
@@ -144,6 +150,7 @@ final class LRULayer: Module {
 extension LRULayer: ReversibleLayer {
   typealias Options = LRUOptions
   static let name = "lru"
+  static let obstacleToTimeBlocks: String? = nil
   static let isLinear = true
 
   static func add(
@@ -217,18 +224,20 @@ private final class Eigenvalues {
     totals.clear()
   }
 
-  /// Step k, in reverse: from the gradient of the state to that of B x, in place. [B, 2 N]
+  /// Step k of some shards, in reverse: from the gradient of the state to that of B x, in place. [lanes, 2 N]
   func backward(
-    step k: Int, previous: Matrix, _ s: Matrix, _ ds: Matrix, stateGradient: Matrix, _ shape: ChunkShape
+    step k: Int, previous: Matrix, _ s: Matrix, _ ds: Matrix, stateGradient: Matrix, shards: Range<Int>
   ) {
-    for shard in 0..<shape.shards {
-      let lane = shard * shape.lanesPerShard
+    let lanesPerShard = s.rows / shards.count
+    for (index, shard) in shards.enumerated() {
+      let lane = index * lanesPerShard
       st_lru_backward(
-        shape.lanesPerShard, system.columns, system.base, previous[lane], s[lane], ds[lane],
-        stateGradient[lane], sums[shard])
+        lanesPerShard, system.columns, system.base, previous[lane], s[lane], ds[lane], stateGradient[lane],
+        sums[shard])
     }
     guard k % Self.block == 0 else { return }
-    for i in 0..<sums.count { totals.base[i] += Double(sums.base[i]) }
+    let (sums, first) = (sums.rows(shards), shards.lowerBound * sums.columns)
+    for i in 0..<sums.count { totals.base[first + i] += Double(sums.base[i]) }
     sums.clear()
   }
 

@@ -171,6 +171,11 @@ final class MambaLayer: Module {
 extension MambaLayer: ReversibleLayer {
   typealias Options = MambaOptions
   static let name = "mamba"
+  static let obstacleToTimeBlocks: String? = nil
+
+  static func window(_ configuration: ModelConfiguration) -> (setting: String, inputs: Int)? {
+    ("kernel", configuration[MambaOptions.self].kernel)
+  }
 
   static func add(
     to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput,

@@ -67,12 +67,14 @@ final class MinimalLayer<Cell: MinimalCell>: Module {
     h.enter(chunk)
     let projected = projection.forward(chunk, bias: bias.weights.base, gates: sums)
     context.meter.measure(.scans) {
-      for k in 0..<chunk.steps {
-        let t = direction.time(ofStep: k, chunk)
-        let (x, after) = (projected.step(t), h.after(t))
-        st_minimal_forward(
-          after.rows, after.columns, Cell.gateCount, x.rows, x.index, h.before(t, chunk).base, isPositive,
-          after.base)
+      h.forward(chunk) { tile in
+        for k in 0..<chunk.steps {
+          let (t, lanes) = (direction.time(ofStep: k, chunk), tile.columns)
+          let (x, after) = (projected.step(t, lanes: lanes), h.after(t).rows(lanes))
+          st_minimal_forward(
+            after.rows, after.columns, Cell.gateCount, x.rows, x.index,
+            h.before(t, chunk, lanes: lanes).base, isPositive, after.base)
+        }
       }
     }
     h.leave(chunk)
@@ -82,13 +84,17 @@ final class MinimalLayer<Cell: MinimalCell>: Module {
   func backward(_ chunk: Chunk) {
     guard let projected else { return }
     context.meter.measure(.scans) {
-      for k in (0..<chunk.steps).reversed() {
-        let t = direction.time(ofStep: k, chunk)
-        let (x, dh) = (projected.step(t), output.gradient.step(t, of: chunk.lanes))
-        st_minimal_backward(
-          dh.rows, dh.columns, Cell.gateCount, x.rows, x.index, dh.base, h.before(t, chunk).base, isPositive,
-          sums.step(t, of: chunk.lanes).base, h.gradient.base)
-        h.cutGradient(at: t, chunk)
+      h.backward { tile in
+        for k in (0..<chunk.steps).reversed() {
+          let (t, lanes) = (direction.time(ofStep: k, chunk), tile.columns)
+          let x = projected.step(t, lanes: lanes)
+          let dh = output.gradient.step(t, of: chunk.lanes).rows(lanes)
+          st_minimal_backward(
+            dh.rows, dh.columns, Cell.gateCount, x.rows, x.index, dh.base,
+            h.before(t, chunk, lanes: lanes).base, isPositive,
+            sums.step(t, of: chunk.lanes).rows(lanes).base, h.gradient.rows(lanes).base)
+          h.cutGradient(at: t, chunk, lanes: lanes)
+        }
       }
     }
     h.finishGradients(chunk)
@@ -98,6 +104,8 @@ final class MinimalLayer<Cell: MinimalCell>: Module {
 }
 
 extension MinimalCell {
+  static var obstacleToTimeBlocks: String? { nil }
+
   static func add(
     to builder: Builder, _ configuration: ModelConfiguration, layer index: Int, reading input: LayerInput,
     direction: Direction

@@ -74,15 +74,13 @@ final class S4DLayer: Module {
   func prepareWeights() { system.prepareWeights() }
 
   func forward(_ chunk: Chunk) {
-    state.enter(chunk)
-    for lane in 0..<chunk.lanes {
+    state.forward(chunk) { lane in
       var scan = scan(chunk, lane: lane)
       st_diagonal_scan_forward(&scan, state.values[lane], output.value[direction.firstRow(chunk) + lane])
     }
   }
 
   func backward(_ chunk: Chunk) {
-    state.enterBackward()
     system.clearGradients()
     if let sink {
       sink.write(rows: chunk.rows) { scanBackward(chunk, into: $0) }
@@ -94,7 +92,7 @@ final class S4DLayer: Module {
 
   private func scanBackward(_ chunk: Chunk, into dx: Matrix?) {
     let first = direction.firstRow(chunk)
-    for lane in 0..<chunk.lanes {
+    state.backward { lane in
       let shard = lane / context.shape.lanesPerShard
       var scan = scan(chunk, lane: lane)
       st_diagonal_scan_backward(
@@ -114,6 +112,7 @@ final class S4DLayer: Module {
 extension S4DLayer: ReversibleLayer {
   typealias Options = S4DOptions
   static let name = "s4d"
+  static let obstacleToTimeBlocks: String? = nil
   static let isLinear = true
 
   static func add(

@@ -11,6 +11,7 @@ final class ScanState {
   /// Before `backward`: the gradient of the state that leaves the chunk. After: of the state that entered it. [B, W]
   let gradient: Matrix
 
+  private let timeline: Timeline
   private let direction: Direction
   private let carries: Bool
   /// The states that enter each block, [blocks B, W]; those of the first enter the chunk.
@@ -25,6 +26,7 @@ final class ScanState {
   ) {
     let shape = builder.shape
     self.direction = direction
+    timeline = builder.context.timeline
     carries = direction == .forward && configuration.initialState != .zero
     values = builder.floats(shape.lanes, width)
     gradient = builder.floats(shape.lanes, width)
@@ -35,19 +37,29 @@ final class ScanState {
       CarriedState(name: name, values: values, entering: kept.prefix(shape.lanes), gradient: gradient))
   }
 
-  /// Begins a chunk.
-  func enter(_ chunk: Chunk) {
+  /// Computes a chunk lane by lane, in the order of time where several are tiles of one.
+  func forward(_ chunk: Chunk, _ computeLane: (Int) -> Void) {
     if !carries { values.clear() }
     for t in 0..<chunk.steps {
       for lane in 0..<chunk.lanes {
         resets.base[t * chunk.lanes + lane] = direction.isReset(t, lane: lane, chunk) ? 1 : 0
       }
     }
+    for tile in timeline.tiles {
+      timeline.enter(tile, from: values, into: values)
+      for lane in tile.columns { computeLane(lane) }
+      timeline.leave(tile, values)
+    }
   }
 
-  /// Begins the backward pass of a chunk.
-  func enterBackward() {
+  /// Computes the gradients in reverse.
+  func backward(_ computeLane: (Int) -> Void) {
     if direction == .reverse { gradient.clear() }
+    for tile in timeline.tiles.reversed() {
+      timeline.enterBackward(tile, from: gradient, into: gradient)
+      for lane in tile.columns { computeLane(lane) }
+      timeline.leaveBackward(tile, gradient)
+    }
   }
 
   /// What kernels know of a lane's scan, over arrays of C columns with N states each.

@@ -59,18 +59,16 @@ final class SelectiveScan {
   }
 
   func forward(_ chunk: Chunk, _ arrays: Arrays) {
-    state.enter(chunk)
-    for lane in 0..<chunk.lanes {
+    state.forward(chunk) { lane in
       var scan = scan(chunk, arrays, lane: lane)
       st_selective_scan_forward(&scan, state.values[lane])
     }
   }
 
   func backward(_ chunk: Chunk, _ arrays: Arrays) {
-    state.enterBackward()
     decayGradients.clear()
     skipGradients.clear()
-    for lane in 0..<chunk.lanes {
+    state.backward { lane in
       let shard = lane / context.shape.lanesPerShard
       var scan = scan(chunk, arrays, lane: lane)
       st_selective_scan_backward(
