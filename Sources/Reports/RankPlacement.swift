@@ -9,12 +9,14 @@ extension ShardPlan {
   }
 
   /// That hosts send more than the gradient in a step, where one has shards that are several subtrees.
-  package var exchangeNote: String? {
+  ///
+  /// - Parameter shards: What the shards are called: those of a run, or blocks of them.
+  package func exchangeNote(of shards: String) -> String? {
     let most = hosts.ranks.indices.map { subtrees(ofHost: $0).count }.max() ?? 1
     guard most > 1, hosts.count > 1 else { return nil }
     return """
-      a host sends up to \(most) sums of gradients a step, since its shards are so many subtrees of the sum over all \
-      \(shards); it is one where every host has the same power of two of shards
+      a host sends up to \(most) sums of gradients a step, since its \(shards) are so many subtrees of the sum over \
+      all \(self.shards); it is one where every host has the same power of two of \(shards)
       """
   }
 }

@@ -66,10 +66,13 @@ package final class RunReporter: TrainingObserver {
       """
       \(trainer.shards.ranksInWords), \(Wording.counted(training.shards, "shard")), \
       \(Wording.counted(training.lanes, "lane")), chunks of \(trainer.schedule.mode == .whole ? "up to " : "")\
-      \(trainer.schedule.chunk), \(trainer.schedule.mode) mode, \
+      \(trainer.schedule.chunk)\(training.timeBlocks > 1 ? " in \(training.timeBlocks) blocks" : ""), \
+      \(trainer.schedule.mode) mode, \
       \(Wording.counted(totalSteps, "step"))
       """)
-    if let note = trainer.shards.exchangeNote { logger.info("\(note)") }
+    if let note = trainer.shards.exchangeNote(of: training.timeBlocks > 1 ? "blocks" : "shards") {
+      logger.info("\(note)")
+    }
     let shared = memory.shared > 0 ? ", \(Wording.bytes(memory.shared)) shared a host" : ""
     let disk = checkpoints.map { "; checkpoints: \($0.count) x \(Wording.bytes($0.bytes))" } ?? ""
     logger.info("memory: \(Wording.bytes(memory.rank)) a rank\(shared)\(disk)")

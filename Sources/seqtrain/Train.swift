@@ -8,7 +8,8 @@ struct Train: ParallelCommand {
     abstract: "Trains a model, or goes on with a run that has begun.",
     discussion: """
       Everything about a run is kept in its directory. The same command again goes on where it stopped, on \
-      any number of ranks up to training.shards. SIGUSR1 has it write a checkpoint after the step and stop.
+      any number of ranks up to training.shards times training.time_blocks. SIGUSR1 has it write a checkpoint \
+      after the step and stop.
       """)
 
   @Argument(

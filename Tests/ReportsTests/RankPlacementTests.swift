@@ -15,11 +15,12 @@ import Training
   }
 
   @Test func `sending more than one sum a host is told`() {
-    #expect(plan(7, [3]).exchangeNote == nil)
-    #expect(plan(8, [4, 4]).exchangeNote == nil)
-    #expect(plan(12, [2, 2, 2]).exchangeNote == nil)
+    #expect(plan(7, [3]).exchangeNote(of: "shards") == nil)
+    #expect(plan(8, [4, 4]).exchangeNote(of: "shards") == nil)
+    #expect(plan(12, [2, 2, 2]).exchangeNote(of: "shards") == nil)
     #expect(
-      plan(12, [2, 2]).exchangeNote?.hasPrefix("a host sends up to 2 sums of gradients a step") == true)
-    #expect(plan(8, [4, 3, 1]).exchangeNote?.contains("up to 2 sums") == true)
+      plan(12, [2, 2]).exchangeNote(of: "blocks")?.hasPrefix("a host sends up to 2 sums of gradients a step")
+        == true)
+    #expect(plan(8, [4, 3, 1]).exchangeNote(of: "shards")?.contains("up to 2 sums") == true)
   }
 }

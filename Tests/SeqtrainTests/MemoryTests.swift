@@ -24,6 +24,28 @@ import Testing
     }
   }
 
+  @Test func `a rank of some blocks of time steps takes memory for these alone`() throws {
+    try Workspace.with { place in
+      try writeBytes((0..<200_000).map { UInt8(97 + $0 * $0 % 23) }, to: place("long.txt"))
+      try place.output([
+        "data", "import", "text", "long.txt", "--output", "long.h5", "--level", "byte", "--streams", "whole",
+        "--split", "0.8,0.1,0.1",
+      ])
+      let long = set([
+        "data.path=long.h5", "model.cell=[mingru, conv]", "model.hidden=64", "model.embedding=64",
+        "training.lanes=1", "training.shards=1", "training.chunk=131072", "training.time_blocks=8",
+        "training.steps=1",
+      ])
+      let said = try [1, 8].map { ranks in
+        let output = try place.output(ranks: ranks, ["train", "--run", "run-\(ranks)"] + long)
+        let match = try #require(output.firstMatch(of: #/memory: ([\d.]+) (MB|GB) a rank/#), "\(output)")
+        return try #require(Double(match.1)) * (match.2 == "GB" ? 1000 : 1)
+      }
+      #expect(said[1] < said[0] / 4, "\(said) MB")
+      #expect(try place.inspect("run-8") == place.inspect("run-1"))
+    }
+  }
+
   @Test func `what can't fit is refused before anything is written, with what would fit`() throws {
     try Workspace.with { place in
       try place.makeTales()

@@ -2,10 +2,11 @@ import Core
 import Settings
 
 extension Configuration {
-  /// The steps of a chunk in evaluations: a block of those in training where the state is carried, since then cuts don't
-  /// matter; a rank that has the memory for the one has it for the other.
+  /// The steps of a chunk in evaluations: those in training, or where these are cut into blocks and the state is carried, so
+  /// that cuts don't matter, few enough to take little memory beside a block.
   package var evaluationChunk: Int {
-    model.initialState == .zero ? training.chunk : training.chunk / training.timeBlocks
+    guard training.timeBlocks > 1, model.initialState != .zero else { return training.chunk }
+    return min(training.chunk / training.timeBlocks, 4096)
   }
 
   /// Checks that chunks may be cut into blocks of time steps.
