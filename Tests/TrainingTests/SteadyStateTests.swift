@@ -18,6 +18,15 @@ import Testing
     try expectSteadyState(settings + ["training.steps=40"])
   }
 
+  /// Two ranks that have a block each of the same lanes.
+  @Test func `a step in which states pass between ranks allocates nothing`() throws {
+    try expectSteadyState(
+      [
+        "model.cell=[mingru, conv, mamba]", "model.layers=3", "training.shards=1", "training.time_blocks=2",
+        "training.steps=40",
+      ], ranks: 2)
+  }
+
   /// Streams of many lengths, sorted anew in each of several epochs.
   @Test(arguments: [["model.cell=lstm"], ["model.cell=[gru, attention]", "model.attention.heads=2"]])
   func aStepOverWholeStreamsAllocatesNothing(settings: [String]) throws {
@@ -31,13 +40,16 @@ import Testing
     try expectSteadyState(["training.steps=4000", "model.hidden=4", "model.embedding=2", "model.layers=1"])
   }
 
-  /// One rank by itself, on streams that the steps go through more than once.
-  private func expectSteadyState(_ settings: [String], streams: [Int] = [50_000]) throws {
+  /// On streams that the steps go through more than once.
+  private func expectSteadyState(_ settings: [String], streams: [Int] = [50_000], ranks: Int = 1) throws {
     try withTemporaryDirectory { base in
       try makeTrainingData("\(base)/data.h5", streams: streams)
-      let result = try runProcess(
-        builtProgram("MultiRank"), ["steady", "\(base)/data.h5", base] + smallSettings + settings,
-        environment: ["OMP_NUM_THREADS": "1"])
+      let arguments = ["steady", "\(base)/data.h5", base] + smallSettings + settings
+      let environment = ["OMP_NUM_THREADS": "1"]
+      let result =
+        ranks == 1
+        ? try runProcess(builtProgram("MultiRank"), arguments, environment: environment)
+        : try mpirun(ranks: ranks, "MultiRank", arguments, environment: environment)
       #expect(result.status == 0, "\(result)")
     }
   }
