@@ -75,11 +75,12 @@ struct Bench: ParallelCommand {
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
-    for (name, value, least) in [
-      ("vocab", vocab, 1), ("frames", frames, 0), ("steps", steps, 1), ("warmup", warmup, 0),
-    ]
-    where value < least {
-      throw ValidationError("--\(name) \(value): expected at least \(least)")
+    for (name, value, range) in [
+      ("vocab", vocab, 1...16_777_216), ("frames", frames, 0...65_536), ("steps", steps, 1...1_000_000),
+      ("warmup", warmup, 0...1_000_000),
+    ] {
+      try require(
+        range.contains(value), "--\(name) \(value): expected \(range.lowerBound) to \(range.upperBound)")
     }
     guard pairs == nil || plan == nil else {
       throw ValidationError("--plan is for streams; leave out --pairs")

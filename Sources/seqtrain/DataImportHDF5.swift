@@ -89,47 +89,53 @@ struct DataImportHDF5: ParsableCommand {
 
   @OptionGroup var subwords: SubwordOptions
 
-  func run() throws {
-    guard let inputs else { return try importPairs() }
-    for (option, isGiven) in [
+  func validate() throws {
+    try require(
+      inputs != nil || source != nil && targetText != nil,
+      "name --inputs; or, for pairs, --source and --target-text")
+    let ofPairs = [
       ("--source", source != nil), ("--source-offsets", sourceOffsets != nil),
-      ("--target-text", targetText != nil),
-      ("--grid", grid != nil),
-    ] where isGiven {
-      throw ValidationError(
-        "\(option) is for pairs, whose sources stand in place of --inputs; give one of them")
+      ("--target-text", targetText != nil), ("--grid", grid != nil),
+    ]
+    for (option, isGiven) in ofPairs where inputs != nil {
+      try require(
+        !isGiven, "\(option) is for pairs, whose sources stand in place of --inputs; give one of them")
     }
-    let arrays = ArrayNames(
-      inputs: inputs, targets: targets, weights: weights, offsets: offsets, initial: initial)
-    try showImport(
-      HDF5Import(
-        parts.plan(named: splitName), arrays: arrays, horizon: horizon, missing: missing,
-        vocabularySize: vocabularySize, isBinary: binary), to: parts.output)
-  }
-
-  private func importPairs() throws {
-    guard let source, let targetText else {
-      throw ValidationError("name --inputs; or, for pairs, --source and --target-text")
-    }
-    for (option, isGiven) in [
+    let ofInputs = [
       ("--targets", targets != nil), ("--weights", weights != nil), ("--offsets", offsets != nil),
       ("--initial", initial != nil), ("--horizon", horizon != nil),
-      ("--vocabulary-size", vocabularySize != nil),
-      ("--binary", binary), ("--split-name", splitName != nil),
-    ] where isGiven {
-      throw ValidationError("\(option) goes with --inputs, not with --source; leave it out")
+      ("--vocabulary-size", vocabularySize != nil), ("--binary", binary), ("--split-name", splitName != nil),
+    ]
+    for (option, isGiven) in ofInputs where inputs == nil {
+      try require(!isGiven, "\(option) goes with --inputs, not with --source; leave it out")
     }
-    try showImport(
-      FramesToTextImport(
-        parts.plan(by: .stream), source: source, offsets: sourceOffsets, text: targetText, grid: grid,
-        level: level, minimumCount: minimumCount, subwords: subwords.plan(), missing: missing),
-      to: parts.output)
+  }
+
+  func run() throws {
+    if let inputs {
+      let arrays = ArrayNames(
+        inputs: inputs, targets: targets, weights: weights, offsets: offsets, initial: initial)
+      try showImport(
+        HDF5Import(
+          parts.plan(named: splitName), arrays: arrays, horizon: horizon, missing: missing,
+          vocabularySize: vocabularySize, isBinary: binary), to: parts.output)
+    } else if let source, let targetText {
+      try showImport(
+        FramesToTextImport(
+          parts.plan(by: .stream), source: source, offsets: sourceOffsets, text: targetText, grid: grid,
+          level: level, minimumCount: minimumCount, subwords: subwords.plan(), missing: missing),
+        to: parts.output)
+    }
   }
 
   private static func grid(_ text: String) throws -> FrameGrid {
     let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-    guard sides.count == 2, let rows = sides[0], let columns = sides[1] else {
-      throw ValidationError("--grid \(text): expected rows and columns, such as 8x8")
+    let possible = 1...65_536
+    guard sides.count == 2, let rows = sides[0], let columns = sides[1], possible.contains(rows),
+      possible.contains(columns)
+    else {
+      throw ValidationError(
+        "--grid \(text): expected rows and columns, such as 8x8, each from 1 to \(possible.upperBound)")
     }
     return FrameGrid(rows: rows, columns: columns)
   }

@@ -32,30 +32,31 @@ struct ImportedParts: ParsableArguments {
   @Option(help: ArgumentHelp("A file for test.", valueName: "file"), completion: .file())
   var test: [String] = []
 
+  private var groups: [[String]] { [train, validation] + (test.isEmpty ? [] : [test]) }
+  private var isByFiles: Bool { groups.contains { !$0.isEmpty } }
+
+  func validate() throws {
+    try require(
+      files.isEmpty || !isByFiles, "give files to be divided, or --train, --validation and --test, not both")
+    try require(isByFiles || !files.isEmpty, "there are no files to import; name one or more")
+    try require(
+      !isByFiles || !train.isEmpty && !validation.isEmpty,
+      "files for each part need --train and --validation; --test may be left out")
+  }
+
   /// What they say.
   ///
   /// - Parameters:
   ///   - measure: What the fractions are fractions of.
   ///   - name: The column or array that tells the parts, where one does.
   func plan(by measure: SplitPlan.Measure? = nil, named name: String? = nil) throws -> PartPlan {
-    let groups = [train, validation] + (test.isEmpty ? [] : [test])
-    let isByFiles = groups.contains { !$0.isEmpty }
-    guard files.isEmpty || !isByFiles else {
-      throw ValidationError("give files to be divided, or --train, --validation and --test, not both")
-    }
     guard [isByFiles, split != nil, name != nil].count(where: \.self) < 2 else {
       throw ValidationError(
         "--split, --split-name and files for each part exclude each other; give one of them")
     }
-    guard isByFiles else {
-      guard !files.isEmpty else { throw ValidationError("there are no files to import; name one or more") }
-      if let name { return .named(name, files) }
-      return .fractions(files, try SplitPlan(fractions: split ?? [0.9, 0.05, 0.05], measure: measure))
-    }
-    guard !train.isEmpty, !validation.isEmpty else {
-      throw ValidationError("files for each part need --train and --validation; --test may be left out")
-    }
-    return .files(groups)
+    guard !isByFiles else { return .files(groups) }
+    if let name { return .named(name, files) }
+    return .fractions(files, try SplitPlan(fractions: split ?? [0.9, 0.05, 0.05], measure: measure))
   }
 
   private static func fractions(_ text: String) throws -> [Double] {

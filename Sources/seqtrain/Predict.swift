@@ -30,7 +30,7 @@ struct Forecast: ParsableCommand {
   @Option(help: "The number of frames behind each stream's end.") var steps: Int
 
   func validate() throws {
-    guard steps > 0 else { throw ValidationError("--steps \(steps): expected at least 1") }
+    try require((1...1_000_000).contains(steps), "--steps \(steps): expected 1 to 1000000")
   }
 
   func run() throws { try options.run(.frames(steps)) }

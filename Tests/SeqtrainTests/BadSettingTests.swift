@@ -265,6 +265,12 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
     (["train", "--runn", "r"], "Unknown option '--runn'"),
     (["train", "a.yaml", "b.yaml"], "b.yaml"),
     (["data", "import", "text", "--output", "x.h5"], "there are no files to import"),
+    (["data", "import", "text", "--output", "x.h5"], "Usage: seqtrain data import text "),
+    (
+      ["data", "import", "pairs", "a", "--train", "b", "--output", "x.h5"],
+      "Usage: seqtrain data import pairs "
+    ),
+    (["data", "import", "hdf5", "a.h5", "--output", "x.h5"], "Usage: seqtrain data import hdf5 "),
     (["data", "import", "text", "a.txt", "--output", "x.h5", "--level", "letter"], "letter"),
     (["data", "import", "text", "a.txt", "--output", "x.h5", "--split", "0.9,x"], "--split"),
     (["eval", "run", "--states"], "--states needs --output"),
@@ -272,7 +278,20 @@ struct BadSettings: CustomTestStringConvertible, Sendable {
     (["generate", "run", "--length", "many"], "many"),
     (["generate", "run", "--temperature", "-1"], "--temperature -1.0: expected a number of at least 0"),
     (["bench", "--cell", "transformer"], "transformer"),
-    (["bench", "--steps", "0"], "--steps 0: expected at least 1"),
+    (["bench", "--steps", "0"], "--steps 0: expected 1 to 1000000"),
+    (["bench", "--steps", "\(Int.max)"], "--steps \(Int.max): expected 1 to 1000000"),
+    (["bench", "--warmup", "\(Int.max)"], "--warmup \(Int.max): expected 0 to 1000000"),
+    (["bench", "--frames", "\(Int.max)"], "--frames \(Int.max): expected 0 to 65536"),
+    (["bench", "--vocab", "\(Int.max)"], "--vocab \(Int.max): expected 1 to 16777216"),
+    (
+      ["forecast", "run", "--data", "x.csv", "--output", "y.csv", "--steps", "\(Int.max)"],
+      "--steps \(Int.max): expected 1 to 1000000"
+    ),
+    (
+      ["data", "import", "hdf5", "x.h5", "--output", "y.h5", "--grid", "9999999999x9999999999"],
+      "--grid 9999999999x9999999999: expected rows and columns, such as 8x8, each from 1 to 65536"
+    ),
+    (["data", "import", "hdf5", "x.h5", "--output", "y.h5", "--grid", "0x8"], "each from 1 to 65536"),
   ])
   func `wrong arguments are told once and end with status 64`(_ arguments: [String], _ fragment: String)
     throws
