@@ -142,6 +142,23 @@ import Training
     }
   }
 
+  /// The first of a lane, one between others, and the last: those behind and before wait for its states.
+  @Test(arguments: [0, 1, 2])
+  func `a rank that does not come any more is named`(_ hung: Int) throws {
+    try withTemporaryDirectory { base in
+      try makeTrainingData("\(base)/data.h5", streams: [6000])
+      let settings = [
+        "model.cell=[mingru, conv]", "training.lanes=2", "training.shards=1", "training.chunk=24",
+        "training.time_blocks=3", "training.steps=9", "checkpoint.every=2", "training.timeout=1",
+      ]
+      let (lines, result) = try train(base, ranks: 3, [("run", settings + ["@suspend=\(hung):3"])])
+      #expect(result.status == 1 && !result.timedOut && lines.isEmpty, "\(result)")
+      let found = result.output.split(separator: "\n").filter { $0.hasPrefix("rank ") }
+      #expect(found.count == 1 && found[0].contains(": step 4: "), "\(result)")
+      #expect(found.first?.contains("for rank \(hung) of ") == true, "\(result)")
+    }
+  }
+
   @Test func `states that are not finite are told by their lanes`() throws {
     try withTemporaryDirectory { base in
       try makeTrainingData("\(base)/data.h5", streams: [6000])
