@@ -94,6 +94,7 @@ struct Translate: ParallelCommand {
       try require(
         alignment.hasSuffix(".json") || alignment.hasSuffix(".h5"),
         "--alignment \(alignment): expected a name that ends in .json or .h5")
+      try require(alignment != output, "--output and --alignment are both \(alignment); give each a file")
     }
     try require(sample || !drawing.areChosen, "--temperature, --top-k and --top-p are for --sample")
   }

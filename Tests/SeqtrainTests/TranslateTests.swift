@@ -405,6 +405,7 @@ import Testing
         (["--sample", "--beam", "2"], "leave out --beam 2"),
         (["--top-k", "2"], "are for --sample"),
         (["--max-length", "0"], "--max-length 0: expected"),
+        (["--output", "o.h5", "--alignment", "o.h5"], "--output and --alignment are both o.h5"),
       ] {
         let result = try place.seqtrain(["translate", "run", "--input", "in.txt"] + options)
         #expect(result.status == 64 && result.errors.contains(message), "\(result)")
