@@ -93,8 +93,8 @@ import Training
         try Inspection(path).text == """
           dataset      \(path), format version 2
           positions    5 in 2 streams
-          train        3 positions, 1 stream, 3 targets, lowest loss 0.2500 a target, trivial loss 0.5000
-          test         2 positions, 1 stream, 2 targets
+          train        3 positions, 1 stream, 1 target, lowest loss 0.2500 a target, trivial loss 0.5000
+          test         2 positions, 1 stream, 1 target
           input        frames of 2 columns: x, t [s]
           target       2 labels
           horizon      0
