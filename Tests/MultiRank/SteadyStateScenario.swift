@@ -5,7 +5,10 @@ import Training
 
 /// Trains to the end, and expects that in the second half of the steps the thread that trains allocates nothing, in
 /// what comes between steps either, and that the memory of the process does not grow.
-func checkSteadyState(_ trainer: Trainer) throws {
+///
+/// MPI takes memory itself for a message that comes before anybody waits for it, now and then: of several ranks less than one
+/// allocation in each second step is expected.
+func checkSteadyState(_ trainer: Trainer, ranks: Int) throws {
   let observer = SteadyStateObserver(steps: trainer.totalSteps)
   trainer.observer = observer
   let ending = try trainer.run { false }
@@ -13,7 +16,9 @@ func checkSteadyState(_ trainer: Trainer) throws {
   try expect(observer.counted.first.map { $0.allocations > 0 } == true, "allocations are counted")
   try expectEqual(observer.counted.count, 2)
   let (middle, end) = (observer.counted[0], observer.counted[1])
-  try expectEqual(end.allocations - middle.allocations, 0)
+  let allocations = end.allocations - middle.allocations
+  let most = ranks == 1 ? 0 : trainer.totalSteps / 4
+  try expect(allocations <= most, "\(allocations) allocations in \(trainer.totalSteps / 2) steps")
   // The kernel counts pages in batches.
   let growth = end.residentPages - middle.residentPages
   try expect(growth <= 32, "from \(middle.residentPages) pages the resident memory has grown by \(growth)")

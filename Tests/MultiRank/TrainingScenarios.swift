@@ -17,7 +17,8 @@ nonisolated(unsafe) let trainingScenarios: [String: (Communicator) throws -> Voi
   },
   "steady": { world in
     try checkSteadyState(
-      TrainingCommand(Array(CommandLine.arguments.dropFirst(2))).makeTrainer(world).trainer)
+      TrainingCommand(Array(CommandLine.arguments.dropFirst(2))).makeTrainer(world).trainer, ranks: world.size
+    )
   },
 ]
 

@@ -2,6 +2,7 @@ import Chunks
 import Core
 import HDF5
 import MPI
+import Preconditions
 import Sequences
 
 /// Moves the whole state of a run between the ranks that hold it and a checkpoint, through rank 0.
