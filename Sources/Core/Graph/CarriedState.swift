@@ -1,3 +1,4 @@
+import CKernels
 import Chunks
 
 /// A state that is carried from chunk to chunk.
@@ -13,4 +14,13 @@ package struct CarriedState {
   package let gradient: Matrix
   /// Whose time steps it is carried over.
   var axis = TimeAxis.stream
+  /// Finds a value that is not finite among those that the last chunk has changed, where these are few.
+  var lookAtChanges: (() -> Int?)?
+
+  /// Where the last chunk has left a value that is not finite, if it has.
+  package var firstNonFinite: Int? {
+    if let lookAtChanges { return lookAtChanges() }
+    let element = st_first_non_finite(values.count, values.base)
+    return element >= 0 ? element : nil
+  }
 }

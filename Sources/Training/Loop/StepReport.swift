@@ -154,8 +154,7 @@ final class StepReport {
   func check(_ states: [CarriedState]) {
     let lanes = columns[communicator.rank]
     for (index, state) in states.enumerated() {
-      let element = st_first_non_finite(state.values.count, state.values.base)
-      guard element >= 0 else { continue }
+      guard let element = state.firstNonFinite else { continue }
       own[2] = Double(1 + index * lanes + element / state.values.columns)
       return
     }

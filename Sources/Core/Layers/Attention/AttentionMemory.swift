@@ -1,3 +1,4 @@
+import CKernels
 import Chunks
 
 /// The keys and values of each lane's last M positions, carried from chunk to chunk.
@@ -31,22 +32,42 @@ final class AttentionMemory {
     let (lanes, most) = (builder.shape.lanes, min(size, builder.shape.steps))
     self.size = size
     self.width = width
-    func carried(_ letter: String, columns: Int, entering: Matrix) -> Matrix {
-      let values = builder.floats(lanes, columns)
-      builder.carry(
-        CarriedState(
-          name: "\(name).\(letter)", values: values, entering: entering,
-          gradient: builder.floats(lanes, 0)))
-      return values
-    }
     replacedKeys = builder.floats(lanes, most * width)
     replacedValues = builder.floats(lanes, most * width)
     enteringCount = builder.floats(lanes, 1)
     enteringNext = builder.floats(lanes, 1)
-    keys = carried("k", columns: size * width, entering: replacedKeys)
-    values = carried("v", columns: size * width, entering: replacedValues)
-    count = carried("count", columns: 1, entering: enteringCount)
-    next = carried("next", columns: 1, entering: enteringNext)
+    (keys, values) = (builder.floats(lanes, size * width), builder.floats(lanes, size * width))
+    (count, next) = (builder.floats(lanes, 1), builder.floats(lanes, 1))
+    func carry(
+      _ letter: String, _ values: Matrix, entering: Matrix, lookAtChanges: (() -> Int?)? = nil
+    ) {
+      builder.carry(
+        CarriedState(
+          name: "\(name).\(letter)", values: values, entering: entering, gradient: builder.floats(lanes, 0),
+          lookAtChanges: lookAtChanges))
+    }
+    for (letter, ring, entering) in [("k", keys, replacedKeys), ("v", values, replacedValues)] {
+      carry(letter, ring, entering: entering) { [next] in
+        Self.firstNonFinite(in: ring, slots: most, before: next, width: width)
+      }
+    }
+    carry("count", count, entering: enteringCount)
+    carry("next", next, entering: enteringNext)
+  }
+
+  /// Where the last slots of a ring that were written hold a value that is not finite, if they do. A ring may be far longer
+  /// than a chunk.
+  private static func firstNonFinite(in ring: Matrix, slots: Int, before next: Matrix, width: Int) -> Int? {
+    let size = ring.columns / width
+    for lane in 0..<ring.rows {
+      let end = whole(next[lane][0], atMost: size - 1) + size
+      for slot in end - slots..<end {
+        let column = slot % size * width
+        let element = st_first_non_finite(width, ring[lane] + column)
+        if element >= 0 { return lane * ring.columns + column + element }
+      }
+    }
+    return nil
   }
 
   /// Takes in the keys and values of a chunk of `steps` steps, [T B, W] each.
