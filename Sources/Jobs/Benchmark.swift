@@ -82,8 +82,7 @@ package struct Benchmark: Sendable {
     _ = try setup.transfer.initialize(seed: training.seedBits) { false }
     let own = setup.tiles.tiles(of: communicator.rank)
     let buffer = Chunk(
-      steps: pairs == nil ? setup.tiles.steps : longest.steps, sourceSteps: longest.sourceSteps,
-      lanes: own.columnCount, tracks: tracks)
+      steps: setup.tiles.steps, sourceSteps: longest.sourceSteps, lanes: own.columnCount, tracks: tracks)
     fill(buffer, own)
     var seconds: [Double] = []
     let meter = setup.step.model.meter

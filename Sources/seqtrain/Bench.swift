@@ -141,6 +141,7 @@ struct Bench: ParallelCommand {
       }
     }
     configuration = try configuration.resolved(ranks: ranks)
+    try configuration.checkTimeBlocks(arePairs: pairs != nil)
     try configuration.model.check(
       TrackSet([.input: data, .target: data], source: pairs == nil ? nil : data))
     return configuration

@@ -151,6 +151,15 @@ import Training
     #expect(found.contains(expected))
   }
 
+  @Test func `pairs are not cut in time`() throws {
+    let cut = try Self.configuration("training.time_blocks=2", "model.cell=mingru")
+    #expect(
+      message { try cut.checkTimeBlocks(arePairs: true) }.hasPrefix(
+        "training.time_blocks 2 cuts chunks in time, but the data are pairs, which are played whole; set "))
+    try cut.checkTimeBlocks(arePairs: false)
+    try Self.configuration("model.cell=mingru").checkTimeBlocks(arePairs: true)
+  }
+
   @Test func `what may change on resume does`() throws {
     let first = try Self.configuration("training.steps=20").resolved(ranks: 2)
     let second = try Self.configuration(

@@ -49,7 +49,7 @@ extension Configuration {
   /// Checks the same against the data.
   ///
   /// - Throws: `ConfigurationError`.
-  func checkTimeBlocks(arePairs: Bool) throws {
+  package func checkTimeBlocks(arePairs: Bool) throws {
     guard training.timeBlocks > 1, arePairs else { return }
     throw ConfigurationError(
       "training.time_blocks \(training.timeBlocks) cuts chunks in time, but the data are pairs, which are played whole; set "

@@ -149,18 +149,20 @@ extension TrainingConfiguration {
         "training.chunk \(chunk) can't be cut evenly into training.time_blocks \(timeBlocks); set training.chunk to a "
           + "multiple, such as \((chunk / timeBlocks + 1) * timeBlocks)")
     }
-    guard timeBlocks == 1 || ranks <= shards * timeBlocks else {
-      throw ConfigurationError(
-        "\(ranks) ranks for training.shards \(shards) times training.time_blocks \(timeBlocks): each rank needs a block of a "
-          + "shard's lanes; start at most \(shards * timeBlocks) ranks"
-          + (hasBegun ? "" : ", or set one of them higher"))
-    }
-    guard timeBlocks > 1 || ranks <= shards else {
-      throw ConfigurationError(
-        "\(ranks) ranks for training.shards \(shards): each rank needs a shard; start at most "
-          + "\(Wording.counted(shards, "rank"))\(hasBegun ? "" : ", or set training.shards higher")")
-    }
+    guard ranks <= shards * timeBlocks else { throw tooManyRanks(ranks, hasBegun: hasBegun) }
     try optimizer.check()
+  }
+
+  private func tooManyRanks(_ ranks: Int, hasBegun: Bool) -> ConfigurationError {
+    let most = Wording.counted(shards * timeBlocks, "rank")
+    guard timeBlocks > 1 else {
+      return ConfigurationError(
+        "\(ranks) ranks for training.shards \(shards): each rank needs a shard; start at most \(most)"
+          + (hasBegun ? "" : ", or set training.shards higher"))
+    }
+    return ConfigurationError(
+      "\(ranks) ranks for training.shards \(shards) times training.time_blocks \(timeBlocks): each rank needs a block of a "
+        + "shard's lanes; start at most \(most)" + (hasBegun ? "" : ", or set one of them higher"))
   }
 
   /// The seed as the generators take it.
