@@ -10,6 +10,11 @@ fail() {
   exit 1
 }
 
+# The same for wrong options.
+misuse() {
+  (fail "$@") || exit 64
+}
+
 # Open MPI as it must be told as root and in containers, where one process may not read another's memory
 # (open-mpi/ompi issue 4948). What the user has set stays.
 if [[ $(id -u) -eq 0 ]]; then

@@ -96,6 +96,8 @@ char *st_sentencepiece_train(
          {"eos_id", "-1"},
          {"normalization_rule_name", "identity"},
          {"remove_extra_whitespaces", "false"},
+         // The space, however rare: texts of some languages have hardly any.
+         {"required_chars", "\xE2\x96\x81"},
          {"num_threads", "1"},
          {"train_extremely_large_corpus", is_large ? "true" : "false"},
          // Only what ends the process.

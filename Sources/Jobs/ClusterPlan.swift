@@ -24,10 +24,12 @@ package struct Cluster: Sendable, Equatable {
   /// - Throws: `ConfigurationError` naming the part that can't be read or is missing.
   package init(_ text: String) throws {
     var missing = ["hosts", "ranks", "bandwidth", "latency"]
+    var found: Set<String> = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let words = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       guard words.count == 2 else { throw Self.error("'\(part)': expected key=value") }
       let (key, value) = (words[0], words[1])
+      guard found.insert(key).inserted else { throw Self.error("'\(key)' is given twice") }
       missing.removeAll { $0 == key }
       switch key {
       case "hosts": hosts = try Self.count(value, of: key, in: 1...100_000)

@@ -51,6 +51,15 @@ import Testing
     }
   }
 
+  /// One word of so many characters that the space before it is rarer than what models leave out.
+  @Test(arguments: SentencePieceModel.Choice.allCases)
+  func `a text without spaces has a piece for them`(_ choice: SentencePieceModel.Choice) throws {
+    let word = (0..<40_000).map { UInt8(ascii: "a") + UInt8($0 * $0 % 7 % 4) }
+    let model = try SentencePieceModel.train(choice, pieces: 280, counting: [word: 1])
+    #expect(model.spellings[Int(model.space)] == "\u{2581}")
+    #expect(try model.decode(model.encode(word)) == word)
+  }
+
   @Test func `a frequent word is one piece`() throws {
     let model = try model()
     let pieces = try model.encode(Array("walk".utf8))

@@ -312,6 +312,7 @@ import Testing
       "cores=1: expected at least the ranks of a host, 2"
     ),
     ("hosts", "'hosts': expected key=value"), ("host=1", "'host': expected hosts, ranks"),
+    ("hosts=2,hosts=3", "'hosts' is given twice"),
   ])
   func `a plan of no cluster is refused`(_ cluster: String, _ message: String) throws {
     try Workspace.with { place in
