@@ -8,7 +8,6 @@
 #include <exception>
 #include <new>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 using sentencepiece::SentenceIterator;

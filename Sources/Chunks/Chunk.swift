@@ -149,6 +149,11 @@ package final class Chunk: @unchecked Sendable {
   @inlinable
   package func isReset(_ t: Int, lane: Int) -> Bool { resets[t * lanes + lane] != 0 }
 
+  /// The positions that a lane has from the first step on, as far as they have weight.
+  package func length(ofLane lane: Int) -> Int {
+    (0..<steps).first { weights[$0 * lanes + lane] == 0 } ?? steps
+  }
+
   /// Whether the state of any of these lanes is reset before step t.
   package func hasReset(_ t: Int, lanes range: Range<Int>) -> Bool {
     let flags = resets + t * lanes

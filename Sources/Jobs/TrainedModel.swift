@@ -54,17 +54,13 @@ package struct TrainedModel {
       try file.read(
         "parameters/\(parameter.name)", shape: parameter.shape,
         into: UnsafeMutableBufferPointer(rebasing: weights[parameter.range]))
-      try requireFinite(weights[parameter.range], of: parameter.name)
     }
-  }
-
-  /// Training writes none that is not, but other programs may.
-  private func requireFinite(_ weights: Slice<UnsafeMutableBufferPointer<Float>>, of parameter: String) throws
-  {
-    guard let place = weights.firstIndex(where: { !$0.isFinite }) else { return }
-    throw TrainingError(
-      "\(path): /parameters/\(parameter): number \(place - weights.startIndex) is \(weights[place]), expected finite numbers; "
-        + "take another checkpoint")
+    // Training writes none that is not finite, but other programs may.
+    if let (parameter, element) = memory.firstNonFiniteWeight {
+      throw TrainingError(
+        "\(self.path): /parameters/\(parameter.name): number \(element) is \(memory.weights[parameter.offset + element]), "
+          + "expected finite numbers; take another checkpoint")
+    }
   }
 }
 

@@ -63,7 +63,7 @@ package struct TranslationJob: Sendable {
     let shape = TextShape(try communicator.broadcast(texts?.shape.numbers ?? [Int]()))
     let translator = try translator(
       trained, configuration.model, shape, count: communicator.broadcast(sources?.count ?? 0),
-      longest: communicator.broadcast(sources?.longest ?? 1), communicator)
+      longest: communicator.broadcast(sources?.longest ?? 1), keepsAttention: output.isWanted, communicator)
 
     func translateAll(_ alignments: (any AlignmentWriter)?) throws {
       try forEachBlock(of: sources, shape, translator, communicator) { first, sources, translations in
@@ -142,10 +142,10 @@ package struct TranslationJob: Sendable {
   /// What decodes with the weights that rank 0 has read, once all ranks have seen that there is memory for it. Collective.
   private func translator(
     _ trained: TrainedModel?, _ model: ModelConfiguration, _ shape: TextShape, count: Int, longest: Int,
-    _ communicator: Communicator
+    keepsAttention: Bool, _ communicator: Communicator
   ) throws -> Translator {
     var options = options
-    options.keepsAttention = alignmentPath != nil || picturesPath != nil
+    options.keepsAttention = keepsAttention
     let share = (min(count, Self.block) + communicator.size - 1) / communicator.size
     func make(_ memory: ParameterMemory) -> Translator {
       let translator = Translator(

@@ -123,11 +123,7 @@ import Training
   /// The tokens of a lane that one rank has to read are damaged; the others wait for its states meanwhile.
   @Test func `data that one rank cannot read end the job`() throws {
     try withTemporaryDirectory { base in
-      try makeTrainingData("\(base)/data.h5", streams: [307_000])
-      var bytes = try readBytes("\(base)/data.h5")
-      let place = try #require(lastToken(of: bytes))
-      bytes[place - 100] ^= 1
-      try writeBytes(bytes, to: "\(base)/bad.h5")
+      try makeDamagedTrainingData(in: base)
       let settings = [
         "training.lanes=1", "training.shards=1", "training.time_blocks=4", "training.chunk=16384",
         "model.cell=[mingru, conv]", "model.hidden=4", "model.embedding=2", "training.accumulate=2",

@@ -184,12 +184,7 @@ import Training
   /// on its first 9 chunks.
   @Test func dataThatOneRankCannotReadEndTheJob() throws {
     try withTemporaryDirectory { base in
-      try makeTrainingData("\(base)/data.h5", streams: [307_000])
-      var bytes = try readBytes("\(base)/data.h5")
-      // The tokens lie in chunks of 256 KiB, one byte each: where the second ends is as good a place as any.
-      let place = try #require(lastToken(of: bytes))
-      bytes[place - 100] ^= 1
-      try writeBytes(bytes, to: "\(base)/bad.h5")
+      try makeDamagedTrainingData(in: base)
       let settings = [
         "training.lanes=8", "training.chunk=2048", "model.hidden=4", "model.embedding=2", "model.layers=1",
         "training.steps=100", "checkpoint.every=2",

@@ -7,15 +7,12 @@ Batches are padded, and padding is masked.
 
 Prints one line of JSON.
 """
-import argparse
-import json
 import math
-import resource
-import statistics
-import time
 
 import torch
 from torch import nn
+
+import torch_step
 
 
 class Recurrent(nn.Module):
@@ -74,53 +71,27 @@ class Transformer(nn.Module):
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = torch_step.parser(__doc__, layers=2, lanes=64)
     parser.add_argument("--cell", default="gru", choices=["gru", "lstm", "attention"])
     parser.add_argument("--score", default="dot", choices=["dot", "additive"])
     parser.add_argument("--heads", type=int, default=4)
     parser.add_argument("--pairs", default="20-30", help="the least and the most tokens of sources and targets")
-    parser.add_argument("--vocab", type=int, default=128)
-    parser.add_argument("--embedding", type=int, default=128)
-    parser.add_argument("--hidden", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=2)
-    parser.add_argument("--lanes", type=int, default=64)
-    parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
-    parser.add_argument("--warmup", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--clip", type=float, default=1.0)
     a = parser.parse_args()
     shortest, a.longest = map(int, a.pairs.split("-"))
 
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
+    torch_step.begin()
     model = (Transformer if a.cell == "attention" else Recurrent)(a)
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
     lengths = [torch.randint(shortest, a.longest + 1, (a.lanes,)) for _ in range(2)]
     for of_side in lengths:
         of_side[0] = a.longest
     source, inputs, targets = (torch.randint(a.vocab, (a.longest, a.lanes)) for _ in range(3))
     targets[torch.arange(a.longest).unsqueeze(1) >= lengths[1]] = -100
-    seconds = []
-    for step in range(a.warmup + a.steps):
-        start = time.perf_counter()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=a.precision == "bfloat16"):
-            outputs = model(source, lengths[0], inputs)
-            value = nn.functional.cross_entropy(outputs.flatten(0, 1).float(), targets.flatten())
-        optimizer.zero_grad()
-        value.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), a.clip)
-        optimizer.step()
-        if step >= a.warmup:
-            seconds.append(time.perf_counter() - start)
-    median = statistics.median(seconds)
-    print(json.dumps({
-        "program": "torch " + torch.__version__,
-        "ranks": 1,
-        "step_seconds_median": median,
-        "step_seconds_min": min(seconds),
-        "tokens_per_second": int(lengths[1].sum()) / median,
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    }))
+
+    def compute_loss():
+        outputs = model(source, lengths[0], inputs)
+        return nn.functional.cross_entropy(outputs.flatten(0, 1).float(), targets.flatten())
+
+    torch_step.report(a, model, compute_loss, int(lengths[1].sum()))
 
 
 if __name__ == "__main__":

@@ -210,10 +210,7 @@ package final class Model {
   /// The first tensor that holds a value that is not finite, in the order in which the forward pass makes them: a
   /// parameter, what enters from the chunk before, the output of a module, the losses; with the lane where it has one.
   package func firstNonFinite() -> (name: String, lane: Int?)? {
-    for parameter in memory.layout.parameters
-    where st_first_non_finite(parameter.count, memory.weights + parameter.offset) >= 0 {
-      return (parameter.name, nil)
-    }
+    if let weight = memory.firstNonFiniteWeight { return (weight.parameter.name, nil) }
     let tensors = states.map { ($0.name, $0.entering) } + signals.map { ($0.name, $0.value) }
     for (name, values) in tensors {
       let element = st_first_non_finite(values.count, values.base)

@@ -1,3 +1,4 @@
+import CKernels
 import Chunks
 import Preconditions
 
@@ -138,6 +139,15 @@ package final class ParameterMemory {
   /// The same weights without gradients, for a model that only evaluates, of whatever shape.
   package var withoutGradients: ParameterMemory {
     ParameterMemory(layout: layout, weights: weights, gradients: [], trees: [], owner: owner)
+  }
+
+  /// The first weight that is not finite: its parameter, and its number in it.
+  package var firstNonFiniteWeight: (parameter: Parameter, element: Int)? {
+    for parameter in layout.parameters {
+      let element = st_first_non_finite(parameter.count, weights + parameter.offset)
+      if element >= 0 { return (parameter, element) }
+    }
+    return nil
   }
 
   /// The views of a parameter that the layout has. Keep them: finding one by name takes time.

@@ -129,7 +129,7 @@ package final class Translator {
   ) -> [[Translation]] {
     let engine = engine(longest: longest)
     var searches = numbers.map { TargetSearch(options, ends, number: $0) }
-    let lengths = lanes.map { sources.length(ofSource: $0) }
+    let lengths = lanes.map { sources.length(ofLane: $0) }
     engine.encode(lanes, of: sources)
     while searches.contains(where: { !$0.isDone }) {
       let logits = engine.step(searches.map { $0.lanes })
@@ -170,12 +170,5 @@ package final class Translator {
       beam: options.beam)
     engine = made
     return made
-  }
-}
-
-extension Chunk {
-  /// The positions of a lane's source, in a chunk of sources.
-  func length(ofSource lane: Int) -> Int {
-    (0..<steps).first { weights[$0 * lanes + lane] == 0 } ?? steps
   }
 }

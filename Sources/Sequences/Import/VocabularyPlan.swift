@@ -1,3 +1,4 @@
+import Preconditions
 import SentencePiece
 
 /// How many subwords there are to be, and how they are chosen.
@@ -105,7 +106,7 @@ package struct VocabularyPlan: Sendable {
   ///
   /// - Throws: `DataError` where nothing occurs, and as `SubwordPlan.vocabulary`.
   func vocabulary(counting counts: [[UInt8]: Int]) throws -> Vocabulary {
-    if level == .byte { return .bytes }
+    precondition(level != .byte, "all bytes are in their vocabulary, whatever occurs")
     if let subwords { return try subwords.vocabulary(counting: counts) }
     let unknown = unknownSpelling
     var kept = Array(counts)

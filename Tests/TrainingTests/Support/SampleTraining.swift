@@ -3,6 +3,7 @@ import FileSystem
 import HDF5
 import Sequences
 import TestSupport
+import Testing
 import Training
 
 /// Makes a dataset of streams of these lengths in a vocabulary of 11 tokens: each token depends on the one before and
@@ -69,8 +70,18 @@ func train(
   return (lines, result)
 }
 
+/// Makes `bad.h5` in a directory, a dataset of one long stream of which the second chunk of the file's values is damaged.
+func makeDamagedTrainingData(in base: String) throws {
+  try makeTrainingData("\(base)/data.h5", streams: [307_000])
+  var bytes = try readBytes("\(base)/data.h5")
+  // The tokens lie in chunks of 256 KiB, one byte each: where the second ends is as good a place as any.
+  let place = try #require(lastToken(of: bytes))
+  bytes[place - 100] ^= 1
+  try writeBytes(bytes, to: "\(base)/bad.h5")
+}
+
 /// Where the longest run of bytes that are tokens ends: within the data, before the padding of the last chunk.
-func lastToken(of bytes: [UInt8]) -> Int? {
+private func lastToken(of bytes: [UInt8]) -> Int? {
   bytes.indices.last {
     bytes[$0] > 0 && bytes[$0] < 11 && $0 > 100 && bytes[($0 - 100)...$0].allSatisfy { $0 < 11 }
   }

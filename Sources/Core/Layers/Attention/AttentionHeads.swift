@@ -20,7 +20,7 @@ final class AttentionHeads {
   }
 
   private let context: ModuleContext
-  private let count: Int
+  let count: Int
   /// D.
   private let width: Int
   private let mostQueries: Int

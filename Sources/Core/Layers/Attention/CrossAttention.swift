@@ -18,7 +18,6 @@ final class CrossAttention: Module {
   private let sourceSink: Sink?
   private let heads: AttentionHeads
   private let lengths: SourceLengths
-  let headCount: Int
 
   /// Adds the whole to a decoder's block; returns what `out_proj` makes of it. [U B, W]
   ///
@@ -54,13 +53,12 @@ final class CrossAttention: Module {
       builder, heads: heads, width: width, queries: builder.shape.steps, keys: builder.shape.sourceSteps)
     lengths = SourceLengths(lanes: builder.shape.lanes)
     output = builder.signal(name, columns: width)
-    headCount = heads
     builder.add(self)
     builder.show(self)
   }
 
   func forward(_ chunk: Chunk) {
-    let source = source(of: chunk)
+    let source = TimeAxis.source.part(of: chunk)
     lengths.measure(source)
     for lane in 0..<chunk.lanes {
       for u in 0..<chunk.steps { heads.show(0..<lengths[lane], to: u, lane: lane) }
@@ -71,7 +69,7 @@ final class CrossAttention: Module {
   }
 
   func backward(_ chunk: Chunk) {
-    let source = source(of: chunk)
+    let source = TimeAxis.source.part(of: chunk)
     guard let querySink, let sourceSink else { preconditionFailure("maps are no data") }
     querySink.write(rows: chunk.rows) { dQueries in
       sourceSink.write(rows: source.rows) { dSource in
@@ -90,11 +88,6 @@ final class CrossAttention: Module {
     }
   }
 
-  private func source(of chunk: Chunk) -> Chunk {
-    guard let source = chunk.source else { preconditionFailure("the chunk is of pairs") }
-    return source
-  }
-
   /// Keys and values of what lies beside each other.
   private func parts(of both: Matrix) -> (keys: Matrix, values: Matrix) {
     let width = both.columns / 2
@@ -110,6 +103,8 @@ final class CrossAttention: Module {
 }
 
 extension CrossAttention: SourceAttending {
+  var headCount: Int { heads.count }
+
   /// The weights are not kept, since memory would grow with the product of queries and positions.
   func addWeights(ofRow row: Int, to sums: inout [Float]) {
     let (keys, lanes) = (parts(of: source.value).keys, lengths.count)

@@ -16,7 +16,6 @@ final class SelfAttention: Module {
   private let heads: AttentionHeads
   /// M, the places before the chunk's first; 0 for attention both ways.
   private let size: Int
-  private let isCausal: Bool
   private let memory: AttentionMemory?
   /// The first place that any position of the lane sees. [B]
   private let lowest: Buffer<Int>
@@ -33,7 +32,7 @@ final class SelfAttention: Module {
   ) {
     let (width, steps) = (input.value.columns / 3, builder.shape.steps)
     let places = (size ?? 0) + steps
-    (self.size, isCausal) = (size ?? 0, size != nil)
+    self.size = size ?? 0
     self.input = input
     sink = builder.read(input)
     memory =
@@ -50,7 +49,7 @@ final class SelfAttention: Module {
     let x = input.value.prefix(chunk.rows)
     memory?.take(columns(1, of: x), columns(2, of: x), steps: chunk.steps)
     for lane in 0..<chunk.lanes {
-      if isCausal { showBefore(chunk, lane) } else { showAround(chunk, lane) }
+      if size > 0 { showBefore(chunk, lane) } else { showAround(chunk, lane) }
     }
     heads.forward(columns(0, of: x), at: size, into: output.value.prefix(chunk.rows)) { read($0, x) }
   }

@@ -82,8 +82,7 @@ final class SourceAttention: SourceReader {
   }
 
   func enter(_ chunk: Chunk) {
-    guard let source = chunk.source else { preconditionFailure("the chunk is of pairs") }
-    lengths.measure(source)
+    lengths.measure(TimeAxis.source.part(of: chunk))
     score.enter()
   }
 
@@ -110,7 +109,7 @@ final class SourceAttention: SourceReader {
   }
 
   func finish(_ chunk: Chunk, queries: Matrix) {
-    guard let source = chunk.source else { preconditionFailure("the chunk is of pairs") }
+    let source = TimeAxis.source.part(of: chunk)
     // The keys may be the memory, of which the score is the later reader.
     score.finish(chunk, source, lengths, queries: queries, scores: gradients.prefix(chunk.rows))
     sink?.write(rows: source.rows) { sum in

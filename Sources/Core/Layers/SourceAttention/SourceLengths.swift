@@ -16,10 +16,6 @@ struct SourceLengths {
 
   /// Takes those of a chunk that is a source: as far as its positions have weight.
   func measure(_ source: Chunk) {
-    for lane in 0..<source.lanes {
-      var length = 0
-      while length < source.steps && source.weights[length * source.lanes + lane] != 0 { length += 1 }
-      buffer.base[lane] = Int32(length)
-    }
+    for lane in 0..<source.lanes { buffer.base[lane] = Int32(source.length(ofLane: lane)) }
   }
 }
